@@ -1,0 +1,5 @@
+"""`python -m genset` is `genset`."""
+
+from genset.cli import main
+
+main()

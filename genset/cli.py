@@ -1,0 +1,304 @@
+"""The commands. One short function each: read what was asked, call the pipeline, say what came of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genset import __version__
+
+if TYPE_CHECKING:
+    from genset.command import Command
+
+app = typer.Typer(
+    name="genset",
+    help="Expand a small, unbalanced or private dataset with synthetic items, and measure whether that helps.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DEFAULT_LOCK_TIMEOUT = 600.0
+_HERE = "Common options"
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="key=value laid over the config, such as train.steps=500", metavar="[KEY=VALUE]..."),
+]
+ConfigFile = Annotated[Path, typer.Argument(help="YAML config", metavar="CONFIG", show_default=False)]
+OutputRoot = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="output root  [default: out]", rich_help_panel=_HERE, show_default=False),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="one JSON object on stdout, all else on stderr", rich_help_panel=_HERE)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="say nothing but errors", rich_help_panel=_HERE)]
+Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error", rich_help_panel=_HERE)]
+LockTimeout = Annotated[
+    float, typer.Option(help="seconds to wait for another run on the same output root", min=0, rich_help_panel=_HERE)
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="threads for reading and writing items; as many as cores by default",
+        min=1,
+        rich_help_panel=_HERE,
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="go on with an interrupted training of the same config")
+]
+Force = Annotated[bool, typer.Option("--force", help="make new versions even when they are up to date")]
+Name = Annotated[str | None, typer.Option(help="name of the version that is written", show_default=False)]
+Dataset = Annotated[
+    str, typer.Argument(help="folder, version folder, NAME or NAME@vNNNN", metavar="DATASET", show_default=False)
+]
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version", is_eager=True, callback=lambda on: _version(on))
+    ] = False,
+) -> None:
+    """Options of genset itself."""
+
+
+def _version(on: bool) -> None:
+    if on:
+        typer.echo(f"genset {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    resume: Resume = True,
+    force: Force = False,
+    output: OutputRoot = None,
+    workers: Workers = None,
+    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """The whole pipeline: collect, clean, split, train, generate, augment, balance, judge."""
+
+    def work(command: "Command") -> int:
+        from genset import show
+        from genset.pipeline.run import run as pipeline
+
+        settings = command.config(config, overrides)
+        with command.locked(command.root(output, settings), workers, settings) as job:
+            result = pipeline(settings, job, resume=resume, force=force)
+        return show.run(result, command)
+
+    _do("run", work, json, quiet, debug, lock_timeout)
+
+
+@app.command()
+def train(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    resume: Resume = True,
+    force: Force = False,
+    output: OutputRoot = None,
+    workers: Workers = None,
+    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Collect, clean, assign splits, and train a model on the train part."""
+
+    def work(command: "Command") -> int:
+        from genset import show
+        from genset.pipeline.prepare import prepare
+        from genset.pipeline.train import train as pipeline
+
+        settings = command.config(config, overrides)
+        with command.locked(command.root(output, settings), workers, settings) as job:
+            version, made = pipeline(settings, prepare(settings, job), job, resume=resume, force=force)
+        return show.model(version, made, command)
+
+    _do("train", work, json, quiet, debug, lock_timeout)
+
+
+@app.command()
+def generate(
+    model: Annotated[
+        str, typer.Argument(help="model version: folder, NAME or NAME@vNNNN", metavar="MODEL", show_default=False)
+    ],
+    count: Annotated[int | None, typer.Option("--count", "-n", help="items in all", min=0, show_default=False)] = None,
+    per_class: Annotated[
+        int | None, typer.Option(help="items for each class  [default: 200]", min=0, show_default=False)
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="items of this class alone", show_default=False)] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="another seed gives other items; by default that of the training", min=0, show_default=False),
+    ] = None,
+    near_copies: Annotated[
+        str, typer.Option(help="reject draws again what is too near to a train item; keep does not look")
+    ] = "reject",
+    name: Name = None,
+    output: OutputRoot = None,
+    workers: Workers = None,
+    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Sample new items from a trained model, without TensorFlow."""
+
+    def work(command: "Command") -> int:
+        from genset import show
+        from genset.config import DEFAULT_PER_CLASS
+        from genset.pipeline.derive import generate_version
+
+        root = command.root(output)
+        version = command.model(root, model)
+        flags = {
+            "count": count,
+            "per_class": per_class or (DEFAULT_PER_CLASS if count is None else None),
+            "near_copies": near_copies,
+        }
+        (section,) = command.sections(("generate",), {f"generate.{key}": value for key, value in flags.items()})
+        with command.locked(root, workers) as job:
+            made = generate_version(version, section, label, seed, command.version_name(name, version.name), job)
+        return show.derived(made, command)
+
+    _do("generate", work, json, quiet, debug, lock_timeout)
+
+
+@app.command()
+def augment(
+    dataset: Dataset,
+    overrides: Overrides = None,
+    copies: Annotated[
+        int | None, typer.Option(help="transformed copies of each real train item", min=0, show_default=False)
+    ] = None,
+    balance: Annotated[
+        str | None, typer.Option(help="bring every class to max, median or a number of items", show_default=False)
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="fill small classes with generated items of this model", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="seed of every draw", min=0)] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and write nothing")] = False,
+    name: Name = None,
+    output: OutputRoot = None,
+    workers: Workers = None,
+    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Label-preserving transforms of a dataset's train part, and small classes filled."""
+
+    def work(command: "Command") -> int:
+        from genset import show
+        from genset.pipeline import derive
+
+        root = command.root(output)
+        path, version = command.dataset(root, dataset)
+        filler = command.model(root, model) if model else None
+        with command.locked(root, workers) as job:
+            source = derive.open_dataset(path, version, job)
+            flags = {"augment.copies": copies, "balance.target": balance}
+            section, target = command.sections(("augment", "balance"), flags, overrides, source.modality.kind)
+            plan = derive.plan_augment(source, section, target, filler)
+            if dry_run:
+                return show.plan(derive.planned(source, plan), plan.problems, command)
+            made = derive.augment_version(
+                source, plan, section, filler, seed, command.version_name(name, source.name), job
+            )
+        return show.derived(made, command)
+
+    _do("augment", work, json, quiet, debug, lock_timeout)
+
+
+@app.command()
+def split(
+    dataset: Dataset,
+    ratios: Annotated[
+        str | None,
+        typer.Option(help="shares of train, validation and test  [default: 0.8,0.1,0.1]", show_default=False),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="keep groups together: a metadata column, or a regex with (?P<group>...)", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="another seed gives another division", min=0)] = 0,
+    name: Name = None,
+    output: OutputRoot = None,
+    workers: Workers = None,
+    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Divide a dataset into train, validation and test without leaks."""
+
+    def work(command: "Command") -> int:
+        from genset import show
+        from genset.pipeline import derive
+
+        root = command.root(output)
+        path, version = command.dataset(root, dataset)
+        flags = {"split.ratios": ratios and f"[{ratios}]"}
+        (section,) = command.sections(("split",), flags)
+        with command.locked(root, workers) as job:
+            source = derive.open_dataset(path, version, job, group_by)
+            made = derive.split_version(source, section.ratios, seed, command.version_name(name, source.name), job)
+        return show.derived(made, command)
+
+    _do("split", work, json, quiet, debug, lock_timeout)
+
+
+@app.command()
+def inspect(
+    path: Annotated[
+        str, typer.Argument(help="dataset, model, version, folder or config", metavar="PATH", show_default=False)
+    ],
+    against: Annotated[
+        str | None, typer.Option(help="real dataset to judge the made items by", metavar="REAL", show_default=False)
+    ] = None,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(help='condition such as "cas_ratio >= 0.9"; exit 1 when it fails', show_default=False),
+    ] = None,
+    output: OutputRoot = None,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """What is in a dataset or a model; with --against, whether its made items are any good."""
+
+    def work(command: "Command") -> int:
+        from genset import show
+
+        return show.inspected(path, against, gate or [], command, output, workers)
+
+    _do("inspect", work, json, quiet, debug, 0)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _do(name: str, work: Callable[["Command"], int], json: bool, quiet: bool, debug: bool, lock_timeout: float) -> None:
+    from genset.command import Command, execute
+
+    raise typer.Exit(execute(Command(name, json, quiet, lock_timeout), work, debug))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""What every command needs: its config or sections, its output root and lock, its clock, its end."""
+
+import contextlib
+import re
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from genset.config import (
+    DEFAULT_ROOT,
+    NAME_PATTERN,
+    Augment,
+    Balance,
+    Config,
+    Data,
+    Generate,
+    Split,
+    config_class,
+    load,
+    section,
+)
+from genset.console import Console, guarded
+from genset.engine import Engine, Local
+from genset.errors import GensetError
+from genset.interfaces import Section
+from genset.pipeline.job import Job
+from genset.versions import Root, Version
+from genset.yaml_source import Place, Tree, override
+
+_SECTIONS: Mapping[str, type[Section]] = {
+    "data": Data,
+    "split": Split,
+    "generate": Generate,
+    "augment": Augment,
+    "balance": Balance,
+}
+
+
+class Command:
+    """One command under way."""
+
+    def __init__(self, name: str, json_output: bool, quiet: bool, lock_timeout: float) -> None:
+        self.name, self.lock_timeout = name, lock_timeout
+        self.console = Console(json_output=json_output, quiet=quiet)
+        self._started = time.monotonic()
+
+    def seconds(self) -> float:
+        """Time since the command started."""
+        return round(time.monotonic() - self._started, 2)
+
+    def config(self, path: Path, overrides: list[str] | None) -> Config:
+        """The config file with its overrides."""
+        return load(path, overrides or ())
+
+    def root(self, output: Path | None, config: Config | None = None) -> Root:
+        """The output root: of the command line, of the config, or the default in the working directory."""
+        configured = config.output.root if config else None
+        return Root(output or Path(configured or DEFAULT_ROOT))
+
+    def model(self, root: Root, text: str) -> Version:
+        """The model version that was meant. Raises GensetError."""
+        version = root.find("models", text)
+        if version is None or version.kind != "models":
+            raise GensetError(
+                "this is no model version: it has no manifest, or is a dataset",
+                where=text,
+                hint="Give a folder such as out/models/NAME/latest, or NAME@v0001.",
+            )
+        return version
+
+    def dataset(self, root: Root, text: str) -> tuple[Path, Version | None]:
+        """The dataset that was meant: its folder, and its version where genset wrote it."""
+        version = root.find("datasets", text)
+        if version and version.kind != "datasets":
+            raise GensetError("this is a model, not a dataset", where=text, hint="Give a folder of items.")
+        return (version.path if version else Path(text)), version
+
+    def sections(
+        self,
+        keys: tuple[str, ...],
+        flags: Mapping[str, Any],
+        overrides: list[str] | None = None,
+        modality: str | None = None,
+    ) -> list[Any]:
+        """Sections of the config as flags and overrides give them, read as strictly as a file."""
+        tree = Tree({}, {(): Place("command line")})
+        override(tree, [f"{key}={value}" for key, value in flags.items() if value is not None])
+        override(tree, overrides or ())
+        unknown = [key for key in tree.values if key not in keys]
+        if unknown:
+            raise GensetError(
+                f"{self.name} takes overrides of {' and '.join(keys)}, not of {unknown[0]!r}",
+                hint=f"Write {keys[0]}.KEY=VALUE.",
+            )
+        classes = dict(_SECTIONS)
+        if modality:
+            default = config_class(modality).model_fields["augment"].annotation
+            classes["augment"] = default if default is not None else Augment
+        return [section(classes[key], tree, key) for key in keys]
+
+    def version_name(self, given: str | None, default: str) -> str:
+        """The name of the version to write, checked as a config's name is. Raises GensetError."""
+        if given is not None and not re.match(NAME_PATTERN, given):
+            raise GensetError(
+                f"not a name: {given!r}", where="--name", hint="Use letters, digits, dots, dashes and underscores."
+            )
+        return given or default
+
+    def finish(self, **fields: Any) -> None:
+        """The one JSON object, where it was asked for."""
+        self.console.result({"command": self.name, **fields, "seconds": self.seconds()})
+
+    def job(self, root: Root, engine: Engine) -> Job:
+        """The job of this command."""
+        return Job(self.name, root, engine, self.console.progress())
+
+    @contextlib.contextmanager
+    def locked(self, root: Root, workers: int | None, config: Config | None = None) -> Iterator[Job]:
+        """The job, with the output root to itself."""
+        engine = config.engine if config and workers is None else Local(workers=workers)
+        job = self.job(root, engine)
+        with root.lock(self.lock_timeout, job.progress.say):
+            yield job
+
+
+def execute(command: Command, work: Callable[[Command], int], debug: bool) -> int:
+    """Run a command's work to its exit code; with `debug` the traceback of a mistake is shown too."""
+
+    def traced() -> int:
+        try:
+            return work(command)
+        except GensetError:
+            if debug:
+                traceback.print_exc()
+            raise
+
+    return guarded(command.name, command.console, traced)

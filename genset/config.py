@@ -1,0 +1,375 @@
+"""The config: one YAML as frozen models. Every default is written here, or in the settings of the kind it belongs to."""
+
+import functools
+import os
+import re
+import typing
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import pydantic
+import yaml
+from pydantic_core import PydanticCustomError
+
+from genset.engine import ENGINES, Engine, Local
+from genset.export import EXPORTERS
+from genset.export.folder import Folder
+from genset.interfaces import Augmentation, Exporter, Family, Kinds, Modality, Network, Prior, Section
+from genset.modalities import MODALITIES
+from genset.models import FAMILIES, PRIORS
+from genset.models.prior import GaussianMixture
+from genset.models.schedule import Train
+from genset.models.vae import VAE
+from genset.quality import gates
+from genset.yaml_source import ConfigError, Fault, Tree, did_you_mean, dotted, read
+
+DEFAULT_ROOT = "out"
+DEFAULT_PER_CLASS = 200
+DEFAULT_RATIOS = (0.8, 0.1, 0.1)
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+
+def _text_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _target(value: Any) -> Any:
+    """max, median, a whole number, or a whole number for each label."""
+    numbers = value.values() if isinstance(value, dict) else [value]
+    whole = all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in numbers)
+    if value not in ("max", "median") and not whole:
+        raise PydanticCustomError("target", "must be max, median, a whole number, or a whole number for each label")
+    return value
+
+
+def _gate(text: str) -> str:
+    gates.parse(text)
+    return text
+
+
+Target = Annotated[
+    Any, pydantic.PlainValidator(_target, json_schema_input_type=Literal["max", "median"] | int | dict[str, int])
+]
+Ratio = Annotated[float, pydantic.Field(ge=0, le=1)]
+
+
+class Data(Section):
+    """Where the real items are."""
+
+    source: Annotated[list[str], pydantic.BeforeValidator(_text_list, json_schema_input_type=str | list[str])] = (
+        pydantic.Field(min_length=1)
+    )
+    """Folder, file or version, or a list of them; relative to the config file."""
+    group: str | None = None
+    """Items of one group never stand in two splits: a column of the metadata, or a regular expression with (?P<group>...)."""
+
+    @pydantic.field_validator("group")
+    @classmethod
+    def _is_pattern(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_group(value)
+        return value
+
+
+class Clean(Section):
+    """What is looked for before anything is learned. What cannot be decoded or is empty is always quarantined."""
+
+    exact_duplicates: Literal["off", "report", "quarantine"] = "quarantine"
+    """Items whose decoded content stands twice: the first stays."""
+
+
+class Split(Section):
+    """How the real items are divided."""
+
+    ratios: Annotated[tuple[Ratio, Ratio, Ratio], pydantic.Field(strict=False)] = DEFAULT_RATIOS
+    """Shares of train, validation and test; they add up to 1."""
+
+    @pydantic.field_validator("ratios")
+    @classmethod
+    def _adds_up(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if abs(sum(value) - 1) > 1e-6:
+            raise ValueError(f"must add up to 1, adds up to {sum(value):g}")
+        if value[0] == 0:
+            raise ValueError("the train part must not be 0")
+        return value
+
+
+class Model(Section):
+    """What is trained."""
+
+    family: Annotated[Family, Kinds(FAMILIES)] = VAE()
+    """The model family and its training rule."""
+    network: Any = "conv"
+    """The networks: settled by the modality."""
+    latent_dim: int | None = pydantic.Field(None, ge=1, le=1024)
+    """Length of the latent code z; chosen for the data when not given."""
+    prior: Annotated[Prior, Kinds(PRIORS)] = GaussianMixture()
+    """The density on z that generation draws from."""
+
+
+class Generate(Section):
+    """How many items are made."""
+
+    per_class: int | None = pydantic.Field(None, ge=0)
+    """Items for each class."""
+    count: int | None = pydantic.Field(None, ge=0)
+    """Items in all, in the proportions of the train part."""
+    near_copies: Literal["reject", "keep"] = "reject"
+    """Whether an item nearer to a train item than 99% of real held-out ones is drawn again."""
+
+    @pydantic.model_validator(mode="after")
+    def _one_number(self) -> Self:
+        if self.per_class is not None and self.count is not None:
+            raise ValueError("give per_class or count, not both")
+        return self
+
+
+class Augment(Section):
+    """Transformed copies of the real train items."""
+
+    copies: int = pydantic.Field(0, ge=0, le=1000)
+    """Copies of each train item."""
+    steps: list[Any] | None = None
+    """Transforms, in order; mild ones of the modality when not given."""
+
+
+class Balance(Section):
+    """Items added to the small classes of the train part."""
+
+    target: Target = None
+    """Items a class shall have: max, median, a number, or a number for each label. Nothing is added when not given."""
+    most_copies: int = pydantic.Field(20, ge=1)
+    """Augmented copies of one item at most, where augmentation fills a class."""
+
+
+class Quality(Section):
+    """What must hold."""
+
+    gates: list[Annotated[str, pydantic.AfterValidator(_gate)]] = []
+    """Conditions such as "cas_ratio >= 0.9": one that fails ends the run with exit code 1."""
+
+
+class Output(Section):
+    """Where versions go, and in which form."""
+
+    root: str | None = None
+    """The output root, relative to the config file; `out` in the working directory when not given."""
+    format: Annotated[Exporter, Kinds(EXPORTERS)] = Folder()
+    """The form of a dataset version."""
+
+
+class Config(Section):
+    """The whole config. `config_class` gives the class of one modality, whose sections know its kinds."""
+
+    name: str = pydantic.Field(pattern=NAME_PATTERN)
+    """Versions go to OUT/models/NAME and OUT/datasets/NAME."""
+    seed: int = pydantic.Field(0, ge=0, lt=2**63)
+    """Every draw of a run comes from it."""
+    modality: Any
+    """What the items are."""
+    data: Data
+    """The real items."""
+    clean: Clean = Clean()
+    split: Split = Split()
+    model: Model = Model()
+    train: Train = Train()
+    generate: Generate = Generate()
+    augment: Augment = Augment()
+    balance: Balance = Balance()
+    quality: Quality = Quality()
+    output: Output = Output()
+    engine: Annotated[Engine, Kinds(ENGINES)] = Local()
+
+    @property
+    def items(self) -> Modality:
+        """The modality, ready to read and write items."""
+        return MODALITIES[self.modality.kind](self.modality)
+
+    @property
+    def steps(self) -> tuple[Augmentation, ...]:
+        """The transforms of `augment`."""
+        return self.items.default_steps if self.augment.steps is None else tuple(self.augment.steps)
+
+
+def check_group(text: str) -> str:
+    """A column name, or a pattern with (?P<group>...). Raises ValueError."""
+    if not re.fullmatch(r"\w+", text):
+        try:
+            names = re.compile(text).groupindex
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        if "group" not in names:
+            raise ValueError("the regular expression must name a (?P<group>...)")
+    return text
+
+
+@functools.cache
+def config_class(modality: str) -> type[Config]:
+    """The config of one modality: its settings, networks and transforms joined in."""
+    kinds = MODALITIES[modality]
+    network = Annotated[Network, Kinds(kinds.networks), pydantic.Field(validate_default=True)]
+    step = Annotated[Augmentation, Kinds(kinds.augmentations)]
+    first = next(iter(kinds.networks.values()))()
+    described = {"network": "The networks.", "steps": Augment.model_fields["steps"].description}
+    model = pydantic.create_model(
+        "Model", __base__=Model, network=(network, pydantic.Field(first, description=described["network"]))
+    )
+    augment = pydantic.create_model(
+        "Augment",
+        __base__=Augment,
+        steps=(list[step] | None, pydantic.Field(None, description=described["steps"])),  # type: ignore[valid-type]
+    )
+    return pydantic.create_model(
+        f"{modality.capitalize()}Config",
+        __base__=Config,
+        modality=(Annotated[Section, Kinds({modality: kinds.Settings})], ...),
+        model=(model, model()),
+        augment=(augment, augment()),
+    )
+
+
+def load(path: Path, overrides: Iterable[str] = ()) -> Config:
+    """Read a config file. Raises ConfigError with every fault at once, each with its line."""
+    config = check(read(path, overrides))
+    folder = path.parent.absolute()
+    source = [os.path.normpath(folder / source) for source in config.data.source]
+    root = config.output.root and os.path.normpath(folder / config.output.root)
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"source": source}),
+            "output": config.output.model_copy(update={"root": root}),
+        }
+    )
+
+
+def check(tree: Tree) -> Config:
+    """Values to a config. Raises ConfigError."""
+    faults = list(tree.faults)
+    modality = tree.values.get("modality")
+    kind = modality.get("kind") if isinstance(modality, dict) else modality
+    known = isinstance(kind, str) and kind in MODALITIES
+    model = config_class(kind if known else next(iter(MODALITIES)))
+    try:
+        config = model.model_validate(tree.values)
+    except pydantic.ValidationError as error:
+        faults += [_fault(one, tree, model) for one in error.errors()]
+    if modality is not None and not known:
+        # Without its modality the kinds below cannot be judged; the table of all modalities says what there is.
+        faults = [fault for fault in faults if not fault.key.startswith(("modality", "augment.steps", "model.network"))]
+        faults.append(Fault(tree.place(("modality",)), "modality", _not_among(kind, list(MODALITIES))))
+    if faults:
+        raise ConfigError(faults)
+    return config
+
+
+def dump(config: Config) -> str:
+    """The config as YAML that `load` reads to the same config. The output root is where, not what: it is left out."""
+    values = config.model_dump(mode="json")
+    values["output"].pop("root")
+    values = {key: _without_none(value) for key, value in values.items()}
+    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(child) for key, child in value.items() if child is not None}
+    return [_without_none(child) for child in value] if isinstance(value, list) else value
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the config, for editors."""
+    schemas = [config_class(modality).model_json_schema() for modality in MODALITIES]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def section(cls: type[Section], tree: Tree, key: str) -> Any:
+    """One section alone, as a command's flags and overrides give it. Raises ConfigError."""
+    try:
+        return cls.model_validate(tree.values.get(key, {}))
+    except pydantic.ValidationError as error:
+        raise ConfigError([*tree.faults, *(_fault(one, tree, cls, (key,)) for one in error.errors())]) from None
+
+
+def _fault(error: Any, tree: Tree, model: type[Section], above: tuple[str, ...] = ()) -> Fault:
+    """One of pydantic's errors in our words, at its place in the file."""
+    location = error["loc"]
+    key = above + tuple(part for part in location if not (isinstance(part, str) and part.startswith("<")))
+    return Fault(tree.place(key), dotted(key), _words(error, location, model))
+
+
+def _words(error: Any, location: tuple[Any, ...], model: type[Section]) -> str:
+    kind, context, got = error["type"], error.get("ctx", {}), error["input"]
+    wanted = {
+        "int_type": "a whole number",
+        "float_type": "a number",
+        "string_type": "text",
+        "bool_type": "true or false",
+        "list_type": "a list",
+        "tuple_type": "a list",
+        "model_type": "a section with keys",
+        "dict_type": "a section with keys",
+        "int_from_float": "a whole number",
+        "is_instance_of": "a section with keys",
+    }
+    limits = {
+        "greater_than_equal": ("at least", "ge"),
+        "greater_than": ("greater than", "gt"),
+        "less_than_equal": ("at most", "le"),
+        "less_than": ("less than", "lt"),
+    }
+    if kind == "extra_forbidden":
+        return f"unknown key{did_you_mean(location[-1], _fields(model, location))}"
+    if kind == "missing":
+        if location and isinstance(location[-1], int):
+            return "an item is missing"
+        return "required key is missing"
+    if kind == "kind":
+        return _not_among(context["got"], context["kinds"])
+    if kind == "literal_error":
+        return _not_among(got, [word.strip("'") for word in re.findall(r"'[^']*'", context["expected"])])
+    if kind in limits:
+        words, name = limits[kind]
+        return f"must be {words} {context[name]:g}, got {got}"
+    if kind == "string_pattern_mismatch":
+        return f"must be letters, digits, dots, dashes and underscores, starting with a letter or digit; got {got!r}"
+    if kind in ("too_short", "too_long"):
+        return f"must have {'at least' if kind == 'too_short' else 'at most'} {context.get('min_length', context.get('max_length'))} items"
+    if kind in wanted:
+        return f"must be {wanted[kind]}, got {_shown(got)}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message if kind == "value_error" else f"{message}, got {_shown(got)}"
+
+
+def _not_among(got: object, kinds: list[str]) -> str:
+    return f"must be one of {', '.join(kinds)}; got {_shown(got)}{did_you_mean(got, kinds)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "nothing"}[value]
+    if isinstance(value, (dict, list)):
+        return "a section" if isinstance(value, dict) else "a list"
+    return repr(value)
+
+
+def _fields(model: Any, location: tuple[Any, ...]) -> list[str]:
+    """The keys that the section has in which a fault stands."""
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        if isinstance(part, str) and part.startswith("<"):
+            model = kinds.table[part[1:-1]]
+            continue
+        field = model.model_fields[part]
+        found = [*field.metadata, *_annotations(field.annotation)]
+        kinds = next((one for one in found if isinstance(one, Kinds)), Kinds({}))
+        if isinstance(field.annotation, type) and issubclass(field.annotation, pydantic.BaseModel):
+            model = field.annotation
+    return list(model.model_fields)
+
+
+def _annotations(annotation: Any) -> list[Any]:
+    """All metadata inside an annotation, such as that of list[Annotated[X, Kinds(...)]] | None."""
+    inner = [one for argument in typing.get_args(annotation) for one in _annotations(argument)]
+    return [*getattr(annotation, "__metadata__", ()), *inner]

@@ -1,0 +1,160 @@
+"""The only place that prints: progress, tables, errors, and the one JSON object of --json."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from genset.errors import ExitCode, GensetError
+from genset.interfaces import Progress
+
+LINE_EVERY = 20.0  # seconds between lines where there is no terminal: the contract says 30 at most
+_MOST_ROWS = 12
+
+
+class Console:
+    """What a command says, and how."""
+
+    def __init__(self, *, json_output: bool = False, quiet: bool = False) -> None:
+        from rich.console import Console as Rich
+
+        self.json_output, self.quiet = json_output, quiet
+        # With --json the standard output belongs to the one object.
+        self.out = Rich(stderr=json_output, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self.error = Rich(stderr=True, highlight=False, soft_wrap=True)
+        self._bar: Any = None
+        self._task: Any = None
+        self._stage = ""
+        self._line_at = time.monotonic()
+        self._note = ""
+
+    def progress(self) -> Progress:
+        """What long work reports to: a bar on a terminal, now and then a line elsewhere, nothing with --quiet."""
+        return Progress.silent() if self.quiet else Progress(self._tick, self._say)
+
+    def say(self, text: str) -> None:
+        """One line of plain text for a person."""
+        if not self.quiet:
+            self.out.print(_plain(text), markup=False)
+
+    def warn(self, text: str) -> None:
+        """One line that --quiet does not silence."""
+        self.error.print(_plain(text), markup=False)
+
+    def table(self, title: str, rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> None:
+        """A table of text."""
+        if self.quiet:
+            return
+        from rich.table import Table
+
+        table = Table(title=title, title_justify="left", show_header=bool(head), box=None, pad_edge=False)
+        for number in range(len(rows[0]) if rows else 0):
+            table.add_column(head[number] if head else "")
+        for row in rows:
+            table.add_row(*(_escape(cell) for cell in row))
+        self.out.print(table)
+
+    def counts(self, title: str, counts: Mapping[str, int]) -> None:
+        """Counts, the first few of them when there are many."""
+        shown = list(counts.items())[:_MOST_ROWS]
+        rest = len(counts) - len(shown)
+        rows = [[name or "(none)", f"{count:,}"] for name, count in shown]
+        self.table(title, [*rows, [f"... and {rest} more", ""]] if rest else rows)
+
+    def problems(self, problems: Sequence[Mapping[str, str]]) -> None:
+        """What was found wrong, the first few."""
+        if not problems:
+            return
+        rows = [[p["path"], p["kind"], p["detail"]] for p in problems[:_MOST_ROWS]]
+        if len(problems) > _MOST_ROWS:
+            rows.append([f"... and {len(problems) - _MOST_ROWS} more, all of them with --json", "", ""])
+        self.table(f"{len(problems)} items or files with a problem", rows)
+
+    def result(self, value: Mapping[str, Any]) -> None:
+        """The one JSON object, where it was asked for."""
+        self.stop()
+        if self.json_output:
+            sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+
+    def failure(self, error: GensetError, command: str) -> None:
+        """One message for a person, and the object for a script."""
+        self.stop()
+        self.error.print(f"genset: {_plain(str(error))}", markup=False)
+        if self.json_output:
+            told = {"message": error.message, "where": error.where, "hint": error.hint}
+            sys.stdout.write(json.dumps({"command": command, "error": told, "exit_code": int(error.exit_code)}) + "\n")
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _say(self, text: str) -> None:
+        self.stop()
+        self.error.print(_plain(text), markup=False)
+        self._line_at = time.monotonic()
+
+    def _tick(self, stage: str, done: int, total: int, note: str) -> None:
+        self._note = note or (self._note if stage == self._stage else "")
+        if self.error.is_terminal:
+            self._show(stage, done, total)
+        elif time.monotonic() - self._line_at > LINE_EVERY:
+            self.error.print(_plain(f"{stage}: {done:,} of {total:,}  {self._note}".rstrip()), markup=False)
+            self._line_at = time.monotonic()
+        self._stage = stage
+
+    def _show(self, stage: str, done: int, total: int) -> None:
+        if self._bar is None or stage != self._stage:
+            from rich import progress
+
+            self.stop()
+            self._bar = progress.Progress(
+                progress.TextColumn("{task.description}"),
+                progress.BarColumn(),
+                progress.MofNCompleteColumn(),
+                progress.TimeRemainingColumn(),
+                progress.TextColumn("{task.fields[note]}"),
+                console=self.error,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(stage, total=total, note="")
+        self._bar.update(self._task, completed=done, total=total, note=self._note)
+
+
+def guarded(command: str, console: Console, work: Callable[[], int]) -> int:
+    """Run a command; turn a user's mistake into one message and an exit code, an interrupt into 130."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return work()
+    except GensetError as error:
+        console.failure(error, command)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        hint = "Run the same command again to go on: what was trained so far is kept."
+        console.failure(_Interrupted("interrupted; nothing was left half-written", hint=hint), command)
+        return int(ExitCode.INTERRUPTED)
+    finally:
+        console.stop()
+
+
+class _Interrupted(GensetError):
+    exit_code = ExitCode.INTERRUPTED
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _plain(text: str) -> str:
+    """Text without control characters: a file name must not steer the terminal."""
+    return "".join(c if c.isprintable() or c in "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(_plain(text))

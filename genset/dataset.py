@@ -1,0 +1,179 @@
+"""A dataset is an index of records; items are decoded on demand, never all of them at once."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from genset.errors import GensetError
+
+SPLITS = ("train", "validation", "test")
+SOURCES = ("collected", "generated", "augmented")
+METADATA = "metadata.jsonl"
+COLUMNS = ("file_name", "label", "source", "origin", "transform", "seed", "model", "group")
+# Loaders take folders of these names for splits (Hugging Face's keywords), whatever they were meant to be.
+SPLIT_FOLDERS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
+LONGEST_LABEL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of one item: where its bytes lie, what it is, and where it came from."""
+
+    id: str
+    path: Path
+    label: str = ""
+    source: str = "collected"
+    origin: str = ""  # ids of the parents, or the user's file, relative to the source folder
+    group: str = ""
+    split: str = ""
+    transform: str = ""  # JSON of what was drawn
+    seed: str = ""
+    model: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)  # the user's own
+
+    def row(self, file_name: str) -> dict[str, str]:
+        """The item's line in metadata.jsonl: text everywhere, "" rather than null, so that every split has one schema."""
+        ours = {name: getattr(self, name) for name in COLUMNS if name != "file_name"}
+        return {"file_name": file_name, **ours, **self.columns}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A record and the bytes of its file: what an exporter writes."""
+
+    record: Record
+    data: bytes
+    suffix: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Records of one modality in a fixed order."""
+
+    modality: str
+    records: tuple[Record, ...]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, sorted; ("",) for a set without labels."""
+        return tuple(sorted({record.label for record in self.records}))
+
+    def where(self, *, split: str | None = None, source: str | None = None) -> "Dataset":
+        """The records of one split, or of one source."""
+        kept = (r for r in self.records if split in (None, r.split) and source in (None, r.source))
+        return replace(self, records=tuple(kept))
+
+    def counts(self, key: str) -> dict[str, int]:
+        """How many records have each value of `key`, such as "label", sorted by value."""
+        return dict(sorted(Counter(str(getattr(record, key)) for record in self.records).items()))
+
+
+def check_label(label: str, where: str) -> str:
+    """A label that can be the name of a folder on every system. Raises GensetError."""
+    bad = {"/", "\\", "\0"} & set(label) or label.startswith(".") or not label.isprintable()
+    if bad or len(label.encode()) > LONGEST_LABEL or label != label.strip():
+        raise GensetError(
+            f"the class name {label[:60]!r} cannot be the name of a folder",
+            where=where,
+            hint=f"Rename the class: no slash, backslash, control character, leading dot or outer space, "
+            f"at most {LONGEST_LABEL} bytes.",
+        )
+    return label
+
+
+def metadata_file(folder: Path) -> Path | None:
+    """The metadata of a folder: metadata.jsonl or metadata.csv."""
+    return next((path for name in (METADATA, "metadata.csv") if (path := folder / name).is_file()), None)
+
+
+def read_metadata(path: Path) -> list[tuple[str, dict[str, str]]]:
+    """(place, row) of every line of a metadata.jsonl or metadata.csv, all values as text.
+
+    Raises GensetError with file and line for a line that is not an object, lacks `file_name` or points outside.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GensetError(f"cannot be read: {error}", where=str(path), hint="Save it as UTF-8.") from None
+    lines = _csv_rows(text, path) if path.suffix == ".csv" else _json_rows(text, path)
+    rows = []
+    for where, row in lines:
+        name = row.get("file_name", "")
+        parts = PurePosixPath(name.replace("\\", "/"))
+        if not name or parts.is_absolute() or ".." in parts.parts:
+            raise GensetError(
+                f"file_name must be a path inside {path.parent}, got {name!r}",
+                where=where,
+                hint="Give each line the file's path relative to this file.",
+            )
+        rows.append((where, row))
+    return rows
+
+
+def _json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            where = f"{path}:{number}"
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise GensetError(f"not JSON: {error.msg}", where=f"{where}:{error.colno}") from None
+            if not isinstance(row, dict):
+                raise GensetError(f"must be an object, got {line[:40]!r}", where=where)
+            yield where, {str(key): _text(value) for key, value in row.items()}
+
+
+def _csv_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    reader = csv.DictReader(text.splitlines())
+    for row in reader:
+        if None in row or None in row.values():
+            raise GensetError(
+                f"expected {len(reader.fieldnames or ())} columns, as in the first line",
+                where=f"{path}:{reader.line_num}",
+            )
+        yield f"{path}:{reader.line_num}", row
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def write_metadata(rows: Iterable[Mapping[str, str]]) -> bytes:
+    """metadata.jsonl of one split."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def same_columns(records: Sequence[Record]) -> list[Record]:
+    """The records with the union of the users' columns, "" where a record has none: every split gets one schema."""
+    names = sorted({name for record in records for name in record.columns})
+    return [replace(r, columns={name: r.columns.get(name, "") for name in names}) for r in records]
+
+
+def read_version(folder: Path, modality: str) -> Dataset:
+    """The records of a dataset version that genset wrote, in the order in which it wrote them."""
+    records = []
+    for split in SPLITS:
+        path = folder / split / METADATA
+        for where, row in read_metadata(path) if path.is_file() else ():
+            missing = [name for name in COLUMNS if name not in row]
+            if missing:
+                raise GensetError(f"the column {missing[0]} is missing", where=where, hint="Was the version edited?")
+            ours = {name: row.pop(name) for name in COLUMNS}
+            file = folder / split / ours.pop("file_name")
+            records.append(Record(id=file.stem, path=file, split=split, columns=row, **ours))
+    return Dataset(modality, tuple(records))

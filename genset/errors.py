@@ -1,0 +1,42 @@
+"""What can go wrong for a user, and the exit code that says so."""
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """The exit codes that scripts rely on."""
+
+    DONE = 0
+    FAILED = 1  # a gate or a verification failed
+    WRONG = 2  # wrong usage, config or data
+    LOCKED = 75  # another run holds the lock
+    INTERRUPTED = 130
+
+
+class GensetError(Exception):
+    """A mistake or obstacle that the user can do something about: shown without a traceback.
+
+    `message` says what was expected and what came, `where` the place, `hint` the cure.
+    """
+
+    exit_code = ExitCode.WRONG
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.where, self.hint = message, where, hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\n  {self.hint}" if self.hint else text
+
+
+class LockedError(GensetError):
+    """Another run holds the lock of the output root."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class FailedError(GensetError):
+    """The work was done, and a gate or a verification says no."""
+
+    exit_code = ExitCode.FAILED

@@ -1,0 +1,82 @@
+"""README.md of a version: what it is, for people and for the Hugging Face hub."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genset.interfaces import Figure
+
+
+def dataset_card(
+    name: str, manifest: Mapping[str, Any], figures: Mapping[str, Figure], verdict: Mapping[str, Any]
+) -> bytes:
+    """The card of a dataset version. It holds no times and no paths, so equal versions have equal cards."""
+    counts = manifest["counts"]
+    header = _yaml({"pretty_name": name, "tags": ["synthetic", "genset"], "task_categories": _task(manifest)})
+    lines = [
+        header,
+        f"# {name}\n",
+        f"A dataset of {manifest['modality']} items made by genset {manifest['genset']} (`{manifest['command']}`). "
+        "Items whose `source` is generated or augmented are synthetic, and stand in `train` alone.\n",
+        _table("split", sorted(counts["split"].items(), key=lambda pair: list(_SPLITS).index(pair[0]))),
+        _table("source", counts["source"].items()),
+        _table("class", counts["label"].items()),
+    ]
+    if verdict.get("figures"):
+        lines.append("## Does it help?\n")
+        lines.append(_figures(verdict["figures"], figures))
+    lines.append(_COLUMNS)
+    return "\n".join(lines).encode()
+
+
+def model_card(name: str, manifest: Mapping[str, Any], model: Mapping[str, Any]) -> bytes:
+    """The card of a model version."""
+    rows = [(key, value) for key, value in model.items() if not isinstance(value, (list, dict))]
+    lines = [
+        f"# {name}\n",
+        f"A {model['family']} for {manifest['modality']} items, trained by genset {manifest['genset']}.\n",
+        _table("what", rows),
+        "![samples](samples.png)\n\n![learning curves](curves.png)\n",
+        "`genset generate` samples from it without TensorFlow; `model.keras` loads in Keras 3.\n",
+    ]
+    return "\n".join(lines).encode()
+
+
+_SPLITS = ("train", "validation", "test")
+_COLUMNS = """## Columns of metadata.jsonl
+
+| column | meaning |
+| --- | --- |
+| file_name | path of the item, relative to its split |
+| label | class, as text |
+| source | collected, generated or augmented |
+| origin | the user's file, or the ids of the parents |
+| transform | what was drawn, as JSON |
+| seed, model | what a generated item was made with |
+| group | items of one group stand in one split |
+"""
+
+
+def _task(manifest: Mapping[str, Any]) -> list[str]:
+    return [f"{manifest['modality']}-classification"] if len(manifest["counts"]["label"]) > 1 else []
+
+
+def _yaml(values: Mapping[str, Any]) -> str:
+    import yaml
+
+    return f"---\n{yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)}---\n"
+
+
+def _table(head: str, rows: Any) -> str:
+    body = "".join(f"| {_cell(key)} | {_cell(value)} |\n" for key, value in rows)
+    return f"| {head} | |\n| --- | --- |\n{body}"
+
+
+def _figures(values: Mapping[str, float], figures: Mapping[str, Figure]) -> str:
+    body = "".join(f"| {name} | {value:g} | {figures[name].what} |\n" for name, value in values.items())
+    return f"| figure | value | what it is |\n| --- | --- | --- |\n{body}"
+
+
+def _cell(value: Any) -> str:
+    """Text that cannot end a table cell or start markup."""
+    text = str(value) or "(none)"
+    return "".join(f"\\{c}" if c in "\\|`*_[]<>" else c for c in text)

@@ -1,0 +1,350 @@
+"""READ FIRST. The five things people add to genset: a Modality, a Family, an Augmentation, a Metric, an Exporter.
+
+One rule decides where a line lives: does it look past axis 0? What one item is (pixels, tokens, samples)
+belongs to a modality. Whatever counts, hashes, shuffles, splits, seeds or versions belongs to the pipeline.
+A family knows a latent vector `z`, labels and a training rule, and sums over all axes but 0.
+
+Each kind of thing is a settings class (`Section`, read from the config) that also does the work, listed in ONE table.
+Reading a config must not import TensorFlow, so whoever needs keras imports it inside the function that trains.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+from pydantic_core import PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    from genset.dataset import Item as VersionItem
+    from genset.versions import Draft
+
+Item = npt.NDArray[np.uint8]  # one decoded item, in the compact form of its modality
+Items = npt.NDArray[np.uint8]  # (N, ...) items of one shape
+Floats = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]  # (N,) index of each item's class
+Tensor = Any  # a keras tensor: only code that trains sees one
+
+
+class Section(pydantic.BaseModel):
+    """A part of the config: frozen, strict, without unknown keys."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Kinds:
+    """Annotation of a config key: a section picked from `table` by its `kind:`; a bare word stands for {kind: word}."""
+
+    def __init__(self, table: Mapping[str, type[Section]]) -> None:
+        self.table = table
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        # The tag stands in angle brackets in an error's location, where it is no key of the user's file.
+        choices = {f"<{kind}>": handler.generate_schema(section) for kind, section in self.table.items()}
+        tagged = core_schema.tagged_union_schema(choices, discriminator=self._tag)
+        return core_schema.no_info_before_validator_function(self._expand, tagged)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        sections = handler(schema)["oneOf"]
+        return {"anyOf": [{"type": "string", "enum": list(self.table)}, *sections]}
+
+    @staticmethod
+    def _tag(value: Any) -> str:
+        return f"<{value['kind'] if isinstance(value, dict) else value.kind}>"
+
+    def _expand(self, value: Any) -> Any:
+        if isinstance(value, Section):
+            return value
+        value = {"kind": value} if isinstance(value, str) else value
+        if not isinstance(value, dict):
+            raise PydanticCustomError("kind_type", "must be a word or a section with `kind:`")
+        kind = value.get("kind")
+        if kind not in self.table:
+            raise PydanticCustomError("kind", "no such kind", {"got": kind, "kinds": list(self.table)})
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one file decodes to, before it is brought to the configured form."""
+
+    digest: str  # of the decoded content: the same pixels in a PNG and a BMP have one digest
+    traits: Mapping[str, Any]  # what the modality's `settle` and `inspect` want to know, such as width and mode
+
+
+class UndecodableError(Exception):
+    """A file that holds no item of this modality; the text is the reason, for the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nets:
+    """The keras models of one family, by role: "encoder", "decoder", "generator", ..."""
+
+    models: Mapping[str, Any]
+
+    def __getitem__(self, role: str) -> Any:
+        return self.models[role]
+
+
+class Network(Section):
+    """How a modality's encoders and decoders are built. One class per `network:` kind, settings and builders together."""
+
+    kind: str
+
+    @abstractmethod
+    def encoder(self, modality: "Modality", outputs: int) -> Any:
+        """A keras model from (B, *modality.tensor_shape) in [0, 1] to (B, outputs)."""
+
+    @abstractmethod
+    def decoder(self, modality: "Modality", latent_dim: int) -> Any:
+        """A keras model from (B, latent_dim) to (B, *modality.tensor_shape): what `modality.activate` takes."""
+
+
+class Augmentation(Section):
+    """A label-preserving transform of one item. Every draw comes from the generator that is passed in."""
+
+    kind: str
+    p: float = pydantic.Field(1.0, ge=0, le=1)
+    """Probability that the step is applied to an item."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> dict[str, Any]:
+        """The parameters of one application: plain numbers, written beside the item."""
+
+    @abstractmethod
+    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+        """The transformed item: same shape, dtype and range."""
+
+
+class Modality(ABC):
+    """What one item is: how it is read, written, compared, transformed and turned into tensors."""
+
+    kind: ClassVar[str]
+    Settings: ClassVar[type[Section]]
+    suffixes: ClassVar[tuple[str, ...]]  # of files that are taken for items, lower case
+    loadable: ClassVar[tuple[str, ...]]  # of files that every common loader reads as they are
+    suffix: ClassVar[str]  # of files that genset writes
+    networks: ClassVar[Mapping[str, type[Network]]]
+    augmentations: ClassVar[Mapping[str, type[Augmentation]]]
+    default_steps: ClassVar[tuple[Augmentation, ...]]  # mild transforms that rarely change a label
+
+    @abstractmethod
+    def __init__(self, settings: Any) -> None:
+        """A modality with settled settings; decode, encode and tensors follow them."""
+
+    settings: Any
+
+    @classmethod
+    @abstractmethod
+    def probe(cls, path: Path) -> Probe:
+        """Decode a file as it is. Raises UndecodableError with the reason."""
+
+    @classmethod
+    @abstractmethod
+    def settle(cls, settings: Any, probes: Sequence[Probe]) -> Any:
+        """The settings with whatever the user left open (size, rate, length) taken from the data."""
+
+    @abstractmethod
+    def native(self, path: Path) -> Item:
+        """One item in its own size. Raises UndecodableError."""
+
+    @abstractmethod
+    def decode(self, path: Path) -> Item:
+        """One item in the configured form, of `item_shape`. Raises UndecodableError."""
+
+    @abstractmethod
+    def encode(self, item: Item) -> bytes:
+        """The bytes of a file with `suffix` that decodes to exactly `item`."""
+
+    @property
+    @abstractmethod
+    def item_shape(self) -> tuple[int, ...]:
+        """Shape of one decoded item (uint8)."""
+
+    @property
+    @abstractmethod
+    def tensor_shape(self) -> tuple[int, ...]:
+        """Shape of one item as the networks see it (float32 in [0, 1])."""
+
+    @property
+    @abstractmethod
+    def latent_dim(self) -> int:
+        """A length of z that suits items of this shape, where the config gives none."""
+
+    @abstractmethod
+    def to_tensor(self, items: Items) -> Floats:
+        """(B, *item_shape) uint8 to (B, *tensor_shape) float32 in [0, 1]."""
+
+    @abstractmethod
+    def from_tensor(self, tensor: Floats) -> Items:
+        """(B, *tensor_shape) float32 to (B, *item_shape) uint8, clipped and rounded."""
+
+    @abstractmethod
+    def activate(self, output: Tensor) -> Tensor:
+        """A decoder's output brought to [0, 1] (keras.ops)."""
+
+    @abstractmethod
+    def features(self, items: Items) -> Floats:
+        """(N, d) features in which a linear model tells classes apart; fixed, nothing is learned or fetched."""
+
+    @abstractmethod
+    def closeness(self, items: Items) -> Floats:
+        """(N, d) vectors whose Euclidean distance says how nearly two items are the same item."""
+
+    @abstractmethod
+    def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
+        """A picture (PNG) of items in rows of one title each: item k stands in row k // (len(items) // len(titles))."""
+
+    @classmethod
+    @abstractmethod
+    def describe(cls, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
+        """Counts of traits for `inspect`, such as {"size": {"8x8": 1797}, "mode": {"L": 1797}}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One optimiser step on some networks: a GAN has two, the others one."""
+
+    name: str
+    roles: tuple[str, ...]  # the networks whose weights it changes
+    loss: Callable[[Nets, Tensor, Mapping[str, Tensor], Tensor], Mapping[str, Tensor]]
+    """(nets, x, noise, progress in [0, 1]) -> named losses; the one called "loss" is minimised."""
+
+
+class Family(Section):
+    """A model family: its settings and its training rule. Sums over all axes but 0 and never looks further."""
+
+    kind: str
+
+    @abstractmethod
+    def build(self, modality: Modality, network: Network, latent_dim: int) -> Nets:
+        """The networks of this family, untrained."""
+
+    @abstractmethod
+    def noise(self, rng: np.random.Generator, batch_size: int, latent_dim: int) -> Mapping[str, Floats]:
+        """The random inputs of one step, so that no training rule draws anything itself."""
+
+    @abstractmethod
+    def updates(self, modality: Modality) -> tuple[Update, ...]:
+        """The optimiser steps made on each batch, in order."""
+
+    @abstractmethod
+    def codes(self, nets: Nets, x: Tensor) -> Tensor:
+        """(B, latent_dim) codes of items: what a density is fitted to."""
+
+    @abstractmethod
+    def sampler(self, nets: Nets, modality: Modality) -> Any:
+        """The keras model from z (B, latent_dim) to items (B, *tensor_shape) in [0, 1] that is exported."""
+
+    @abstractmethod
+    def whole(self, nets: Nets, modality: Modality) -> Any:
+        """The one keras model that is saved for people who want to go on in Keras."""
+
+
+class Prior(Section):
+    """A density on z, fitted after training, from which generation draws."""
+
+    kind: str
+
+    @abstractmethod
+    def fit(
+        self, codes: npt.NDArray[np.float64], labels: Labels, classes: int, seed: int
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Plain arrays that `draw` understands: they are saved beside the model."""
+
+    @abstractmethod
+    def draw(self, arrays: Mapping[str, npt.NDArray[Any]], label: int, rngs: Sequence[np.random.Generator]) -> Floats:
+        """(N, latent_dim) codes of one class, the n-th from the n-th generator alone."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Items as the metrics see them."""
+
+    features: Floats  # (N, d) those of `Modality.features`, standardised on the real train part
+    space: Floats  # (N, e) where distributions are compared: the judge's hidden layer, or principal components
+    closeness: Floats  # (N, f) those of `Modality.closeness`
+    labels: Labels  # (N,)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What metrics judge: real train, real held-out and made items."""
+
+    classes: tuple[str, ...]
+    train: Part
+    test: Part
+    made: Part
+    judges: tuple[Any, ...]  # classifiers trained on the real train part, one a seed; none without classes
+    space_name: str  # what `Part.space` is, in words
+
+
+class SkipError(Exception):
+    """A metric that cannot be computed on this evidence; the text is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What one figure is: printed with it, so that a number never stands alone."""
+
+    name: str
+    goal: Literal["higher", "lower", "neutral"]
+    what: str  # one line, in the user's words
+    low: float = 0.0
+    high: float = float("inf")
+    headline: bool = False
+
+
+class Metric(ABC):
+    """One or more figures computed together from the same work."""
+
+    figures: ClassVar[tuple[Figure, ...]]
+
+    @abstractmethod
+    def compute(self, evidence: Evidence) -> Mapping[str, float]:
+        """The figures by name. Raises SkipError with the reason when the evidence does not allow them."""
+
+
+class Exporter(Section):
+    """A form in which a dataset version is written into its folder."""
+
+    kind: str
+
+    @abstractmethod
+    def write(self, draft: "Draft", items: Iterable["VersionItem"]) -> None:
+        """Write the items, in order, into the draft of a version."""
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """An item that was left out, or is only reported, with the reason."""
+
+    path: str
+    kind: str  # of the rule: undecodable, empty, exact_duplicate, ...
+    detail: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"path": self.path, "kind": self.kind, "detail": self.detail}
+
+
+@dataclass
+class Progress:
+    """How long work tells that it is getting on: the console decides what is shown."""
+
+    tick: Callable[[str, int, int, str], None] = field(default=lambda stage, done, total, note: None)
+    say: Callable[[str], None] = field(default=lambda text: None)
+
+    @classmethod
+    def silent(cls) -> Self:
+        return cls()

@@ -1,0 +1,6 @@
+"""What one item can be. A new modality is one folder here and one line in the table."""
+
+from genset.interfaces import Modality
+from genset.modalities.image.codec import Image
+
+MODALITIES: dict[str, type[Modality]] = {"image": Image}

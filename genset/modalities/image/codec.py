@@ -1,0 +1,216 @@
+"""Image files to compact arrays and back: any image that Pillow reads, brought to one size and mode."""
+
+import hashlib
+import io
+import math
+import statistics
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import PIL.Image
+import PIL.ImageColor
+import PIL.ImageOps
+import pydantic
+
+from genset.interfaces import (
+    Augmentation,
+    Floats,
+    Item,
+    Items,
+    Modality,
+    Network,
+    Probe,
+    Section,
+    Tensor,
+    UndecodableError,
+)
+from genset.modalities.image import augment, features, networks, preview
+
+SMALLEST, LARGEST = 8, 64
+_GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+
+
+class ImageSettings(Section):
+    """The form that every image is brought to."""
+
+    kind: Literal["image"] = "image"
+    size: int | None = pydantic.Field(None, ge=SMALLEST, le=LARGEST)
+    """Width and height in pixels; taken from the data when not given."""
+    mode: Literal["L", "RGB"] | None = None
+    """L for grey, RGB for colour; taken from the data when not given."""
+    fit: Literal["stretch", "crop"] = "stretch"
+    """How an image that is not square becomes square: stretched whole, or its centre cropped."""
+    background: str = "white"
+    """The colour that stands behind transparent pixels: a CSS name or #rrggbb."""
+
+    @pydantic.field_validator("background")
+    @classmethod
+    def _is_colour(cls, value: str) -> str:
+        try:
+            PIL.ImageColor.getrgb(value)
+        except ValueError:
+            raise ValueError(f"must be a colour such as white or #ffffff, got {value!r}") from None
+        return value
+
+
+class Image(Modality):
+    """Square images as uint8 arrays (H, W, C), C = 1 for grey and 3 for RGB."""
+
+    kind = "image"
+    Settings = ImageSettings
+    suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+    loadable = (".png", ".jpg", ".jpeg")
+    suffix = ".png"
+    networks: ClassVar[Mapping[str, type[Network]]] = networks.NETWORKS
+    augmentations: ClassVar[Mapping[str, type[Augmentation]]] = augment.AUGMENTATIONS
+    default_steps = augment.DEFAULT_STEPS
+    settings: ImageSettings
+
+    def __init__(self, settings: ImageSettings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def probe(cls, path: Path) -> Probe:
+        image = _open(path)
+        pixels = np.asarray(_plain(image, "RGBA"))
+        digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+        traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": image.mode in _GREY}
+        return Probe(digest, traits)
+
+    @classmethod
+    def settle(cls, settings: ImageSettings, probes: Sequence[Probe]) -> ImageSettings:
+        """Take the median of the longer sides, within what the networks can do, and grey when all images are grey."""
+        size = settings.size
+        if size is None:
+            longer = statistics.median_low([max(p.traits["width"], p.traits["height"]) for p in probes])
+            size = min(LARGEST, max(SMALLEST, longer))
+        mode: Literal["L", "RGB"] = "L" if all(p.traits["grey"] for p in probes) else "RGB"
+        return settings.model_copy(update={"size": size, "mode": settings.mode or mode})
+
+    def native(self, path: Path) -> Item:
+        image = _open(path)
+        mode = self.settings.mode or ("L" if image.mode in _GREY else "RGB")
+        return _array(_plain(image, mode, self.settings.background))
+
+    def decode(self, path: Path) -> Item:
+        size = self.item_shape[0]
+        image = _plain(_open(path), self._mode, self.settings.background)
+        if image.size != (size, size):
+            box = None
+            if self.settings.fit == "crop":
+                side, (width, height) = min(image.size), image.size
+                box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
+            image = image.resize((size, size), PIL.Image.Resampling.BICUBIC, box=box)  # Pillow antialiases
+        return _array(image)
+
+    def encode(self, item: Item) -> bytes:
+        buffer = io.BytesIO()
+        PIL.Image.fromarray(item[..., 0] if item.shape[-1] == 1 else item).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    @property
+    def _mode(self) -> str:
+        return self.settings.mode or "RGB"
+
+    @property
+    def item_shape(self) -> tuple[int, ...]:
+        if self.settings.size is None:
+            raise ValueError("the image size is not settled yet")
+        return (self.settings.size, self.settings.size, 1 if self._mode == "L" else 3)
+
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        return self.item_shape
+
+    @property
+    def latent_dim(self) -> int:
+        values = math.prod(self.item_shape)
+        return 16 if values <= 256 else 32 if values <= 1024 else 64
+
+    def to_tensor(self, items: Items) -> Floats:
+        return items.astype(np.float32) / np.float32(255)
+
+    def from_tensor(self, tensor: Floats) -> Items:
+        return (np.clip(tensor, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+    def activate(self, output: Tensor) -> Tensor:
+        from keras import ops
+
+        return ops.sigmoid(output)
+
+    def features(self, items: Items) -> Floats:
+        return features.gradients_and_pixels(items)
+
+    def closeness(self, items: Items) -> Floats:
+        return features.pixels(items)
+
+    def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
+        return preview.sheet(items, titles)
+
+    @classmethod
+    def describe(cls, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
+        sizes = Counter(f"{p.traits['width']}x{p.traits['height']}" for p in probes)
+        return {
+            "size": dict(sizes.most_common()),
+            "mode": dict(Counter(p.traits["mode"] for p in probes).most_common()),
+        }
+
+
+def _open(path: Path) -> PIL.Image.Image:
+    """The first frame, upright, all pixels read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", UserWarning)  # odd EXIF or palette blocks: the pixels count
+            with PIL.Image.open(path) as image:
+                if image.width * image.height == 0:
+                    raise UndecodableError("it has no pixels")
+                image.load()
+                return PIL.ImageOps.exif_transpose(image)
+    except UndecodableError:
+        raise
+    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
+        raise UndecodableError(f"more than {PIL.Image.MAX_IMAGE_PIXELS:,} pixels") from None
+    except PIL.UnidentifiedImageError:
+        raise UndecodableError("not an image that Pillow can read") from None
+    # A damaged file can make a decoder fail in many ways; each of them means that there is no picture.
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, ArithmeticError) as error:
+        raise UndecodableError(f"damaged: {error}") from None
+
+
+def _plain(image: PIL.Image.Image, mode: str, background: str = "white") -> PIL.Image.Image:
+    """The image in 8 bits as L, RGB or RGBA; transparent pixels over the background when the mode has no alpha."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _eight_bits(image)
+    transparent = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
+    if mode == "RGBA":
+        return image.convert("RGBA")
+    if transparent:
+        image = image.convert("RGBA")
+        behind = PIL.Image.new("RGBA", image.size, PIL.ImageColor.getrgb(background))
+        image = PIL.Image.alpha_composite(behind, image)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Integers of 16 bits (Pillow may hold them in 32) and floats in 0 to 1 or 0 to 255 as 8-bit grey."""
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise UndecodableError("it holds NaN or infinite pixels")
+    top = float(values.max(initial=0))
+    if image.mode == "F":
+        white = 1.0 if top <= 1 else 255.0
+    else:
+        white = 255.0 if image.mode == "I" and top <= 255 else 65535.0
+    return PIL.Image.fromarray(
+        np.clip(np.rint(values * (255 / max(white, top if top > 65535 else 0))), 0, 255).astype(np.uint8)
+    )
+
+
+def _array(image: PIL.Image.Image) -> Item:
+    pixels = np.asarray(image, dtype=np.uint8)
+    return pixels[..., None] if pixels.ndim == 2 else pixels

@@ -1,0 +1,66 @@
+"""Fixed features of images: nothing learned, nothing fetched, the same on every machine."""
+
+import numpy as np
+import PIL.Image
+
+from genset.interfaces import Floats, Items
+
+CELLS = 4  # along each side
+ORIENTATIONS = 8
+MOST_PIXELS = 16  # along each side, as plain features
+CLOSE_PIXELS = 32  # along each side, for telling near copies
+_CHUNK = 1024  # items at once, so that memory stays bounded
+
+
+def pixels(items: Items) -> Floats:
+    """(N, d) pixel values in [0, 1], reduced to at most 32x32."""
+    return _reduced(items, CLOSE_PIXELS)
+
+
+def gradients_and_pixels(items: Items) -> Floats:
+    """(N, d) histograms of oriented gradients over a 4x4 grid (after Dalal and Triggs 2005), and small pixels.
+
+    Gradients tell shapes apart whatever the brightness; the pixels keep tone and colour.
+    """
+    parts = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
+    return np.concatenate([np.hstack([_gradients(part), _reduced(part, MOST_PIXELS)]) for part in parts])
+
+
+def _gradients(items: Items) -> Floats:
+    grey = items.mean(axis=-1, dtype=np.float32) / np.float32(255)  # (N, H, W)
+    dy, dx = np.gradient(grey, axis=(1, 2))
+    strength, angle = np.hypot(dx, dy), np.arctan2(dy, dx) % (2 * np.pi)
+    position = angle * (ORIENTATIONS / (2 * np.pi))
+    low = np.floor(position)
+    share = position - low  # each gradient counts for its two neighbouring orientations
+    grid = np.zeros((len(items), CELLS, CELLS, ORIENTATIONS), np.float32)
+    rows = _cell_weights(grey.shape[1])  # (CELLS, H)
+    columns = _cell_weights(grey.shape[2])
+    for orientation in range(ORIENTATIONS):
+        part = np.where(low % ORIENTATIONS == orientation, 1 - share, 0)
+        part = part + np.where((low + 1) % ORIENTATIONS == orientation, share, 0)
+        grid[..., orientation] = rows @ (strength * part) @ columns.T
+    flat = grid.reshape(len(items), -1)
+    flat = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + np.float32(1e-3))
+    return np.sqrt(flat).astype(np.float32)  # the square root keeps one strong edge from drowning the others
+
+
+def _cell_weights(length: int) -> Floats:
+    """(CELLS, length) triangular weights, so that a shift of one pixel moves a feature a little, not at once."""
+    centres = (np.arange(CELLS) + 0.5) * length / CELLS
+    distance = np.abs(np.arange(length) + 0.5 - centres[:, None]) / (length / CELLS)
+    return np.maximum(0, 1 - distance).astype(np.float32)
+
+
+def _reduced(items: Items, most: int) -> Floats:
+    """(N, side * side * C) values in [0, 1]; larger items are reduced by Pillow's box filter."""
+    size = items.shape[1]
+    if size > most:
+        items = np.stack([_shrink(item, most) for item in items])
+    return items.reshape(len(items), -1).astype(np.float32) / np.float32(255)
+
+
+def _shrink(item: Items, side: int) -> Items:
+    image = PIL.Image.fromarray(item[..., 0] if item.shape[-1] == 1 else item)
+    small = np.asarray(image.resize((side, side), PIL.Image.Resampling.BOX))
+    return small.reshape(side, side, item.shape[-1])

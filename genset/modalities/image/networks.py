@@ -1,0 +1,85 @@
+"""Encoders and decoders for images. keras is imported inside the builders: reading a config must not pay for it."""
+
+from typing import Any, Literal
+
+import pydantic
+
+from genset.interfaces import Modality, Network, Tensor
+
+
+class Conv(Network):
+    """3x3 convolutions at stride 1 between space-to-depth (down) and depth-to-space (up).
+
+    Strided convolutions would have a slow gradient under XLA on CPU; rearranged pixels cost nothing.
+    """
+
+    kind: Literal["conv"] = "conv"
+    width: int = pydantic.Field(32, ge=4, le=256)
+    """Channels at the first level; deeper levels have a multiple of it."""
+
+    def encoder(self, modality: Modality, outputs: int) -> Any:
+        import keras
+        from keras import layers
+
+        size, _, _ = modality.tensor_shape
+        levels = _levels(size)
+        padding = -size % 2**levels
+        image = keras.Input(modality.tensor_shape, name="image")
+        x = layers.ZeroPadding2D(((0, padding), (0, padding)))(image) if padding else image
+        for level in range(1, levels + 1):
+            x = _conv(self.width * level)(_space_to_depth(x))
+        x = _conv(self.width * levels)(x)
+        x = layers.Dense(4 * self.width * levels, activation="silu")(layers.Flatten()(x))
+        return keras.Model(image, layers.Dense(outputs)(x), name="encoder")
+
+    def decoder(self, modality: Modality, latent_dim: int) -> Any:
+        import keras
+        from keras import layers
+
+        size, _, channels = modality.tensor_shape
+        levels = _levels(size)
+        side = -(-size // 2**levels)
+        wide = 2 * self.width
+        z = keras.Input((latent_dim,), name="z")
+        x = layers.Dense(4 * self.width * levels, activation="silu")(z)
+        x = layers.Dense(side * side * wide, activation="silu")(x)
+        x = _conv(wide)(layers.Reshape((side, side, wide))(x))
+        for _ in range(levels - 1):
+            x = _conv(self.width)(_depth_to_space(_conv(4 * self.width)(x)))
+        x = _depth_to_space(layers.Conv2D(4 * channels, 3, padding="same")(x))
+        return keras.Model(z, x[:, :size, :size, :], name="decoder")
+
+
+def _levels(size: int) -> int:
+    """Halvings until 4 to 8 pixels are left along a side."""
+    levels = 1
+    while size / 2**levels > 8:
+        levels += 1
+    return levels
+
+
+def _conv(channels: int) -> Any:
+    from keras import layers
+
+    return layers.Conv2D(channels, 3, padding="same", activation="silu")
+
+
+def _space_to_depth(x: Tensor) -> Tensor:
+    """(B, H, W, C) to (B, H/2, W/2, 4C)."""
+    from keras import ops
+
+    _, height, width, channels = x.shape
+    x = ops.reshape(x, (-1, height // 2, 2, width // 2, 2, channels))
+    return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, height // 2, width // 2, 4 * channels))
+
+
+def _depth_to_space(x: Tensor) -> Tensor:
+    """(B, H, W, 4C) to (B, 2H, 2W, C)."""
+    from keras import ops
+
+    _, height, width, channels = x.shape
+    x = ops.reshape(x, (-1, height, width, 2, 2, channels // 4))
+    return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, 2 * height, 2 * width, channels // 4))
+
+
+NETWORKS: dict[str, type[Network]] = {"conv": Conv}

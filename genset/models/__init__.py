@@ -1,0 +1,8 @@
+"""Model families and priors. A new family is one file here and one line in the table."""
+
+from genset.interfaces import Family, Prior
+from genset.models.prior import GaussianMixture, Normal
+from genset.models.vae import VAE
+
+FAMILIES: dict[str, type[Family]] = {"vae": VAE}
+PRIORS: dict[str, type[Prior]] = {"gmm": GaussianMixture, "normal": Normal}

@@ -1,0 +1,124 @@
+"""Densities on z, fitted to the codes of the train items after training, from which generation draws.
+
+Sampling an autoencoder from a density fitted afterwards beats sampling from N(0, I), and makes it
+class-conditional for nothing (Ghosh et al. 2020, arXiv:1903.12436, "ex-post density estimation").
+Fitting uses scikit-learn; drawing is NumPy alone, so that generation starts fast.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+
+from genset.errors import GensetError
+from genset.interfaces import Floats, Labels, Prior
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+Codes = npt.NDArray[np.float64]  # (N, latent_dim)
+_CANDIDATES = (1, 2, 3, 5, 8)
+_ITEMS_PER_COMPONENT = 20  # fewer cannot hold a component up
+_FLOOR = 1e-4  # added to the variances, in units of the codes
+_MOST_TRIES = 4096  # draws of N(0, I) until one falls into the class asked for
+_AT_ONCE = 64
+
+
+class GaussianMixture(Prior):
+    """A Gaussian mixture with full covariances for each class."""
+
+    kind: Literal["gmm"] = "gmm"
+    components: int | None = pydantic.Field(None, ge=1, le=64)
+    """Gaussians a class; by the Bayesian information criterion when not given."""
+    shrinkage: float = pydantic.Field(10.0, ge=0)
+    """How many items the covariance shared by all classes counts for: what holds up a class of few items."""
+    temperature: float = pydantic.Field(1.0, gt=0, le=2)
+    """Scale of the spread: below 1 safer and less diverse, above 1 bolder."""
+
+    def fit(self, codes: Codes, labels: Labels, classes: int, seed: int) -> dict[str, npt.NDArray[Any]]:
+        shared = _shared_covariance(codes, labels, classes)
+        parts = [self._fit_class(codes[labels == label], shared, seed) for label in range(classes)]
+        most = max(len(weights) for weights, _, _ in parts)
+        size = codes.shape[1]
+        out = {
+            "weights": np.zeros((classes, most)),
+            "means": np.zeros((classes, most, size)),
+            "factors": np.zeros((classes, most, size, size)),
+        }
+        for label, (weights, means, covariances) in enumerate(parts):
+            out["weights"][label, : len(weights)] = weights
+            out["means"][label, : len(means)] = means
+            out["factors"][label, : len(means)] = self.temperature * np.linalg.cholesky(covariances)
+        return out
+
+    def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
+        """Weights (K,), means (K, d) and covariances (K, d, d) of one class, drawn towards the shared covariance."""
+        count, size = codes.shape
+        chosen = self._mixture(codes, seed)
+        weights, means, covariances = chosen.weights_, chosen.means_, chosen.covariances_
+        effective = (weights * count)[:, None, None]
+        covariances = (effective * covariances + self.shrinkage * shared) / (effective + self.shrinkage)
+        return weights, means, covariances + _FLOOR * np.eye(size)
+
+    def _mixture(self, codes: Codes, seed: int) -> Any:
+        import warnings
+
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture as Mixture
+
+        if len(codes) == 1:  # its own mean; the spread is the shared one
+            codes = np.repeat(codes, 2, axis=0)
+        wanted = (self.components,) if self.components else _CANDIDATES
+        counts = [k for k in wanted if k == 1 or k * _ITEMS_PER_COMPONENT <= len(codes)] or [1]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # an unconverged mixture loses by its BIC
+            fits = [Mixture(k, reg_covar=1e-3, random_state=seed % 2**32).fit(codes) for k in counts]
+        return min(fits, key=lambda mixture: float(mixture.bic(codes)))
+
+    def draw(self, arrays: Arrays, label: int, rngs: Sequence[np.random.Generator]) -> Floats:
+        cumulated = np.cumsum(arrays["weights"][label])
+        size = arrays["means"].shape[-1]
+        picked = np.searchsorted(cumulated / cumulated[-1], [rng.random() for rng in rngs], side="right")
+        epsilon = np.stack([rng.standard_normal(size) for rng in rngs])  # (N, d)
+        # einsum adds each row up by itself, so that an item does not depend on who is drawn beside it
+        spread = np.einsum("nij,nj->ni", arrays["factors"][label][picked], epsilon)
+        return (arrays["means"][label][picked] + spread).astype(np.float32)
+
+
+class Normal(Prior):
+    """N(0, I), the plain baseline. A draw belongs to the class whose Gaussian over the codes fits it best."""
+
+    kind: Literal["normal"] = "normal"
+
+    def fit(self, codes: Codes, labels: Labels, classes: int, seed: int) -> dict[str, npt.NDArray[Any]]:
+        means = np.stack([codes[labels == label].mean(axis=0) for label in range(classes)])
+        precision = np.linalg.inv(_shared_covariance(codes, labels, classes) + _FLOOR * np.eye(codes.shape[1]))
+        # log N(z; mean, shared covariance) up to what all classes have in common: linear in z
+        linear = means @ precision
+        return {"linear": linear, "constant": -0.5 * np.einsum("cd,cd->c", linear, means)}
+
+    def draw(self, arrays: Arrays, label: int, rngs: Sequence[np.random.Generator]) -> Floats:
+        return np.stack([self._draw_one(arrays, label, rng) for rng in rngs]).astype(np.float32)
+
+    @staticmethod
+    def _draw_one(arrays: Arrays, label: int, rng: np.random.Generator) -> Codes:
+        for _ in range(_MOST_TRIES // _AT_ONCE):
+            z = rng.standard_normal((_AT_ONCE, arrays["linear"].shape[1]))
+            scores = np.einsum("nd,cd->nc", z, arrays["linear"]) + arrays["constant"]
+            mine = np.flatnonzero(scores.argmax(axis=1) == label)
+            if len(mine):
+                first: Codes = z[mine[0]]
+                return first
+        raise GensetError(
+            f"N(0, I) holds hardly any code of class number {label + 1}: none in {_MOST_TRIES:,} draws",
+            where="model.prior",
+            hint="Use `prior: gmm`, which draws from each class by itself.",
+        )
+
+
+def _shared_covariance(codes: Codes, labels: Labels, classes: int) -> Codes:
+    """The covariance within classes, all classes together (pooled), (d, d)."""
+    centred = np.concatenate([codes[labels == c] - codes[labels == c].mean(axis=0) for c in range(classes)])
+    freedom = max(1, len(codes) - classes)
+    covariance: Codes = centred.T @ centred / freedom
+    return covariance

@@ -1,0 +1,133 @@
+"""Put real, generated and augmented items together and write them as one dataset version."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from genset.config import Augment, Config
+from genset.config import dump as dump_config
+from genset.dataset import SPLIT_FOLDERS, SPLITS, Dataset, Item, Record, same_columns
+from genset.export.card import dataset_card
+from genset.interfaces import Augmentation, Exporter, Modality, Quarantined
+from genset.interfaces import Item as ItemArray
+from genset.pipeline import augment
+from genset.pipeline.job import Job, as_dicts, counts
+from genset.quality import FIGURES
+from genset.versions import CONFIG, Version, json_bytes
+
+QUALITY = "quality.json"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was measured, and what was found wrong."""
+
+    figures: Mapping[str, float]
+    skipped: Mapping[str, str]
+    sizes: Mapping[str, int]  # items of each part
+    space: str
+    failed_gates: Sequence[str] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "figures": dict(self.figures),
+            "skipped": dict(self.skipped),
+            "n": dict(self.sizes),
+            "space": self.space,
+            "failed_gates": list(self.failed_gates),
+        }
+
+
+def encoded(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[Item]:
+    """Records and their items as files."""
+    return job.engine.map(lambda pair: Item(pair[0], modality.encode(pair[1]), modality.suffix), pairs)
+
+
+def augmented(
+    parents: Iterable[tuple[Record, ItemArray | Callable[[], ItemArray]]],
+    plan: Sequence[augment.Copy],
+    steps: Sequence[Augmentation],
+    seed: int,
+    modality: Modality,
+    job: Job,
+) -> Iterator[Item]:
+    """The copies of a plan as files; each parent comes with its item, or with a function that decodes it."""
+    items = {record.id: source for record, source in parents}
+
+    def make(copy: augment.Copy) -> Item:
+        source = items[copy.parent.id]
+        item = source() if callable(source) else source
+        out, drawn = augment.transform(item, copy, steps, seed)
+        record = replace(augment.record(copy, steps, seed), transform=drawn)
+        return Item(record, modality.encode(out), modality.suffix)
+
+    return job.engine.map(make, plan)
+
+
+def write(
+    name: str,
+    items: Iterable[Item],
+    expected: int,
+    job: Job,
+    *,
+    exporter: Exporter,
+    modality: str,
+    config: Config | None = None,
+    verdict: Verdict | None = None,
+    problems: Sequence[Quarantined] = (),
+    **fields: Any,
+) -> tuple[Version, dict[str, dict[str, int]]]:
+    """Write one dataset version; (the version, its counts). Needs the root's lock.
+
+    A version whose gates failed is written and marked, and `latest` stays where it was.
+    """
+    with job.root.draft("datasets", name) as draft:
+        written: list[Record] = []
+        exporter.write(draft, _noted(items, written, expected, job))
+        total = counts(Dataset(modality, tuple(written)))
+        judged = verdict.as_dict() if verdict else {}
+        failed = bool(verdict and verdict.failed_gates)
+        manifest = job.manifest(
+            config,
+            kind="dataset",
+            name=name,
+            id=draft.id,
+            status="failed" if failed else "ok",
+            modality=modality,
+            counts=total,
+            **fields,
+        )
+        if config:
+            draft.write(CONFIG, dump_config(config).encode())
+        draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
+        draft.write("README.md", dataset_card(name, manifest, FIGURES, judged))
+        version = job.root.commit(draft, manifest, latest=not failed)
+    return version, total
+
+
+def _noted(items: Iterable[Item], written: list[Record], expected: int, job: Job) -> Iterator[Item]:
+    for done, item in enumerate(items, start=1):
+        written.append(item.record)
+        job.progress.tick("write", done, expected, "")
+        yield item
+
+
+def one_schema(records: Sequence[Record]) -> list[Record]:
+    """Records in the order in which a version holds them, with the same columns everywhere."""
+    place = {split: number for number, split in enumerate(SPLITS)}
+    return same_columns(sorted(records, key=lambda record: (place[record.split], record.label, record.id)))
+
+
+def warn_of_labels(labels: Iterable[str], job: Job) -> None:
+    """Say which class names loaders take for splits; the metadata keeps them right."""
+    for label in labels:
+        if label.lower() in SPLIT_FOLDERS:
+            job.progress.say(
+                f"the class {label!r} has the name of a split: some loaders will misread its folder; "
+                "metadata.jsonl has the right label"
+            )
+
+
+def steps_of(section: Augment, modality: Modality) -> tuple[Augmentation, ...]:
+    """The transforms that a section asks for."""
+    return modality.default_steps if section.steps is None else tuple(section.steps)

@@ -1,0 +1,160 @@
+"""Find the user's items: class folders, folders with metadata, folders split already, and genset's own versions."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from genset.config import Data
+from genset.dataset import COLUMNS, SPLIT_FOLDERS, Record, check_label, metadata_file, read_metadata, read_version
+from genset.engine import Engine
+from genset.errors import GensetError
+from genset.export.folder import UNLABELLED
+from genset.interfaces import Modality, Quarantined
+from genset.versions import MANIFEST, open_version
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Records as they were found, before anything was decoded."""
+
+    records: tuple[Record, ...]
+    problems: tuple[Quarantined, ...]
+    fingerprint: str  # of names, labels and bytes: equal inputs have equal fingerprints
+
+
+def collect(data: Data, modality: type[Modality], engine: Engine) -> Collected:
+    """Find all items of the sources. Raises GensetError for a source that is missing or holds none."""
+    problems: list[Quarantined] = []
+    records: list[Record] = []
+    for source in data.source:
+        path = Path(source)
+        prefix = f"{path.name}/" if len(data.source) > 1 else ""
+        found = [replace(r, origin=prefix + (r.origin or r.id)) for r in _find(path, modality, problems)]
+        if not found:
+            endings = ", ".join(modality.suffixes)
+            raise GensetError(
+                f"no {modality.kind} files here (looked for {endings})",
+                where=str(path),
+                hint="Point data.source at a folder that holds one folder of files for each class.",
+            )
+        records += found
+    labels = {record.label for record in records}
+    if "" in labels and len(labels) > 1:
+        problems += [
+            Quarantined(r.origin, "unlabelled", "it stands outside the class folders") for r in records if not r.label
+        ]
+        records = [record for record in records if record.label]
+    records = _grouped(records, data.group)
+    return Collected(tuple(records), tuple(problems), _fingerprint(records, engine))
+
+
+def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
+    """The modality that most files of a folder belong to. Raises GensetError when no file belongs to any."""
+    suffixes = [Path(name).suffix.lower() for _, _, names in os.walk(path) for name in names]
+    count: Callable[[type[Modality]], int] = lambda modality: sum(suffix in modality.suffixes for suffix in suffixes)
+    best = max(table.values(), key=count)
+    if not count(best):
+        raise GensetError(f"no file here belongs to a modality that genset knows ({', '.join(table)})", where=str(path))
+    return best
+
+
+def _find(path: Path, modality: type[Modality], problems: list[Quarantined]) -> list[Record]:
+    if not path.is_dir():
+        what = "is a file" if path.exists() else "does not exist"
+        raise GensetError(
+            f"the source {what}",
+            where=str(path),
+            hint="Point data.source at a folder; relative paths start at the config file.",
+        )
+    if (path / MANIFEST).is_file() and open_version(path):
+        return list(read_version(path, modality.kind).where(source="collected"))
+    folders = {entry.name: entry for entry in _visible(path) if entry.is_dir()}
+    if folders and set(folders) <= set(SPLIT_FOLDERS) and "train" in {SPLIT_FOLDERS[name] for name in folders}:
+        return [
+            replace(record, split=SPLIT_FOLDERS[name], origin=f"{name}/{record.origin}")
+            for name in sorted(folders, key=lambda name: (SPLIT_FOLDERS[name] != "train", name))
+            for record in _find_in(folders[name], modality, problems)
+        ]
+    return _find_in(path, modality, problems)
+
+
+def _find_in(folder: Path, modality: type[Modality], problems: list[Quarantined]) -> list[Record]:
+    metadata = metadata_file(folder)
+    return _from_metadata(metadata) if metadata else list(_from_folders(folder, modality, problems))
+
+
+def _from_metadata(path: Path) -> list[Record]:
+    records = []
+    for where, row in read_metadata(path):
+        name = row.pop("file_name")
+        label = check_label(row.pop("label"), where) if row.get("label") else ""
+        # Columns that genset writes itself keep their values under another name.
+        own = {f"user_{key}" if key in COLUMNS else key: value for key, value in row.items()}
+        records.append(Record(name, path.parent / name, label, origin=_text(name), columns=own))
+    return records
+
+
+def _from_folders(folder: Path, modality: type[Modality], problems: list[Quarantined]) -> Iterator[Record]:
+    for top, names, files in os.walk(folder):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(top, name)
+            relative = path.relative_to(folder)
+            origin = _text(str(relative.as_posix()))
+            if name.startswith("."):
+                continue
+            if path.suffix.lower() not in modality.suffixes:
+                problems.append(
+                    Quarantined(origin, "ignored", f"{path.suffix or 'no'} ending: not {modality.kind} files")
+                )
+                continue
+            label = relative.parts[0] if len(relative.parts) > 1 else ""
+            label = "" if label == UNLABELLED else label and check_label(label, str(folder))
+            yield Record(origin, path, label, origin=origin)
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
+def _text(name: str) -> str:
+    """A file name as text that can be written as UTF-8, whatever bytes the file system holds."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _grouped(records: Sequence[Record], group: str | None) -> list[Record]:
+    """Each record with its group, by a column or by a pattern on its path. Raises GensetError when none has one."""
+    if group is None:
+        return list(records)
+    if re.fullmatch(r"\w+", group):
+        names = [record.columns.get(group, record.group if group == "group" else "") for record in records]
+    else:
+        pattern = re.compile(group)
+        matches = [pattern.search(record.origin) for record in records]
+        names = [(match["group"] or "") if match else "" for match in matches]
+    if not any(names):
+        example = records[0].origin if records else ""
+        raise GensetError(
+            f"no item has a group by {group!r}; the first item is {example!r}",
+            where="data.group",
+            hint="Name a column of the metadata, or a regular expression on the relative path with (?P<group>...).",
+        )
+    return [replace(record, group=name) for record, name in zip(records, names, strict=True)]
+
+
+def _fingerprint(records: Sequence[Record], engine: Engine) -> str:
+    total = hashlib.sha256()
+    for record, digest in zip(records, engine.map(_bytes_digest, records), strict=True):
+        parts = (record.origin, record.label, record.group, record.split, sorted(record.columns.items()), digest)
+        total.update(repr(parts).encode())
+    return total.hexdigest()
+
+
+def _bytes_digest(record: Record) -> str:
+    try:
+        return hashlib.sha256(record.path.read_bytes()).hexdigest()
+    except OSError as error:  # it is quarantined with this reason when it is decoded
+        return f"unreadable: {error.errno}"

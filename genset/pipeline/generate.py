@@ -1,0 +1,194 @@
+"""Sample items from a trained model, each from its own seed, and draw again what is too near to a train item."""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from genset.config import Config
+from genset.config import load as load_config
+from genset.dataset import Dataset, Record
+from genset.errors import GensetError
+from genset.interfaces import Floats, Items, Modality, Prior, Quarantined
+from genset.models.runtime import BATCH, Sampler
+from genset.pipeline import prepare as preparing
+from genset.pipeline.job import Job
+from genset.quality.neighbours import nearest
+from genset.seeds import generator, item_id
+from genset.versions import CONFIG, Root, Version
+
+GENERATOR = "generator.onnx"
+PRIOR = "prior.npz"
+MOST_TRIES = 20  # draws for one item
+Places = list[tuple[str, int]]  # (label, number) of each item
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A trained model, ready to sample without TensorFlow."""
+
+    sampler: Sampler
+    prior: Prior
+    arrays: Mapping[str, Any]
+    modality: Modality
+    classes: tuple[str, ...]
+    seed: int  # of the run that trained it
+    limit: float  # distance to a train item below which an item is a near copy
+    reference: str  # what the items name as their model: equal models have equal references
+
+    @classmethod
+    def from_parts(
+        cls, model: bytes | Path, arrays: Mapping[str, Any], config: Config, facts: Mapping[str, Any]
+    ) -> Self:
+        """Put a generator together from what training made; `facts` are those of the manifest."""
+        classes = tuple(facts["classes"])
+        return cls(
+            Sampler(model),
+            config.model.prior,
+            arrays,
+            config.items,
+            classes,
+            config.seed,
+            facts["copy_limit"],
+            facts["reference"],
+        )
+
+    @classmethod
+    def open(cls, version: Version) -> Self:
+        """A model version, read."""
+        model = version.manifest["model"]
+        config = load_config(version.path / CONFIG)
+        arrays = np.load(io.BytesIO((version.path / PRIOR).read_bytes()), allow_pickle=False)
+        return cls.from_parts(version.path / GENERATOR, dict(arrays), config, model)
+
+    def sample(self, label: str, seed: int, numbers: Iterable[int]) -> Items:
+        """Items of one class by their numbers, unfiltered: number 7 is the same item whatever else is asked for."""
+        return self.at([(label, number) for number in numbers], seed, 0)
+
+    def at(self, places: Places, seed: int, attempt: int) -> Items:
+        """(N, ...) items of (label, number) places."""
+        z = np.zeros((len(places), self._latent_dim), np.float32)
+        for label in dict.fromkeys(label for label, _ in places):
+            rows = [row for row, (other, _) in enumerate(places) if other == label]
+            rngs = [generator(seed, "generate", label, places[row][1], attempt) for row in rows]
+            z[rows] = self.prior.draw(self.arrays, self.classes.index(label), rngs)
+        return self.modality.from_tensor(self.sampler(z))
+
+    @property
+    def _latent_dim(self) -> int:
+        return int(next(array.shape[-1] for name, array in self.arrays.items() if name in ("means", "linear")))
+
+
+@dataclass(frozen=True)
+class Made:
+    """Generated items with their records, and what was drawn again or given up, by reason."""
+
+    dataset: Dataset
+    items: Items
+    redrawn: dict[str, int]
+    given_up: dict[str, int]  # by label
+
+
+def make(
+    model: Generator,
+    wanted: Mapping[str, int],
+    train: Floats | None,
+    job: Job,
+    *,
+    seed: int,
+) -> Made:
+    """`wanted` items of each label, in the order of labels and numbers.
+
+    `train` are the closeness vectors of the train items, (N, d): what lies within the model's limit of one of them
+    is drawn again, MOST_TRIES times at most. None turns that off.
+    """
+    places: Places = [(label, number) for label, count in wanted.items() for number in range(count)]
+    items = np.zeros((len(places), *model.modality.item_shape), np.uint8)
+    tries = np.zeros(len(places), np.int64)
+    waiting = np.arange(len(places))
+    redrawn: Counter[str] = Counter()
+    for attempt in range(MOST_TRIES):
+        made = _in_batches(model, [places[i] for i in waiting], seed, attempt, job)
+        items[waiting], tries[waiting] = made, attempt
+        refused = _near_copies(model, made, train)
+        waiting = waiting[refused]
+        if not len(waiting):
+            break
+        redrawn["near_copy"] += len(waiting)
+    kept = np.setdiff1d(np.arange(len(places)), waiting)
+    given_up = Counter(places[i][0] for i in waiting)
+    records = [_record(*places[i], int(tries[i]), seed, model.reference) for i in kept]
+    return Made(Dataset(model.modality.kind, tuple(records)), items[kept], dict(redrawn), dict(given_up))
+
+
+def _in_batches(model: Generator, places: Places, seed: int, attempt: int, job: Job) -> Items:
+    parts = [places[start : start + BATCH] for start in range(0, len(places), BATCH)]
+    out = [np.zeros((0, *model.modality.item_shape), np.uint8)]
+    for made in job.engine.map(lambda part: model.at(part, seed, attempt), parts):
+        out.append(made)
+        if attempt == 0:
+            job.progress.tick("generate", min(BATCH * (len(out) - 1), len(places)), len(places), "")
+    return np.concatenate(out)
+
+
+def _near_copies(model: Generator, made: Items, train: Floats | None) -> Any:
+    if train is None or not len(made):
+        return np.zeros(len(made), bool)
+    return nearest(model.modality.closeness(made), train) <= model.limit
+
+
+def _record(label: str, number: int, attempt: int, seed: int, reference: str) -> Record:
+    name = item_id("g", reference, seed, label, number)
+    drawn = f'[{{"number": {number}, "attempt": {attempt}}}]'
+    return Record(name, Path(), label, "generated", split="train", transform=drawn, seed=str(seed), model=reference)
+
+
+def given_up(made: Made) -> list[Quarantined]:
+    """Items that were asked for and not made, as problems."""
+    return [
+        Quarantined(
+            label, "near_copy", f"{count} items were left out: each of {MOST_TRIES} draws was too near to a train item"
+        )
+        for label, count in made.given_up.items()
+    ]
+
+
+def shares(counts: Mapping[str, int], total: int) -> dict[str, int]:
+    """`total` divided in the proportions of `counts`, by largest remainder; ties go to the first label."""
+    whole = sum(counts.values())
+    exact = {label: total * count / whole for label, count in counts.items()}
+    out = {label: int(value) for label, value in exact.items()}
+    rest = sorted(exact, key=lambda label: out[label] - exact[label])[: total - sum(out.values())]
+    return {label: count + (label in rest) for label, count in out.items()}
+
+
+def train_closeness(version: Version, root: Root, job: Job) -> Floats:
+    """Closeness vectors of the items a model learned from: what near copies are told by.
+
+    Raises GensetError when those items are no longer what and where they were.
+    """
+    manifest = version.manifest
+    key = manifest["inputs"]["prepared"]
+    prepared = preparing.load(root.work(version.name), key)
+    if prepared is None:
+        cure = "Bring the items back, or add --near-copies keep to generate without this check."
+        config = load_config(version.path / CONFIG)
+        try:
+            prepared = preparing.prepare(config, job)
+        except GensetError as error:
+            raise GensetError(
+                f"near copies cannot be told: the items that {version.reference} learned from cannot be read ({error.message})",
+                where=error.where,
+                hint=cure,
+            ) from None
+        if prepared.key != key:
+            raise GensetError(
+                f"near copies cannot be told: the items that {version.reference} learned from have changed",
+                where=", ".join(config.data.source),
+                hint=cure,
+            )
+    return prepared.modality.closeness(prepared.part("train")[0])

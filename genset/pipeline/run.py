@@ -1,0 +1,140 @@
+"""The whole pipeline: prepare, train, generate, augment, balance, write, judge; skipping what is up to date."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from genset.config import DEFAULT_PER_CLASS, Config
+from genset.dataset import Item, Record
+from genset.pipeline import augment, balance, build, generate, inspect
+from genset.pipeline.job import Job, key_of, up_to_date
+from genset.pipeline.prepare import Prepared, prepare, with_settings
+from genset.pipeline.train import train
+from genset.versions import Version
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run made or found, and what is to be told of it."""
+
+    model: Version
+    dataset: Version
+    made: bool  # whether anything new was made
+    counts: Mapping[str, Mapping[str, int]]
+    verdict: Mapping[str, Any]
+    problems: list[Mapping[str, str]]
+    redrawn: Mapping[str, int]
+
+
+def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -> Result:
+    """Make a model version and a dataset version, or find that both are up to date. Needs the root's lock."""
+    prepared = prepare(config, job)
+    build.warn_of_labels(prepared.classes, job)
+    config = with_settings(config, prepared)
+    model, trained = train(config, prepared, job, resume=resume, force=force)
+    key = _key(config, prepared, model)
+    found = None if force else up_to_date(job.root, "datasets", config.name, key)
+    if found:
+        if found.manifest["status"] == "ok":
+            job.root.point(found)
+        return _result(model, found, trained)
+    return _build(config, prepared, model, key, job)
+
+
+def _key(config: Config, prepared: Prepared, model: Version) -> str:
+    sections = [getattr(config, name).model_dump() for name in ("generate", "augment", "balance", "quality")]
+    reference = model.manifest["model"]["reference"]
+    return key_of("dataset", prepared.key, reference, config.seed, *sections, config.output.format.model_dump())
+
+
+def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Job) -> Result:
+    generator = generate.Generator.open(model)
+    real = build.one_schema(prepared.dataset.records)
+    (train_items, train_labels), test = prepared.part("train"), prepared.part("test")
+    copies = augment.copies([record for record in real if record.split == "train"], config.augment.copies)
+    wanted = _wanted(config, Counter(r.label for r in real if r.split == "train"), len(copies))
+    close = prepared.modality.closeness(train_items) if config.generate.near_copies == "reject" else None
+    made = generate.make(generator, wanted, close, job, seed=config.seed)
+    problems = [*prepared.problems, *generate.given_up(made)]
+    job.progress.say("judging the generated items against the held-out ones")
+    index = {label: i for i, label in enumerate(prepared.classes)}
+    made_labels = np.array([index[record.label] for record in made.dataset], np.int64)
+    verdict = inspect.judge(
+        prepared.classes,
+        (train_items, train_labels),
+        test,
+        (made.items, made_labels),
+        prepared.modality,
+        config.quality.gates,
+    )
+    version, counts = build.write(
+        config.name,
+        _items(config, prepared, real, made, copies, job),
+        len(real) + len(made.dataset) + len(copies),
+        job,
+        exporter=config.output.format,
+        modality=prepared.modality.kind,
+        config=_resolved(config, model),
+        verdict=verdict,
+        problems=problems,
+        keys=[key],
+        seed=config.seed,
+        inputs={"prepared": prepared.key, "items": len(real)},
+        parents=[model.reference],
+        redrawn=made.redrawn,
+    )
+    return Result(model, version, True, counts, verdict.as_dict(), [p.as_dict() for p in problems], made.redrawn)
+
+
+def _wanted(config: Config, train_counts: Counter[str], copies: int) -> dict[str, int]:
+    """Items to generate for each class: what was asked for, and what then lacks to the balance target."""
+    labels = sorted(train_counts)
+    section = config.generate
+    if section.count is not None:
+        wanted = generate.shares({label: train_counts[label] for label in labels}, section.count)
+    else:
+        wanted = dict.fromkeys(labels, DEFAULT_PER_CLASS if section.per_class is None else section.per_class)
+    per_item = 1 + config.augment.copies
+    have = {label: per_item * train_counts[label] + wanted[label] for label in labels}
+    lacking = balance.missing(have, config.balance.target)
+    return {label: wanted[label] + lacking[label] for label in labels}
+
+
+def _items(
+    config: Config,
+    prepared: Prepared,
+    real: Sequence[Record],
+    made: generate.Made,
+    copies: list[augment.Copy],
+    job: Job,
+) -> Iterator[Item]:
+    """All items of the version as files: real ones, generated ones, transformed copies."""
+    row = {record.id: number for number, record in enumerate(prepared.dataset)}
+    modality = prepared.modality
+    blank = {name: "" for record in real[:1] for name in record.columns}
+    pairs = [(record, prepared.items[row[record.id]]) for record in real]
+    collected = build.encoded(pairs, modality, job)
+    generated = build.encoded(
+        [(replace(record, columns=blank), item) for record, item in zip(made.dataset, made.items, strict=True)],
+        modality,
+        job,
+    )
+    return chain(collected, generated, build.augmented(pairs, copies, config.steps, config.seed, modality, job))
+
+
+def _resolved(config: Config, model: Version) -> Config:
+    """The config that runs again to the same bytes: with the steps that the model was trained for."""
+    trained = inspect.config_of(model)
+    return config.model_copy(update={"model": trained.model, "train": trained.train})
+
+
+def _result(model: Version, dataset: Version, made: bool) -> Result:
+    manifest = dataset.manifest
+    quality = json.loads((dataset.path / build.QUALITY).read_bytes())
+    problems = quality.pop("problems")
+    return Result(model, dataset, made, manifest["counts"], quality, problems, manifest.get("redrawn", {}))

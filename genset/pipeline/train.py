@@ -1,0 +1,200 @@
+"""Train a model on the train part and write it as a version: networks, prior, exported generator, curves, samples."""
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genset.config import Config, dump
+from genset.errors import GensetError
+from genset.export.card import model_card
+from genset.interfaces import Items, Nets
+from genset.pipeline import generate
+from genset.pipeline.job import Job, as_dicts, counts, key_of, up_to_date
+from genset.pipeline.prepare import Prepared, with_settings
+from genset.quality.neighbours import copy_limit
+from genset.quality.privacy import EXPECTED_SHARE
+from genset.report.curves import curves
+from genset.versions import CONFIG, Draft, Version
+
+if TYPE_CHECKING:
+    from genset.models.trainer import Outcome
+
+CHECKPOINT = "checkpoint.npz"
+FEWEST_TRAIN = 8
+_SHEET_COLUMNS = 12
+_MOST_SHEET_ROWS = 20
+
+
+def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: bool) -> tuple[Version, bool]:
+    """(version, whether it was made now). Needs the root's lock."""
+    config = _settled(config, prepared)
+    key = _key(config, prepared)
+    found = None if force else up_to_date(job.root, "models", config.name, key)
+    if found:
+        job.progress.say(f"model {found.reference} is up to date")
+        return found, False
+    _check_enough(prepared)
+    checkpoint = job.root.work(config.name) / CHECKPOINT
+    trained = _train(config, prepared, job, key, resume and not force)
+    with job.root.draft("models", config.name) as draft:
+        version = _write(draft, trained, prepared, job, key)
+    checkpoint.unlink(missing_ok=True)
+    return version, True
+
+
+class _Trained:
+    """What a training leaves behind, before it is written."""
+
+    def __init__(self, config: Config, nets: Nets, outcome: "Outcome", prior: Mapping[str, Any]) -> None:
+        self.config, self.nets, self.outcome, self.prior = config, nets, outcome, prior
+
+
+def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool) -> _Trained:
+    job.progress.say("starting TensorFlow")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects have in keras.json
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes are not about the user's data
+    import keras
+
+    from genset.models.trainer import Trainer
+
+    keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
+    modality, model = prepared.modality, config.model
+    (items, labels), (validation, _) = prepared.part("train"), prepared.part("validation")
+    nets = model.family.build(modality, model.network, _latent_dim(config))
+    trainer = Trainer(model.family, nets, modality, items, validation, latent_dim=_latent_dim(config), seed=config.seed)
+    checkpoint = job.root.work(config.name) / CHECKPOINT
+    outcome = trainer.fit(config.train, checkpoint, key, resume=resume, progress=job.progress)
+    job.progress.say("fitting the prior")
+    prior = model.prior.fit(trainer.codes(items), labels, len(prepared.classes), config.seed)
+    resolved = config.model_copy(update={"train": outcome.plan.resolved(config.train)})
+    return _Trained(resolved, nets, outcome, prior)
+
+
+def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: str) -> Version:
+    from genset.models.saving import keras_bytes, onnx_bytes
+
+    job.progress.say("exporting the model")
+    config, outcome, family = trained.config, trained.outcome, trained.config.model.family
+    generator = onnx_bytes(family.sampler(trained.nets, prepared.modality), config.seed)
+    draft.write(generate.GENERATOR, generator)
+    draft.write(generate.PRIOR, _npz(trained.prior))
+    draft.write("model.keras", keras_bytes(family.whole(trained.nets, prepared.modality)))
+    draft.write("history.csv", _history(outcome.history))
+    draft.write("curves.png", curves(outcome.history, outcome.best_step))
+    draft.write(CONFIG, dump(config).encode())
+    model = _facts(trained, prepared)
+    model["copy_limit"] = _copy_limit(prepared)
+    resolved_key = _key(config, prepared)
+    model["reference"] = f"{config.name}-{resolved_key[:10]}"
+    made = generate.Generator.from_parts(generator, trained.prior, config, model)
+    draft.write("samples.png", _samples(made, job))
+    manifest = job.manifest(
+        config,
+        kind="model",
+        name=draft.name,
+        id=draft.id,
+        status="ok",
+        modality=prepared.modality.kind,
+        keys=sorted({key, resolved_key}),
+        seed=config.seed,
+        inputs={"prepared": prepared.key, "items": len(prepared.dataset)},
+        parents=[],
+        counts=counts(prepared.dataset),
+        model=model,
+        problems=as_dicts(prepared.problems),
+    )
+    draft.write("README.md", model_card(config.name, manifest, model))
+    return job.root.commit(draft, manifest)
+
+
+def _facts(trained: _Trained, prepared: Prepared) -> dict[str, Any]:
+    """What `inspect` says of a model."""
+    model, outcome = trained.config.model, trained.outcome
+    best = next((row for row in outcome.history if row["step"] == outcome.best_step), outcome.history[-1])
+    return {
+        "family": model.family.kind,
+        "network": model.network.kind,
+        "latent_dim": model.latent_dim,
+        "prior": model.prior.kind,
+        "parameters": sum(net.count_params() for net in trained.nets.models.values()),
+        "item_shape": list(prepared.modality.item_shape),
+        "classes": list(prepared.classes),
+        "train_items": prepared.dataset.counts("split").get("train", 0),
+        "steps": outcome.steps_done,
+        "planned_steps": outcome.plan.steps,
+        "best_step": outcome.best_step,
+        "stopped_early": outcome.stopped_early,
+        "losses": {name: value for name, value in best.items() if name.endswith("loss")},
+    }
+
+
+def _settled(config: Config, prepared: Prepared) -> Config:
+    """The config with what the data decide: size and mode, latent length."""
+    config = with_settings(config, prepared)
+    latent_dim = config.model.latent_dim or prepared.modality.latent_dim
+    return config.model_copy(update={"model": config.model.model_copy(update={"latent_dim": latent_dim})})
+
+
+def _latent_dim(config: Config) -> int:
+    latent_dim: int | None = config.model.latent_dim
+    if latent_dim is None:
+        raise ValueError("the latent length is not settled yet")
+    return latent_dim
+
+
+def _key(config: Config, prepared: Prepared) -> str:
+    return key_of("model", prepared.key, config.seed, config.model.model_dump(), config.train.model_dump())
+
+
+def _check_enough(prepared: Prepared) -> None:
+    parts = {label: 0 for label in prepared.classes}
+    for record in prepared.dataset.where(split="train"):
+        parts[record.label] += 1
+    if sum(parts.values()) < FEWEST_TRAIN:
+        raise GensetError(
+            f"the train part has {sum(parts.values())} items, at least {FEWEST_TRAIN} are needed",
+            where="split.ratios",
+            hint="Give train a larger share, or add items.",
+        )
+    empty = [label for label, count in parts.items() if not count]
+    if empty:
+        raise GensetError(
+            f"no item of class {empty[0]!r} is in the train part, so none can be learned",
+            where="data",
+            hint="Add items of this class, give train a larger share, or take the class out of the source.",
+        )
+
+
+def _copy_limit(prepared: Prepared) -> float:
+    """The distance below which a made item counts as a copy, from the validation part; 0 refuses exact copies alone."""
+    train, validation = prepared.part("train")[0], prepared.part("validation")[0]
+    if not len(validation):
+        return 0.0
+    close = prepared.modality.closeness
+    return copy_limit(close(validation), close(train), EXPECTED_SHARE)
+
+
+def _samples(made: generate.Generator, job: Job) -> bytes:
+    """The sample sheet: a row of items for each class."""
+    classes = made.classes[:_MOST_SHEET_ROWS]
+    rows = [made.sample(label, made.seed, range(_SHEET_COLUMNS)) for label in classes]
+    items: Items = np.concatenate(rows)
+    return made.modality.sheet(items, classes)
+
+
+def _history(history: list[dict[str, float]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: f"{value:.8g}" for name, value in row.items()} for row in history)
+    return text.getvalue().encode()
+
+
+def _npz(arrays: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()

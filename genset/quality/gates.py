@@ -1,0 +1,58 @@
+"""Gates: "cas_ratio >= 0.9". A name, a comparison, a number, and nothing else."""
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from genset.quality import FIGURES
+from genset.yaml_source import did_you_mean
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_FORM = re.compile(r"^\s*([a-z0-9_]+)\s*(>=|<=|==|>|<)\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*$")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One condition on one figure."""
+
+    figure: str
+    comparison: str
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.figure} {self.comparison} {self.bound:g}"
+
+    def failure(self, figures: Mapping[str, float], skipped: Mapping[str, str]) -> str | None:
+        """Why the gate fails, None when it holds. A figure that is missing fails: a gate must not pass unseen."""
+        if self.figure not in figures:
+            return f"{self}: not computed: {skipped.get(self.figure, 'nothing to judge')}"
+        value = figures[self.figure]
+        if _COMPARE[self.comparison](value, self.bound):
+            return None
+        return f"{self}: is {value:g}, off by {abs(value - self.bound):.4g}"
+
+
+def parse(text: str) -> Gate:
+    """Read a gate. Raises ValueError with what was expected."""
+    match = _FORM.match(text)
+    if not match:
+        raise ValueError(
+            f"must be a figure, one of {' '.join(_COMPARE)} and a number, such as `cas_ratio >= 0.9`; got {text!r}"
+        )
+    if match[1] not in FIGURES:
+        raise ValueError(
+            f"no such figure: {match[1]!r}{did_you_mean(match[1], FIGURES)}; there are {', '.join(FIGURES)}"
+        )
+    return Gate(match[1], match[2], float(match[3]))
+
+
+def failures(gates: list[Gate], figures: Mapping[str, float], skipped: Mapping[str, str]) -> list[str]:
+    """Why gates fail, one line each."""
+    return [reason for gate in gates if (reason := gate.failure(figures, skipped))]

@@ -1,0 +1,304 @@
+"""Versioned output folders: OUT/KIND/NAME/v0001, whole or not at all, never changed afterwards.
+
+A version is written in a hidden sibling folder, flushed, and renamed last. One lock per output root: whoever
+holds it may also take away what dead runs left behind.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from genset.errors import GensetError, LockedError
+from genset.yaml_source import did_you_mean
+
+KINDS = ("models", "datasets")
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+CONFIG = "config.yaml"
+# The manifest holds times and config.yaml the paths of this machine: equal runs differ there and nowhere else.
+# The manifest holds the hash of config.yaml, so that it can be verified all the same.
+NOT_SUMMED = (MANIFEST, CONFIG, SUMS)
+_VERSION = re.compile(r"^v(\d{4,})$")
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn the failures of a file system into one message with the cure."""
+    try:
+        yield
+    except OSError as error:
+        cures = {
+            errno.ENOSPC: "Free some space, or choose another place with --output.",
+            errno.EDQUOT: "Your quota is used up: free some space, or choose another place with --output.",
+            errno.EFBIG: "The file system or a limit forbids files of this size; choose another place with --output.",
+            errno.EROFS: "Choose a place that can be written to, with --output.",
+            errno.EACCES: "Change the permissions, or choose another place with --output.",
+            errno.EPERM: "Change the permissions, or choose another place with --output.",
+            errno.EEXIST: "A file is in the way: move it, or choose another place with --output.",
+            errno.ENOTDIR: "A file is in the way: move it, or choose another place with --output.",
+        }
+        if error.errno not in cures:
+            raise
+        reason = os.strerror(error.errno or 0).lower()
+        raise GensetError(
+            f"cannot write: {reason}; nothing was left half-written",
+            where=str(error.filename or place),
+            hint=cures[error.errno],
+        ) from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file's content whole or not at all, flushed to the disk."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON as genset writes it to files: readable, stable."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class Version:
+    """One finished version."""
+
+    path: Path
+    kind: str
+    name: str
+    id: str
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest, read anew. Raises GensetError when it is damaged."""
+        path = self.path / MANIFEST
+        try:
+            manifest: dict[str, Any] = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise GensetError(
+                f"cannot be read: {error}", where=str(path), hint="The version is damaged: make it again with --force."
+            ) from None
+        return manifest
+
+    @property
+    def reference(self) -> str:
+        """NAME@vNNNN, as commands take it."""
+        return f"{self.name}@{self.id}"
+
+
+@dataclass
+class Draft:
+    """A version that is being written, in a hidden folder; threads may write to it at once."""
+
+    path: Path
+    kind: str
+    name: str
+    id: str
+    sums: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def reference(self) -> str:
+        """NAME@vNNNN, as commands will take it."""
+        return f"{self.name}@{self.id}"
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one file, flushed, and note its checksum."""
+        path = self.path / name
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        if name not in NOT_SUMMED:
+            with self._lock:
+                self.sums[name] = hashlib.sha256(data).hexdigest()
+
+    def _finish(self, manifest: dict[str, Any]) -> None:
+        sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(self.sums.items()))
+        self.write(SUMS, sums.encode())
+        self.write(MANIFEST, json_bytes(manifest))
+        for folder in [self.path, *(path for path in self.path.rglob("*") if path.is_dir())]:
+            _flush_folder(folder)
+
+
+class Root:
+    """The output root: its versions, its lock, its working place."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextlib.contextmanager
+    def lock(self, timeout: float, waiting: Callable[[str], None]) -> Iterator[None]:
+        """Hold the root alone. Raises LockedError when another run holds it longer than `timeout` seconds."""
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path / ".lock")
+            try:
+                try:
+                    lock.acquire(timeout=0)
+                except filelock.Timeout:
+                    waiting(f"another run is at work in {self.path}: waiting up to {timeout:g} s for it to end")
+                    lock.acquire(timeout=timeout)
+            except filelock.Timeout:
+                raise LockedError(
+                    f"another run still holds the lock after {timeout:g} s",
+                    where=str(self.path),
+                    hint="Wait for it to end, give it longer with --lock-timeout, or use another --output.",
+                ) from None
+            except NotImplementedError:
+                raise GensetError(
+                    "this file system has no file locks, so two runs at once could spoil each other's work",
+                    where=str(self.path),
+                    hint="Choose a place on another file system with --output.",
+                ) from None
+        try:
+            self._sweep()
+            yield
+        finally:
+            lock.release()
+
+    def _sweep(self) -> None:
+        """Take away what runs left that died while they wrote."""
+        for kind in KINDS:
+            for partial in (self.path / kind).glob("*/.v*.partial"):
+                shutil.rmtree(partial)
+        for partial in (self.path / ".work").glob("*/*.partial"):
+            shutil.rmtree(partial)
+
+    def work(self, name: str) -> Path:
+        """The folder for what a run keeps between its steps: prepared items and checkpoints."""
+        path = self.path / ".work" / name
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @contextlib.contextmanager
+    def draft(self, kind: str, name: str) -> Iterator[Draft]:
+        """A new version to write; it is gone unless `commit` is called. Needs the lock."""
+        versions = self.versions(kind, name)
+        number = int(versions[-1].id[1:]) + 1 if versions else 1
+        path = self.path / kind / name / f".v{number:04d}.partial"
+        with writing(path):
+            path.mkdir(parents=True)
+        try:
+            yield Draft(path, kind, name, f"v{number:04d}")
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def commit(self, draft: Draft, manifest: dict[str, Any], *, latest: bool = True) -> Version:
+        """Make a draft visible, in one rename; `latest` then points to it."""
+        with writing(draft.path):
+            draft._finish(manifest)
+            path = draft.path.with_name(draft.id)
+            os.rename(draft.path, path)
+            _flush_folder(path.parent)
+            if latest:
+                self._point_to(path)
+        return Version(path, draft.kind, draft.name, draft.id)
+
+    def point(self, version: Version) -> None:
+        """Let `latest` point to a version."""
+        link = version.path.with_name("latest")
+        if not link.is_symlink() or os.readlink(link) != version.id:
+            with writing(link):
+                self._point_to(version.path)
+
+    @staticmethod
+    def _point_to(path: Path) -> None:
+        link = path.with_name(".latest.new")
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.name)
+        os.replace(link, path.with_name("latest"))
+
+    def versions(self, kind: str, name: str) -> list[Version]:
+        """The finished versions of one name, oldest first."""
+        folder = self.path / kind / name
+        if not folder.is_dir():
+            return []
+        found = [entry for entry in folder.iterdir() if _VERSION.match(entry.name) and entry.is_dir()]
+        return [Version(p, kind, name, p.name) for p in sorted(found, key=lambda p: int(p.name[1:]))]
+
+    def names(self, kind: str) -> list[str]:
+        """The names that have versions of a kind."""
+        folder = self.path / kind
+        return sorted(p.name for p in folder.iterdir() if self.versions(kind, p.name)) if folder.is_dir() else []
+
+    def find(self, kind: str, text: str) -> Version | None:
+        """The version that a user means: a path, NAME, NAME@latest or NAME@v0003. None for a folder without a manifest.
+
+        Raises GensetError when there is no such thing.
+        """
+        path = Path(text)
+        if path.is_dir():
+            return open_version(path)
+        name, _, tag = text.partition("@")
+        versions = self.versions(kind, name) if _is_name(name) else []
+        if versions:
+            wanted = self._latest(kind, name, versions) if tag in ("", "latest") else tag
+            match = [version for version in versions if version.id == wanted]
+            if match:
+                return match[0]
+            ids = ", ".join(version.id for version in versions)
+            raise GensetError(
+                f"{name} has no version {tag!r}", where=str(self.path / kind / name), hint=f"It has {ids}."
+            )
+        names = self.names(kind)
+        hint = f"Known under {self.path}: {', '.join(names)}." if names else f"Nothing is under {self.path / kind} yet."
+        what = "folder" if kind == "datasets" else "model version"
+        raise GensetError(f"no such {what} or name: {text!r}{did_you_mean(name, names)}", hint=hint)
+
+    def _latest(self, kind: str, name: str, versions: list[Version]) -> str:
+        link = self.path / kind / name / "latest"
+        return link.resolve().name if link.is_symlink() and link.is_dir() else versions[-1].id
+
+
+def open_version(path: Path) -> Version | None:
+    """The version at a path (`latest` is followed), None where there is no manifest."""
+    path = path.resolve()
+    if not (path / MANIFEST).is_file():
+        return None
+    return Version(path, path.parent.parent.name, path.parent.name, path.name)
+
+
+def verify_sums(version: Version) -> list[str]:
+    """The names of a version's files that are missing or changed."""
+    wrong = []
+    for line in (version.path / SUMS).read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        path = version.path / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            wrong.append(name)
+    return wrong
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and "/" not in text and not text.startswith(".")
+
+
+def _flush_folder(path: Path) -> None:
+    if os.name == "posix":  # a folder cannot be opened for flushing elsewhere
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
