@@ -167,8 +167,9 @@ def generate(
             "near_copies": near_copies,
         }
         (section,) = command.sections(("generate",), {f"generate.{key}": value for key, value in flags.items()})
+        target = command.version_name(name, f"{version.name}-generated")
         with command.locked(root, workers) as job:
-            made = generate_version(version, section, label, seed, command.version_name(name, version.name), job)
+            made = generate_version(version, section, label, seed, target, job)
         return show.derived(made, command)
 
     _do("generate", work, json, quiet, debug, lock_timeout)

@@ -96,8 +96,7 @@ class Command:
             )
         classes = dict(_SECTIONS)
         if modality:
-            default = config_class(modality).model_fields["augment"].annotation
-            classes["augment"] = default if default is not None else Augment
+            classes["augment"] = type(config_class(modality).model_fields["augment"].default)
         return [section(classes[key], tree, key) for key in keys]
 
     def version_name(self, given: str | None, default: str) -> str:

@@ -1,4 +1,4 @@
-"""The config: one YAML as frozen models. Every default is written here, or in the settings of the kind it belongs to."""
+"""The config: one YAML as frozen models. Defaults are written here, or in the settings of the kind they belong to."""
 
 import functools
 import os
@@ -62,7 +62,7 @@ class Data(Section):
     )
     """Folder, file or version, or a list of them; relative to the config file."""
     group: str | None = None
-    """Items of one group never stand in two splits: a column of the metadata, or a regular expression with (?P<group>...)."""
+    """Items of one group never stand in two splits: a metadata column, or a regular expression with (?P<group>...)."""
 
     @pydantic.field_validator("group")
     @classmethod
@@ -146,7 +146,7 @@ class Balance(Section):
 class Quality(Section):
     """What must hold."""
 
-    gates: list[Annotated[str, pydantic.AfterValidator(_gate)]] = []
+    gates: list[Annotated[str, pydantic.AfterValidator(_gate)]] = pydantic.Field(default_factory=list)
     """Conditions such as "cas_ratio >= 0.9": one that fails ends the run with exit code 1."""
 
 
@@ -210,7 +210,8 @@ def config_class(modality: str) -> type[Config]:
     kinds = MODALITIES[modality]
     network = Annotated[Network, Kinds(kinds.networks), pydantic.Field(validate_default=True)]
     step = Annotated[Augmentation, Kinds(kinds.augmentations)]
-    first = next(iter(kinds.networks.values()))()
+    name, network_class = next(iter(kinds.networks.items()))
+    first = network_class(kind=name)
     described = {"network": "The networks.", "steps": Augment.model_fields["steps"].description}
     model = pydantic.create_model(
         "Model", __base__=Model, network=(network, pydantic.Field(first, description=described["network"]))
@@ -218,7 +219,7 @@ def config_class(modality: str) -> type[Config]:
     augment = pydantic.create_model(
         "Augment",
         __base__=Augment,
-        steps=(list[step] | None, pydantic.Field(None, description=described["steps"])),  # type: ignore[valid-type]
+        steps=(list[step] | None, pydantic.Field(None, description=described["steps"])),
     )
     return pydantic.create_model(
         f"{modality.capitalize()}Config",
@@ -334,7 +335,8 @@ def _words(error: Any, location: tuple[Any, ...], model: type[Section]) -> str:
     if kind == "string_pattern_mismatch":
         return f"must be letters, digits, dots, dashes and underscores, starting with a letter or digit; got {got!r}"
     if kind in ("too_short", "too_long"):
-        return f"must have {'at least' if kind == 'too_short' else 'at most'} {context.get('min_length', context.get('max_length'))} items"
+        bound = context.get("min_length", context.get("max_length"))
+        return f"must have {'at least' if kind == 'too_short' else 'at most'} {bound} items"
     if kind in wanted:
         return f"must be {wanted[kind]}, got {_shown(got)}"
     message = str(error["msg"]).removeprefix("Value error, ")
@@ -355,6 +357,7 @@ def _shown(value: object) -> str:
 
 def _fields(model: Any, location: tuple[Any, ...]) -> list[str]:
     """The keys that the section has in which a fault stands."""
+    kinds = Kinds({})
     for part in location[:-1]:
         if isinstance(part, int):
             continue
@@ -363,7 +366,7 @@ def _fields(model: Any, location: tuple[Any, ...]) -> list[str]:
             continue
         field = model.model_fields[part]
         found = [*field.metadata, *_annotations(field.annotation)]
-        kinds = next((one for one in found if isinstance(one, Kinds)), Kinds({}))
+        kinds = next((one for one in found if isinstance(one, Kinds)), kinds)
         if isinstance(field.annotation, type) and issubclass(field.annotation, pydantic.BaseModel):
             model = field.annotation
     return list(model.model_fields)

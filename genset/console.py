@@ -135,13 +135,13 @@ def guarded(command: str, console: Console, work: Callable[[], int]) -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         hint = "Run the same command again to go on: what was trained so far is kept."
-        console.failure(_Interrupted("interrupted; nothing was left half-written", hint=hint), command)
+        console.failure(_InterruptedError("interrupted; nothing was left half-written", hint=hint), command)
         return int(ExitCode.INTERRUPTED)
     finally:
         console.stop()
 
 
-class _Interrupted(GensetError):
+class _InterruptedError(GensetError):
     exit_code = ExitCode.INTERRUPTED
 
 

@@ -39,7 +39,7 @@ class Record:
     columns: Mapping[str, str] = field(default_factory=dict)  # the user's own
 
     def row(self, file_name: str) -> dict[str, str]:
-        """The item's line in metadata.jsonl: text everywhere, "" rather than null, so that every split has one schema."""
+        """The item's line in metadata.jsonl: text everywhere, "" and no null, so that every split has one schema."""
         ours = {name: getattr(self, name) for name in COLUMNS if name != "file_name"}
         return {"file_name": file_name, **ours, **self.columns}
 

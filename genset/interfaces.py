@@ -95,7 +95,7 @@ class Nets:
 
 
 class Network(Section):
-    """How a modality's encoders and decoders are built. One class per `network:` kind, settings and builders together."""
+    """How a modality's encoders and decoders are built: settings and builders together, a class for each kind."""
 
     kind: str
 
@@ -335,6 +335,7 @@ class Quarantined:
     detail: str
 
     def as_dict(self) -> dict[str, str]:
+        """As JSON holds it."""
         return {"path": self.path, "kind": self.kind, "detail": self.detail}
 
 
@@ -347,4 +348,5 @@ class Progress:
 
     @classmethod
     def silent(cls) -> Self:
+        """Tell nothing."""
         return cls()

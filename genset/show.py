@@ -1,6 +1,7 @@
 """What a command says at its end: a table for a person, one object for a script, an exit code for both."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from genset.engine import Local
 from genset.errors import ExitCode, GensetError
 from genset.interfaces import Quarantined
 from genset.pipeline import inspect
+from genset.pipeline.build import Verdict
 from genset.pipeline.derive import Derived
 from genset.pipeline.run import Result
 from genset.quality import FIGURES, gates
@@ -27,7 +29,7 @@ def run(result: Result, command: Command) -> int:
     console.counts("items by source", result.counts["source"])
     console.problems(result.problems)
     _figures(console, verdict["figures"], verdict["skipped"])
-    _say_verdict(console, verdict["figures"])
+    _say_verdict(console, verdict["figures"], verdict["n"])
     if result.made:
         console.say(f"dataset {result.dataset.path}\nmodel   {result.model.path}")
         console.say(f"next: genset inspect {result.dataset.path}")
@@ -121,9 +123,7 @@ def inspected(
     return _contents(found, verdict, version, command)
 
 
-def _contents(
-    found: inspect.Contents, verdict: inspect.Verdict | None, version: Version | None, command: Command
-) -> int:
+def _contents(found: inspect.Contents, verdict: Verdict | None, version: Version | None, command: Command) -> int:
     console = command.console
     for key, counts in {**found.counts, **found.traits}.items():
         console.counts(f"items by {key}", counts)
@@ -137,7 +137,7 @@ def _contents(
     if verdict:
         _figures(console, verdict.figures, verdict.skipped)
         console.say(f"compared in: {verdict.space}; items: {json.dumps(dict(verdict.sizes))}")
-        _say_verdict(console, verdict.figures)
+        _say_verdict(console, verdict.figures, verdict.sizes)
         told |= verdict.as_dict()
     damaged = any(problem["kind"] == "checksum" for problem in problems)
     code = _gates(console, verdict.failed_gates) if verdict else ExitCode.DONE
@@ -180,11 +180,17 @@ def _figures(console: Console, figures: Mapping[str, float], skipped: Mapping[st
         console.say(f"not computed: {', '.join(name for name in skipped if skipped[name] == reason)}: {reason}")
 
 
-def _say_verdict(console: Console, figures: Mapping[str, float]) -> None:
+def _say_verdict(console: Console, figures: Mapping[str, float], sizes: Mapping[str, int]) -> None:
     lift = figures.get("lift")
-    if lift is not None:
-        word = "helps" if lift > 0 else "does not help"
-        console.say(f"lift {lift:+.3f}: training on real and made items {word} against real items alone")
+    if lift is None:
+        return
+    accuracy, held_out = figures["real_acc"], max(1, sizes["test"])
+    noise = 2 * math.sqrt(max(accuracy * (1 - accuracy), 1 / held_out) / held_out)
+    word = "makes no clear difference to" if abs(lift) < noise else "beats" if lift > 0 else "is worse than"
+    console.say(
+        f"lift {lift:+.3f} (differences under {noise:.3f} are noise with {held_out} held-out items): "
+        f"training on real and made items {word} training on real items alone"
+    )
 
 
 def _gates(console: Console, failed: Sequence[str]) -> ExitCode:

@@ -182,7 +182,7 @@ class Root:
         for kind in KINDS:
             for partial in (self.path / kind).glob("*/.v*.partial"):
                 shutil.rmtree(partial)
-        for partial in (self.path / ".work").glob("*/*.partial"):
+        for partial in (self.path / ".work").glob("*/.*.partial"):
             shutil.rmtree(partial)
 
     def work(self, name: str) -> Path:

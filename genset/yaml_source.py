@@ -6,7 +6,7 @@ are booleans, and everything else is text, so that the config's types can say wh
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,13 @@ for _tag, _pattern, _first in (
 ):
     _Reader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
-_SCALARS = {"null": lambda text: None, "bool": lambda text: text == "true", "int": int, "float": float, "str": str}
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "null": lambda text: None,
+    "bool": lambda text: text == "true",
+    "int": int,
+    "float": float,
+    "str": str,
+}
 
 
 @dataclass(frozen=True, order=True)

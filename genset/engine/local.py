@@ -34,6 +34,7 @@ class Local(Engine):
     """Threads; as many as this process has cores when not given."""
 
     def map(self, function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
+        """function(item) for each item, in order; at most a few for each thread are under way."""
         workers = self.workers or os.cpu_count() or 1
         if workers == 1:
             yield from map(function, items)

@@ -1,6 +1,6 @@
 """README.md of a version: what it is, for people and for the Hugging Face hub."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from genset.interfaces import Figure

@@ -82,7 +82,8 @@ class GaussianMixture(Prior):
         epsilon = np.stack([rng.standard_normal(size) for rng in rngs])  # (N, d)
         # einsum adds each row up by itself, so that an item does not depend on who is drawn beside it
         spread = np.einsum("nij,nj->ni", arrays["factors"][label][picked], epsilon)
-        return (arrays["means"][label][picked] + spread).astype(np.float32)
+        z: Floats = (arrays["means"][label][picked] + spread).astype(np.float32)
+        return z
 
 
 class Normal(Prior):

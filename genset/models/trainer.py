@@ -163,7 +163,7 @@ class Trainer:
         self._compile(draft)
         self._step(*self._batch(draft, 0))  # compiles
         self._validation_losses()
-        times = []
+        times: list[float] = []
         until = time.monotonic() + max(0.5, _MEASURED_SHARE * seconds)
         while len(times) < 3 or time.monotonic() < until:
             before = time.perf_counter()
@@ -269,7 +269,7 @@ class Trainer:
 
 
 def _load(path: Path, key: str) -> dict[str, Any] | None:
-    """The checkpoint of exactly this training, or None. Checkpoints are replaced whole, so a damaged one is not ours."""
+    """The checkpoint of exactly this training, or None."""
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as arrays:

@@ -25,6 +25,8 @@ def missing(have: Mapping[str, int], target: Target) -> dict[str, int]:
                 hint=f"The classes are {', '.join(have)}.",
             )
         return {label: max(0, target.get(label, 0) - count) for label, count in have.items()}
-    level = {"max": max, "median": lambda counts: int(statistics.median(counts))}.get(str(target))
-    wanted = level(have.values()) if level else int(target)
+    if target == "max":
+        wanted = max(have.values())
+    else:
+        wanted = int(statistics.median(have.values()) if target == "median" else target)
     return {label: max(0, wanted - count) for label, count in have.items()}

@@ -29,6 +29,7 @@ class Verdict:
     failed_gates: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
+        """As quality.json holds it."""
         return {
             "figures": dict(self.figures),
             "skipped": dict(self.skipped),

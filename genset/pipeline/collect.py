@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,7 +54,10 @@ def collect(data: Data, modality: type[Modality], engine: Engine) -> Collected:
 def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
     """The modality that most files of a folder belong to. Raises GensetError when no file belongs to any."""
     suffixes = [Path(name).suffix.lower() for _, _, names in os.walk(path) for name in names]
-    count: Callable[[type[Modality]], int] = lambda modality: sum(suffix in modality.suffixes for suffix in suffixes)
+
+    def count(modality: type[Modality]) -> int:
+        return sum(suffix in modality.suffixes for suffix in suffixes)
+
     best = max(table.values(), key=count)
     if not count(best):
         raise GensetError(f"no file here belongs to a modality that genset knows ({', '.join(table)})", where=str(path))

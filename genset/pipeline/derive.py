@@ -10,8 +10,8 @@ from genset.config import Augment, Balance, Data, Generate
 from genset.dataset import Item, Record, read_version
 from genset.errors import GensetError
 from genset.export.folder import Folder
-from genset.interfaces import Modality, Quarantined
 from genset.interfaces import Item as ItemArray
+from genset.interfaces import Modality, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline import augment, balance, build, generate
 from genset.pipeline.clean import clean
@@ -20,6 +20,7 @@ from genset.pipeline.job import Job
 from genset.pipeline.split import Ratios, assign
 from genset.versions import Root, Version
 
+NO_PROBLEMS: tuple[Quarantined, ...] = ()
 Counts = Mapping[str, Mapping[str, int]]
 
 
@@ -92,7 +93,7 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
     """A version, or any folder of class folders, without what cannot be decoded or stands twice."""
     if version:
         table = MODALITIES[version.manifest["modality"]]
-        records, problems = read_version(version.path, table.kind).records, ()
+        records, problems = read_version(version.path, table.kind).records, NO_PROBLEMS
     else:
         table = guess_modality(path, MODALITIES)
         found = collect(Data(source=[str(path)], group=group), table, job.engine)
@@ -142,7 +143,8 @@ def plan_augment(source: Source, section: Augment, target: Balance, model: Versi
         parents = [record for record in real if record.label == label]
         room = max(0, target.most_copies - section.copies) * len(parents)
         if count > room:
-            detail = f"{count} items are lacking, {target.most_copies} copies of each of its {len(parents)} items give {room}"
+            each = f"{target.most_copies} copies of each of its {len(parents)} items"
+            detail = f"{count} items are lacking, {each} give {room}"
             problems.append(Quarantined(label, "too_small", detail))
         copies += augment.filled(parents, section.copies, min(count, room))
     return Plan(copies, {}, problems)
@@ -173,7 +175,7 @@ def augment_version(
     ]
     made = _fill(model, plan, seed, job) if model else None
     if made:
-        blank = {column: "" for column in records[0].columns}
+        blank = dict.fromkeys(records[0].columns, "")
         pairs = ((replace(record, columns=blank), item) for record, item in zip(made.dataset, made.items, strict=True))
         parts.append(build.encoded(pairs, source.modality, job))
     problems = [*source.problems, *plan.problems, *(generate.given_up(made) if made else ())]

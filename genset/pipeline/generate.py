@@ -121,7 +121,7 @@ def make(
         redrawn["near_copy"] += len(waiting)
     kept = np.setdiff1d(np.arange(len(places)), waiting)
     given_up = Counter(places[i][0] for i in waiting)
-    records = [_record(*places[i], int(tries[i]), seed, model.reference) for i in kept]
+    records = [_record(places[i], int(tries[i]), seed, model.reference) for i in kept]
     return Made(Dataset(model.modality.kind, tuple(records)), items[kept], dict(redrawn), dict(given_up))
 
 
@@ -141,7 +141,8 @@ def _near_copies(model: Generator, made: Items, train: Floats | None) -> Any:
     return nearest(model.modality.closeness(made), train) <= model.limit
 
 
-def _record(label: str, number: int, attempt: int, seed: int, reference: str) -> Record:
+def _record(place: tuple[str, int], attempt: int, seed: int, reference: str) -> Record:
+    label, number = place
     name = item_id("g", reference, seed, label, number)
     drawn = f'[{{"number": {number}, "attempt": {attempt}}}]'
     return Record(name, Path(), label, "generated", split="train", transform=drawn, seed=str(seed), model=reference)
@@ -172,8 +173,8 @@ def train_closeness(version: Version, root: Root, job: Job) -> Floats:
     Raises GensetError when those items are no longer what and where they were.
     """
     manifest = version.manifest
-    key = manifest["inputs"]["prepared"]
-    prepared = preparing.load(root.work(version.name), key)
+    identity = manifest["inputs"]["identity"]
+    prepared = preparing.kept(root.work(version.name), identity)
     if prepared is None:
         cure = "Bring the items back, or add --near-copies keep to generate without this check."
         config = load_config(version.path / CONFIG)
@@ -181,13 +182,13 @@ def train_closeness(version: Version, root: Root, job: Job) -> Floats:
             prepared = preparing.prepare(config, job)
         except GensetError as error:
             raise GensetError(
-                f"near copies cannot be told: the items that {version.reference} learned from cannot be read ({error.message})",
+                f"near copies cannot be told: what {version.reference} learned from cannot be read ({error.message})",
                 where=error.where,
                 hint=cure,
             ) from None
-        if prepared.key != key:
+        if prepared.identity != identity:
             raise GensetError(
-                f"near copies cannot be told: the items that {version.reference} learned from have changed",
+                f"near copies cannot be told: what {version.reference} learned from has changed",
                 where=", ".join(config.data.source),
                 hint=cure,
             )

@@ -1,6 +1,6 @@
 """What is in a dataset or a model, what is wrong with it, and how made items stand beside real ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,10 @@ def _judge_records(real: Dataset, made: Dataset, job: Job) -> Verdict:
         )
     probes = [table.probe(record.path) for record in train]
     modality = table(table.settle(table.Settings(), probes))
-    load: Callable[[Dataset], Items] = lambda dataset: _decoded(dataset, modality, job)
+
+    def load(dataset: Dataset) -> Items:
+        return _decoded(dataset, modality, job)
+
     parts = {
         name: (load(part), _labels(part, real.classes))
         for name, part in (("train", train), ("test", test), ("made", made))

@@ -1,4 +1,4 @@
-"""From the user's files to what training reads: collected, cleaned, split, and decoded into one compact array on disk."""
+"""From the user's files to what training reads: collected, cleaned, split, and decoded into one array on disk."""
 
 import contextlib
 import json
@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,7 @@ class Prepared:
     items: Items  # (N, ...) memory-mapped
     modality: Modality
     problems: tuple[Quarantined, ...]
-    key: str
+    identity: str  # of the items, their form and their splits: what learning from them depends on
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -53,39 +52,38 @@ def prepare(config: Config, job: Job) -> Prepared:
     table = MODALITIES[config.modality.kind]
     job.progress.say("looking for items")
     collected = collect(config.data, table, job.engine)
-    settings = config.modality.model_dump()
-    key = key_of("prepared", collected.fingerprint, config.seed, config.data.group, settings, *_sections(config))
+    parts = (collected.fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump())
     work = job.root.work(config.name)
-    found = load(work, key)
-    if found:
-        return found
+    folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"
+    if folder.is_dir():
+        return _open(folder)
     cleaned = clean(collected.records, table, job.engine, job.progress, config.clean.exact_duplicates)
     problems = (*collected.problems, *cleaned.problems)
     _check_enough(cleaned.records, problems, config)
     modality = table(table.settle(config.modality, cleaned.probes))
     records = assign(cleaned.records, config.split.ratios, config.seed)
-    with _new_folder(work, key) as folder:
-        _decode(records, modality, folder / "items.npy", job)
-        (folder / "index.json").write_bytes(
+    with _new_folder(folder) as partial:
+        _decode(records, modality, partial / "items.npy", job)
+        (partial / "index.json").write_bytes(
             json_bytes(
                 {
+                    "identity": key_of("items", modality.settings.model_dump(), *parts),
                     "modality": modality.settings.model_dump(),
                     "records": [{**asdict(record), "path": str(record.path)} for record in records],
                     "problems": [problem.as_dict() for problem in problems],
                 }
             )
         )
-    prepared = load(work, key)
-    if prepared is None:
-        raise GensetError("the prepared items vanished while they were written", where=str(work))
-    return prepared
+    return _open(folder)
 
 
-def load(work: Path, key: str) -> Prepared | None:
-    """The items prepared under a key, if they are still there."""
-    folder = work / f"prepared-{key}"
-    if not folder.is_dir():
-        return None
+def kept(work: Path, identity: str) -> Prepared | None:
+    """The items of an identity, if they are still there from the last time."""
+    found = (_open(folder) for folder in work.glob("prepared-*"))
+    return next((prepared for prepared in found if prepared.identity == identity), None)
+
+
+def _open(folder: Path) -> Prepared:
     index = json.loads((folder / "index.json").read_bytes())
     modality = MODALITIES[index["modality"]["kind"]]
     records = tuple(Record(**{**fields, "path": Path(fields["path"])}) for fields in index["records"])
@@ -94,26 +92,21 @@ def load(work: Path, key: str) -> Prepared | None:
         np.load(folder / "items.npy", mmap_mode="r", allow_pickle=False),
         modality(modality.Settings(**index["modality"])),
         tuple(Quarantined(**problem) for problem in index["problems"]),
-        key,
+        index["identity"],
     )
 
 
-def _sections(config: Config) -> list[dict[str, Any]]:
-    return [config.clean.model_dump(), config.split.model_dump()]
-
-
 @contextlib.contextmanager
-def _new_folder(work: Path, key: str) -> Iterator[Path]:
+def _new_folder(path: Path) -> Iterator[Path]:
     """A folder that takes its name when it is whole; the prepared items of other inputs make room."""
-    partial = work / f"prepared-{key}.partial"
-    with writing(work):
+    partial = path.with_name(f".{path.name}.partial")
+    with writing(path):
         try:
             partial.mkdir()
             yield partial
-            for old in work.glob("prepared-*"):
-                if old != partial:
-                    shutil.rmtree(old)
-            os.rename(partial, work / f"prepared-{key}")
+            for old in path.parent.glob("prepared-*"):
+                shutil.rmtree(old)
+            os.rename(partial, path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -141,7 +134,7 @@ def _check_enough(records: tuple[Record, ...], problems: tuple[Quarantined, ...]
         return
     lost = f" ({len(problems)} were left out: {problems[0].path}: {problems[0].detail})" if problems else ""
     raise GensetError(
-        f"{len(records)} usable item{'s' * (len(records) != 1)}{lost}, at least {FEWEST_ITEMS} are needed to learn from",
+        f"{len(records)} usable item{'s' * (len(records) != 1)}{lost}, at least {FEWEST_ITEMS} are needed",
         where=", ".join(config.data.source),
         hint="Add items, or point data.source at a folder with more of them.",
     )

@@ -49,7 +49,7 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
 def _key(config: Config, prepared: Prepared, model: Version) -> str:
     sections = [getattr(config, name).model_dump() for name in ("generate", "augment", "balance", "quality")]
     reference = model.manifest["model"]["reference"]
-    return key_of("dataset", prepared.key, reference, config.seed, *sections, config.output.format.model_dump())
+    return key_of("dataset", prepared.identity, reference, config.seed, *sections, config.output.format.model_dump())
 
 
 def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Job) -> Result:
@@ -84,7 +84,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
         problems=problems,
         keys=[key],
         seed=config.seed,
-        inputs={"prepared": prepared.key, "items": len(real)},
+        inputs={"identity": prepared.identity, "items": len(real)},
         parents=[model.reference],
         redrawn=made.redrawn,
     )

@@ -12,6 +12,7 @@ from genset.config import Config, dump
 from genset.errors import GensetError
 from genset.export.card import model_card
 from genset.interfaces import Items, Nets
+from genset.models.native import STDERR, silenced
 from genset.pipeline import generate
 from genset.pipeline.job import Job, as_dicts, counts, key_of, up_to_date
 from genset.pipeline.prepare import Prepared, with_settings
@@ -56,10 +57,11 @@ class _Trained:
 def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool) -> _Trained:
     job.progress.say("starting TensorFlow")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects have in keras.json
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes are not about the user's data
-    import keras
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced(STDERR):
+        import keras
 
-    from genset.models.trainer import Trainer
+        from genset.models.trainer import Trainer
 
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
     modality, model = prepared.modality, config.model
@@ -101,7 +103,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
         modality=prepared.modality.kind,
         keys=sorted({key, resolved_key}),
         seed=config.seed,
-        inputs={"prepared": prepared.key, "items": len(prepared.dataset)},
+        inputs={"identity": prepared.identity, "items": len(prepared.dataset)},
         parents=[],
         counts=counts(prepared.dataset),
         model=model,
@@ -147,11 +149,11 @@ def _latent_dim(config: Config) -> int:
 
 
 def _key(config: Config, prepared: Prepared) -> str:
-    return key_of("model", prepared.key, config.seed, config.model.model_dump(), config.train.model_dump())
+    return key_of("model", prepared.identity, config.seed, config.model.model_dump(), config.train.model_dump())
 
 
 def _check_enough(prepared: Prepared) -> None:
-    parts = {label: 0 for label in prepared.classes}
+    parts = dict.fromkeys(prepared.classes, 0)
     for record in prepared.dataset.where(split="train"):
         parts[record.label] += 1
     if sum(parts.values()) < FEWEST_TRAIN:

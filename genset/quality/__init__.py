@@ -1,4 +1,4 @@
-"""Figures on (N, d) features: none of them knows what an item is. A new metric is one file and one line in the table."""
+"""Figures on (N, d) features: none knows what an item is. A new metric is one file and one line in the table."""
 
 from collections.abc import Mapping
 

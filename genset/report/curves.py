@@ -24,5 +24,5 @@ def curves(history: Sequence[Mapping[str, float]], best_step: int) -> bytes:
         axes.legend(loc="upper right")
     axes.set_xlabel("optimiser steps")
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return buffer.getvalue()

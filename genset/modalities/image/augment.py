@@ -156,4 +156,5 @@ def _affine(item: Item, matrix: npt.NDArray[Any], move: npt.NDArray[Any] | None 
 
 
 def _clipped(values: npt.NDArray[Any]) -> Item:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    item: Item = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return item

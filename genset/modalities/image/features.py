@@ -42,7 +42,9 @@ def _gradients(items: Items) -> Floats:
         grid[..., orientation] = rows @ (strength * part) @ columns.T
     flat = grid.reshape(len(items), -1)
     flat = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + np.float32(1e-3))
-    return np.sqrt(flat).astype(np.float32)  # the square root keeps one strong edge from drowning the others
+    # the square root keeps one strong edge from drowning the others
+    features: Floats = np.sqrt(flat).astype(np.float32)
+    return features
 
 
 def _cell_weights(length: int) -> Floats:

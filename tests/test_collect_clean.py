@@ -1,0 +1,174 @@
+"""Finding items and leaving out what cannot be learned from; the user's files stay as they are."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLES, digits
+from PIL import Image
+
+from genset.config import Data
+from genset.engine import Local
+from genset.errors import GensetError
+from genset.interfaces import Progress
+from genset.modalities.image.codec import Image as ImageModality
+from genset.pipeline.clean import Cleaned, clean
+from genset.pipeline.collect import Collected, collect
+
+
+def found(folder: Path, group: str | None = None) -> Collected:
+    return collect(Data(source=[str(folder)], group=group), ImageModality, Local())
+
+
+def cleaned(folder: Path, duplicates: str = "quarantine") -> Cleaned:
+    return clean(found(folder).records, ImageModality, Local(), Progress.silent(), duplicates)  # type: ignore[arg-type]
+
+
+def problems(result: Collected | Cleaned) -> set[tuple[str, str, str]]:
+    return {(problem.path, problem.kind, problem.detail) for problem in result.problems}
+
+
+def test_class_folders_give_labels_however_deep_the_files_lie(tmp_path: Path) -> None:
+    digits(tmp_path, 2, "01")
+    (tmp_path / "1" / "deep").mkdir()
+    shutil.move(next((tmp_path / "1").glob("*.png")), tmp_path / "1" / "deep" / "x.png")
+    assert sorted((r.label, r.origin.count("/")) for r in found(tmp_path).records) == [
+        ("0", 1),
+        ("0", 1),
+        ("1", 1),
+        ("1", 2),
+    ]
+
+
+def test_files_beside_the_classes_and_other_endings_are_named(tmp_path: Path) -> None:
+    digits(tmp_path, 2, "01")
+    shutil.copy(next((tmp_path / "0").iterdir()), tmp_path / "stray.png")
+    (tmp_path / "0" / "notes.txt").write_text("hello")
+    (tmp_path / ".hidden.png").write_bytes(b"x")
+    result = found(tmp_path)
+    assert len(result.records) == 4
+    assert problems(result) == {
+        ("stray.png", "unlabelled", "it stands outside the class folders"),
+        ("0/notes.txt", "ignored", ".txt ending: not image files"),
+    }
+
+
+def test_a_flat_folder_is_an_unlabelled_set(tmp_path: Path) -> None:
+    for path in sorted((SAMPLES / "0").iterdir())[:3]:
+        shutil.copy(path, tmp_path)
+    assert [record.label for record in found(tmp_path).records] == ["", "", ""]
+
+
+def test_metadata_gives_labels_and_the_users_columns(tmp_path: Path) -> None:
+    names = []
+    for path in sorted((SAMPLES / "0").iterdir())[:2]:
+        shutil.copy(path, tmp_path)
+        names.append(path.name)
+    rows = [{"file_name": name, "label": "zero", "writer": n, "source": "pen"} for n, name in enumerate(names)]
+    (tmp_path / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = found(tmp_path, group="writer").records[0]
+    assert (first.label, first.group, dict(first.columns)) == ("zero", "0", {"writer": "0", "user_source": "pen"})
+
+
+def test_metadata_as_csv(tmp_path: Path) -> None:
+    shutil.copy(SAMPLES / "0" / "0000.png", tmp_path)
+    (tmp_path / "metadata.csv").write_text("file_name,label\n0000.png,zero\n")
+    assert [record.label for record in found(tmp_path).records] == ["zero"]
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ('{"label": "a"}', "file_name must be a path inside {folder}, got ''"),
+        ('{"file_name": "../../etc/x.png"}', "file_name must be a path inside {folder}, got '../../etc/x.png'"),
+        ('{"file_name": "/etc/x.png"}', "file_name must be a path inside {folder}, got '/etc/x.png'"),
+        ('{"file_name": "a.png", "label": "../x"}', "the class name '../x' cannot be the name of a folder"),
+        ("[1]", "must be an object, got '[1]'"),
+        ("{", "not JSON: Expecting property name enclosed in double quotes"),
+    ],
+)
+def test_a_bad_line_of_metadata_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "good.png", "label": "a"}\n' + line + "\n")
+    with pytest.raises(GensetError) as error:
+        found(tmp_path)
+    assert error.value.message == message.format(folder=tmp_path)
+    assert error.value.where.startswith(f"{tmp_path / 'metadata.jsonl'}:2")
+
+
+def test_a_folder_that_is_split_already_keeps_its_splits(tmp_path: Path) -> None:
+    digits(tmp_path / "train", 3, "01")
+    digits(tmp_path / "test", 1, "01")
+    assert sorted((r.split, r.label) for r in found(tmp_path).records).count(("train", "0")) == 3
+    assert {r.split for r in found(tmp_path).records} == {"train", "test"}
+
+
+def test_a_class_called_train_among_others_is_a_class(tmp_path: Path) -> None:
+    digits(tmp_path, 2, "0")
+    shutil.copytree(tmp_path / "0", tmp_path / "train")
+    assert {record.label for record in found(tmp_path).records} == {"0", "train"}
+
+
+def test_a_pattern_gives_groups_and_one_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
+    digits(tmp_path, 3, "0")
+    assert {r.group for r in found(tmp_path, r"(?P<group>\d\d)\d\d\.png").records} == {"00"}
+    with pytest.raises(GensetError) as error:
+        found(tmp_path, "speaker(?P<group>x)")
+    assert error.value.message == ("no item has a group by 'speaker(?P<group>x)'; the first item is '0/0000.png'")
+
+
+def test_the_fingerprint_follows_bytes_names_and_labels(tmp_path: Path) -> None:
+    digits(tmp_path, 2, "01")
+    before = found(tmp_path).fingerprint
+    assert found(tmp_path).fingerprint == before
+    path = next((tmp_path / "0").iterdir())
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert found(tmp_path).fingerprint != before
+
+
+def test_what_cannot_be_used_is_quarantined_with_its_reason_and_never_touched(tmp_path: Path) -> None:
+    digits(tmp_path, 3, "01")
+    (tmp_path / "0" / "empty.png").write_bytes(b"")
+    (tmp_path / "0" / "text.png").write_text("I am no picture")
+    whole = (SAMPLES / "2" / "0002.png").read_bytes()
+    (tmp_path / "0" / "cut.png").write_bytes(whole[: len(whole) - 30])
+    (tmp_path / "1" / "dangling.png").symlink_to("nowhere.png")
+    before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
+    result = cleaned(tmp_path)
+    assert len(result.records) == 6
+    kinds = {problem.path: (problem.kind, problem.detail) for problem in result.problems}
+    assert kinds["0/empty.png"] == ("empty", "the file has no bytes")
+    assert kinds["0/text.png"] == ("undecodable", "not an image that Pillow can read")
+    assert kinds["0/cut.png"][0] == "undecodable"
+    assert kinds["1/dangling.png"] == ("undecodable", "cannot be read: No such file or directory")
+    assert before == {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+
+def test_exact_duplicates_are_told_by_decoded_content_across_formats_and_classes(tmp_path: Path) -> None:
+    digits(tmp_path, 2, "01")
+    original = tmp_path / "0" / "0000.png"
+    Image.open(original).save(tmp_path / "0" / "z.bmp")
+    shutil.copy(original, tmp_path / "1" / "z.png")
+    result = cleaned(tmp_path)
+    assert problems(result) == {
+        ("0/z.bmp", "exact_duplicate", "the same content as 0/0000.png"),
+        ("1/z.png", "exact_duplicate", "the same content as 0/0000.png, which is labelled '0' and not '1'"),
+    }
+    assert len(result.records) == 4
+    reported = cleaned(tmp_path, "report")
+    assert (len(reported.records), len(reported.problems)) == (6, 2)
+    assert len({record.id for record in reported.records}) == 6
+    assert not cleaned(tmp_path, "off").problems
+
+
+def test_a_name_that_is_no_utf8_can_be_written_to_metadata(tmp_path: Path) -> None:
+    digits(tmp_path, 2, "0")
+    odd = os.fsencode(tmp_path / "0") + b"/\xff\xfe.png"
+    try:
+        os.rename(os.fsencode(tmp_path / "0" / "0000.png"), odd)
+    except OSError as error:
+        pytest.skip(f"this file system refuses such names: {error}")
+    origins = [record.origin for record in found(tmp_path).records]
+    assert "0/\\xff\\xfe.png" in origins
+    assert json.dumps(origins, ensure_ascii=False).encode()

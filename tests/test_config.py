@@ -1,0 +1,132 @@
+"""The config: every fault at once with its line, overrides, and a resolved form that reads back to itself."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from genset import config
+from genset.yaml_source import ConfigError
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+GOOD = "name: digits\nmodality: image\ndata: {source: here}\n"
+
+BROKEN = {
+    "unknown key": ("nmae: x\n", ["4:1: nmae: unknown key (did you mean `name`?)"]),
+    "unknown key in a section": ("train: {second: 5}\n", ["4:9: train.second: unknown key (did you mean `seconds`?)"]),
+    "unknown key in a kind": (
+        "model:\n  family: {kind: vae, kl_wieght: 2}\n",
+        ["5:23: model.family.kl_wieght: unknown key (did you mean `kl_weight`?)"],
+    ),
+    "unknown family": (
+        "model: {family: vea}\n",
+        ["4:9: model.family: must be one of vae; got 'vea' (did you mean `vae`?)"],
+    ),
+    "unknown network": ("model: {network: lstm}\n", ["4:9: model.network: must be one of conv; got 'lstm'"]),
+    "unknown step": (
+        "augment:\n  steps: [flip, {kind: spin}]\n",
+        [
+            "5:17: augment.steps[1]: must be one of flip, rotate, shift, zoom, brightness, contrast, blur, noise; "
+            "got 'spin'"
+        ],
+    ),
+    "wrong type": ("seed: abc\n", ["4:1: seed: must be a whole number, got 'abc'"]),
+    "a boolean is no number": ("seed: true\n", ["4:1: seed: must be a whole number, got true"]),
+    "text for a list": ("split: {ratios: 0.8}\n", ["4:9: split.ratios: must be a list, got 0.8"]),
+    "ratios that do not add up": (
+        "split: {ratios: [0.5, 0.1, 0.1]}\n",
+        ["4:9: split.ratios: must add up to 1, adds up to 0.7"],
+    ),
+    "two ratios": ("split: {ratios: [0.8, 0.2]}\n", ["4:9: split.ratios[2]: an item is missing"]),
+    "no train part": ("split: {ratios: [0, 0.5, 0.5]}\n", ["4:9: split.ratios: the train part must not be 0"]),
+    "two budgets": (
+        "train: {steps: 3, epochs: 2}\n",
+        ["4:1: train: give one of seconds, steps and epochs, not steps and epochs"],
+    ),
+    "a budget of nothing": ("train: {seconds: 0}\n", ["4:9: train.seconds: must be greater than 0, got 0"]),
+    "YAML's no": ("augment: {copies: no}\n", ["4:11: augment.copies: must be a whole number, got 'no'"]),
+    "a group that is no pattern": (
+        "clean: {}\nquality: {gates: [cas >> 1]}\n",
+        [
+            "5:19: quality.gates[0]: must be a figure, one of >= <= == > < and a number, such as `cas_ratio >= 0.9`; "
+            "got 'cas >> 1'"
+        ],
+    ),
+    "unknown figure": (
+        "quality: {gates: [cas_rato >= 1]}\n",
+        [
+            "4:19: quality.gates[0]: no such figure: 'cas_rato' (did you mean `cas_ratio`?); there are real_acc, cas, "
+            "cas_ratio, both_acc, lift, label_acc, label_ratio, frechet, frechet_floor, frechet_ratio, density, "
+            "coverage, copies, distinct"
+        ],
+    ),
+    "balance": (
+        "balance: {target: most}\n",
+        ["4:11: balance.target: must be max, median, a whole number, or a whole number for each label, got 'most'"],
+    ),
+    "engine": ("engine: ray\n", ["4:1: engine: must be one of local; got 'ray'"]),
+    "a section that is none": ("train: fast\n", ["4:1: train: must be a section with keys, got 'fast'"]),
+    "several at once": (
+        "seed: -1\nmodel: {latent_dim: 0}\noutput: {fromat: folder}\n",
+        [
+            "4:1: seed: must be at least 0, got -1",
+            "5:9: model.latent_dim: must be at least 1, got 0",
+            "6:10: output.fromat: unknown key (did you mean `format`?)",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("text, faults", BROKEN.values(), ids=BROKEN.keys())
+def test_every_fault_has_its_place_and_its_cure(tmp_path: Path, text: str, faults: list[str]) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(GOOD + text, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        config.load(path)
+    assert str(error.value).splitlines() == [f"{path}:{fault}" for fault in faults]
+
+
+def test_required_keys_and_an_unknown_modality_are_reported_together(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("modality: imagge\ndata: {}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        config.load(path)
+    assert str(error.value).splitlines() == [
+        f"{path}:1:1: modality: must be one of image; got 'imagge' (did you mean `image`?)",
+        f"{path}:1:1: name: required key is missing",
+        f"{path}:2:1: data.source: required key is missing",
+    ]
+
+
+def test_a_fault_of_an_override_names_the_override(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        config.load(path, ["train.steps=many"])
+    assert str(error.value) == "train.steps=many: train.steps: must be a whole number, got 'many'"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[path.name for path in CONFIGS])
+def test_every_shipped_config_is_valid_and_reads_back_to_itself(path: Path, tmp_path: Path) -> None:
+    loaded = config.load(path)
+    assert all(Path(source).is_dir() for source in loaded.data.source)
+    resolved = tmp_path / "config.yaml"
+    resolved.write_text(config.dump(loaded), encoding="utf-8")
+    assert config.load(resolved) == loaded
+    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../docs/config.schema.json\n")
+    jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), config.json_schema())
+
+
+def test_the_schema_in_docs_is_the_one_of_the_code() -> None:
+    written = json.loads((ROOT / "docs" / "config.schema.json").read_text(encoding="utf-8"))
+    assert written == config.json_schema(), "run: python docs/generate.py"
+
+
+def test_paths_start_at_the_config_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(GOOD + "output: {root: made}\n", encoding="utf-8")
+    loaded = config.load(path)
+    assert (loaded.data.source, loaded.output.root) == ([str(tmp_path / "here")], str(tmp_path / "made"))

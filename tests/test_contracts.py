@@ -1,0 +1,203 @@
+"""What every modality, family, network, transform and metric of the tables must keep, without a line of new test code."""
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SAMPLES
+
+from genset.dataset import Record
+from genset.engine import Local
+from genset.interfaces import Augmentation, Items, Modality, Progress
+from genset.modalities import MODALITIES
+from genset.models import FAMILIES
+from genset.pipeline import augment
+from genset.quality import METRICS
+from genset.seeds import generator
+
+# Real files of each modality: a new modality adds its samples folder and nothing here.
+SOURCES = {kind: SAMPLES.parent / kind for kind in MODALITIES}
+
+
+def opened(kind: str) -> Modality:
+    table = MODALITIES[kind]
+    return table(table.settle(table.Settings(), [table.probe(path) for path in files(kind)]))
+
+
+def files(kind: str, count: int = 32) -> list[Path]:
+    found = [path for path in sorted(SOURCES[kind].rglob("*")) if path.suffix in MODALITIES[kind].suffixes]
+    return found[:: len(found) // count][:count]
+
+
+def items(kind: str) -> Items:
+    modality = opened(kind)
+    return np.stack([modality.decode(path) for path in files(kind)])
+
+
+STEPS = [(kind, step) for kind, table in MODALITIES.items() for step in table.augmentations]
+
+
+@pytest.mark.parametrize("kind", MODALITIES)
+def test_a_file_round_trips(kind: str, tmp_path: Path) -> None:
+    modality = opened(kind)
+    for item in items(kind):
+        path = tmp_path / f"x{modality.suffix}"
+        path.write_bytes(modality.encode(item))
+        assert (modality.decode(path) == item).all()
+        assert (modality.native(path) == item).all()
+        assert modality.suffix in modality.loadable
+
+
+@pytest.mark.parametrize("kind", MODALITIES)
+def test_tensors_are_in_range_and_come_back(kind: str) -> None:
+    modality, real = opened(kind), items(kind)
+    tensor = modality.to_tensor(real)
+    assert tensor.shape == (len(real), *modality.tensor_shape)
+    assert tensor.dtype == np.float32
+    assert 0 <= tensor.min() <= tensor.max() <= 1
+    assert (modality.from_tensor(tensor) == real).all()
+
+
+@pytest.mark.parametrize("kind", MODALITIES)
+def test_features_and_closeness_are_a_row_an_item_whoever_stands_beside_it(kind: str) -> None:
+    modality, real = opened(kind), items(kind)
+    for space in (modality.features, modality.closeness):
+        rows = space(real)
+        assert rows.shape[0] == len(real)
+        assert np.isfinite(rows).all()
+        assert np.allclose(rows[3:5], space(real[3:5]), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind, step", STEPS)
+def test_a_transform_keeps_shape_dtype_and_range_and_is_made_again_from_what_was_drawn(kind: str, step: str) -> None:
+    transform: Augmentation = MODALITIES[kind].augmentations[step](kind=step)
+    changed = 0
+    for number, item in enumerate(items(kind)):
+        copy = augment.Copy(Record(f"c{number}", Path()), 0)
+        made, drawn = augment.transform(item, copy, [transform], 7)
+        assert (made.shape, made.dtype) == (item.shape, np.uint8)
+        again, drawn_again = augment.transform(item, copy, [transform], 7)
+        assert (again == made).all()
+        assert drawn == drawn_again
+        other, _ = augment.transform(item, copy, [transform], 8)
+        changed += not (made == item).all() and (step == "flip" or not (other == made).all())
+        told = json.loads(drawn)
+        assert [part["kind"] for part in told["steps"]] == [step]
+    assert changed >= len(items(kind)) // 2
+
+
+@pytest.mark.parametrize("kind, step", STEPS)
+def test_a_transform_is_replayed_by_the_parameters_in_the_metadata(kind: str, step: str) -> None:
+    transform: Augmentation = MODALITIES[kind].augmentations[step](kind=step)
+    item = items(kind)[0]
+    copy = augment.Copy(Record("c", Path()), 2)
+    made, drawn = augment.transform(item, copy, [transform], 7)
+    told = json.loads(drawn)
+    rng = generator(7, "augment", "c", 2, told["attempt"], 0)
+    rng.random()  # whether the step applies
+    transform.draw(rng)
+    parameters = {name: value for name, value in told["steps"][0].items() if name != "kind"}
+    assert (transform.apply(item, rng, **parameters) == made).all()
+
+
+@pytest.mark.parametrize("kind", MODALITIES)
+def test_a_sheet_is_a_picture_and_descriptions_count_every_item(kind: str) -> None:
+    modality = opened(kind)
+    assert modality.sheet(items(kind)[:6], ["one", "two <b>"]).startswith(b"\x89PNG")
+    probes = [modality.probe(path) for path in files(kind)]
+    assert all(sum(counts.values()) == len(probes) for counts in modality.describe(probes).values())
+
+
+def test_figures_have_one_name_each() -> None:
+    names = [figure.name for metric in METRICS for figure in metric.figures]
+    assert len(names) == len(set(names))
+
+
+MODELS = [(f, kind, network) for f, kind in product(FAMILIES, MODALITIES) for network in MODALITIES[kind].networks]
+
+
+@pytest.mark.parametrize("family, kind, network", MODELS)
+def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
+    family: str, kind: str, network: str, tmp_path: Path
+) -> None:
+    import keras
+
+    from genset.models.runtime import Sampler
+    from genset.models.saving import keras_bytes, onnx_bytes
+    from genset.models.schedule import Train
+    from genset.models.trainer import Trainer
+
+    modality, real = opened(kind), items(kind)
+
+    def trained() -> tuple[bytes, bytes, list[dict[str, float]]]:
+        keras.utils.clear_session()
+        rule = FAMILIES[family](kind=family)
+        nets = rule.build(modality, modality.networks[network](kind=network), 5)
+        trainer = Trainer(rule, nets, modality, real, real[:8], latent_dim=5, seed=3)
+        outcome = trainer.fit(
+            Train(steps=4, batch_size=8), tmp_path / "c.npz", "key", resume=False, progress=Progress()
+        )
+        assert trainer.codes(real).shape == (len(real), 5)
+        return onnx_bytes(rule.sampler(nets, modality), 0), keras_bytes(rule.whole(nets, modality)), outcome.history
+
+    exported, saved, history = trained()
+    assert (exported, saved, history) == trained()
+    assert all(np.isfinite(value) for row in history for value in row.values())
+    z = np.random.default_rng(0).standard_normal((70, 5)).astype(np.float32)
+    sampler = Sampler(exported)
+    made = sampler(z)
+    assert made.shape == (70, *modality.tensor_shape)
+    assert 0 <= made.min() <= made.max() <= 1
+    assert all((sampler(z[n : n + 1])[0] == made[n]).all() for n in (0, 1, 63, 64, 69))
+    (tmp_path / "m.keras").write_bytes(saved)
+    assert keras.models.load_model(tmp_path / "m.keras", safe_mode=True).count_params() > 0
+
+
+@pytest.mark.parametrize(
+    "size, mode", [(8, "L"), (9, "RGB"), (15, "L"), (28, "L"), (32, "RGB"), (45, "L"), (64, "RGB")]
+)
+def test_conv_networks_take_every_size(size: int, mode: str) -> None:
+    table = MODALITIES["image"]
+    modality = table(table.Settings(size=size, mode=mode))
+    network = modality.networks["conv"](kind="conv", width=8)
+    x = np.zeros((2, *modality.tensor_shape), np.float32)
+    assert network.encoder(modality, 6)(x).shape == (2, 6)
+    assert network.decoder(modality, 3)(np.zeros((2, 3), np.float32)).shape == x.shape
+
+
+def test_losses_have_their_known_values() -> None:
+    import keras
+
+    from genset.models.vae import bernoulli_loss, gaussian_loss, kl_loss
+
+    zeros = np.zeros((2, 3), np.float32)
+    assert keras.ops.convert_to_numpy(kl_loss(zeros, zeros)) == pytest.approx([0, 0])
+    # KL of N(m, s^2) from N(0, 1): (s^2 + m^2 - 1) / 2 - log s, three times
+    mean, log_var = np.full((1, 3), 2.0, np.float32), np.full((1, 3), np.log(0.25), np.float32)
+    assert float(kl_loss(mean, log_var)[0]) == pytest.approx(3 * ((0.25 + 4 - 1) / 2 - np.log(0.5)), rel=1e-5)
+    x, y = np.zeros((2, 4), np.float32), np.full((2, 4), 0.5, np.float32)
+    # -log N(0; 0.5, 0.25) for each of four values
+    assert float(gaussian_loss(x, y)) == pytest.approx(4 * (0.5 * np.log(2 * np.pi * 0.25) + 0.5), rel=1e-5)
+    assert float(bernoulli_loss(x, y)) == pytest.approx(4 * np.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_engine_keeps_order_and_holds_few_results_back(workers: int) -> None:
+    taken = []
+
+    def source():  # type: ignore[no-untyped-def]
+        for n in range(1000):
+            taken.append(n)
+            yield n
+
+    results = Local(workers=workers).map(lambda n: n * n, source())
+    assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
+    assert len(taken) < 40
+    assert list(results) == [n * n for n in range(5, 1000)]
+
+
+def test_an_error_of_one_item_comes_out_of_the_engine() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(Local(workers=2).map(lambda n: 1 // n, [1, 0, 1]))

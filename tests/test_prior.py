@@ -1,0 +1,74 @@
+"""Densities on z: what is drawn comes from the class, and each item from its own generator alone."""
+
+import numpy as np
+import pytest
+
+from genset.errors import GensetError
+from genset.interfaces import Prior
+from genset.models import PRIORS
+from genset.models.prior import GaussianMixture, Normal
+from genset.seeds import generator
+
+CODES = np.concatenate(
+    [np.random.default_rng(0).normal(-2, 0.5, (200, 4)), np.random.default_rng(1).normal(2, 0.5, (200, 4))]
+)
+LABELS = np.repeat([0, 1], 200).astype(np.int64)
+
+
+def rngs(n: int) -> list[np.random.Generator]:
+    return [generator(7, "test", number) for number in range(n)]
+
+
+@pytest.mark.parametrize("prior", [kind() for kind in PRIORS.values()], ids=PRIORS.keys())
+def test_an_item_does_not_depend_on_who_is_drawn_beside_it(prior: Prior) -> None:
+    arrays = prior.fit(CODES, LABELS, 2, 0)
+    together = prior.draw(arrays, 1, rngs(20))
+    alone = np.concatenate([prior.draw(arrays, 1, [one]) for one in rngs(20)])
+    assert together.shape == (20, 4)
+    assert together.dtype == np.float32
+    assert (together == alone).all()
+
+
+def test_a_mixture_draws_from_the_class_with_its_mean_and_spread() -> None:
+    prior = GaussianMixture(shrinkage=0)
+    drawn = prior.draw(prior.fit(CODES, LABELS, 2, 0), 1, rngs(2000))
+    assert drawn.mean(axis=0) == pytest.approx(CODES[200:].mean(axis=0), abs=0.05)
+    assert drawn.std(axis=0) == pytest.approx(CODES[200:].std(axis=0), abs=0.05)
+
+
+def test_the_number_of_components_is_chosen_by_bic() -> None:
+    two_humps = np.concatenate([CODES, CODES[:1]])
+    arrays = GaussianMixture().fit(two_humps, np.zeros(len(two_humps), np.int64), 1, 0)
+    assert (arrays["weights"][0] > 0).sum() == 2
+
+
+def test_a_class_of_one_item_varies_as_the_others_do() -> None:
+    codes, labels = np.concatenate([CODES, [[9.0, 9.0, 9.0, 9.0]]]), np.append(LABELS, 2)
+    prior = GaussianMixture()
+    drawn = prior.draw(prior.fit(codes, labels, 3, 0), 2, rngs(500))
+    assert drawn.mean(axis=0) == pytest.approx([9, 9, 9, 9], abs=0.1)
+    assert drawn.std(axis=0) == pytest.approx([0.45] * 4, abs=0.1)
+
+
+def test_temperature_scales_the_spread() -> None:
+    cold, warm = GaussianMixture(temperature=0.5, shrinkage=0), GaussianMixture(shrinkage=0)
+    spread = [prior.draw(prior.fit(CODES, LABELS, 2, 0), 0, rngs(500)).std() for prior in (cold, warm)]
+    assert spread[0] == pytest.approx(spread[1] / 2, rel=0.01)
+
+
+def test_normal_draws_fall_into_the_class_asked_for() -> None:
+    prior = Normal()
+    arrays = prior.fit(CODES, LABELS, 2, 0)
+    assert (prior.draw(arrays, 0, rngs(50)).sum(axis=1) < 0).all()
+    assert (prior.draw(arrays, 1, rngs(50)).sum(axis=1) > 0).all()
+
+
+def test_a_class_that_n01_hardly_holds_is_an_error_with_its_cure() -> None:
+    codes, labels = np.concatenate([CODES, np.full((50, 4), 60.0)]), np.append(LABELS, [2] * 50)
+    prior = Normal()
+    with pytest.raises(GensetError) as error:
+        prior.draw(prior.fit(codes, labels, 3, 0), 2, rngs(1))
+    assert str(error.value) == (
+        "model.prior: N(0, I) holds hardly any code of class number 3: none in 4,096 draws\n"
+        "  Use `prior: gmm`, which draws from each class by itself."
+    )

@@ -1,0 +1,129 @@
+"""Figures with known answers."""
+
+import numpy as np
+import pytest
+
+from genset.quality import FIGURES, gates, measure
+from genset.quality.evidence import Features, gather
+from genset.quality.fidelity import density_coverage, frechet
+from genset.quality.neighbours import nearest
+
+
+def points(n: int, d: int = 6, seed: int = 0, shift: float = 0.0) -> np.ndarray:
+    return (np.random.default_rng(seed).standard_normal((n, d)) + shift).astype(np.float32)
+
+
+def classes(n: int, seed: int) -> Features:
+    """Two classes far apart, n items of each."""
+    features = np.concatenate([points(n, seed=seed), points(n, seed=seed + 1, shift=4.0)])
+    return Features(features, features, np.repeat([0, 1], n).astype(np.int64))
+
+
+def test_frechet_distance_of_a_set_to_itself_is_zero() -> None:
+    assert frechet(points(200), points(200)) == pytest.approx(0, abs=1e-6)
+
+
+def test_frechet_distance_of_shifted_sets_is_the_squared_shift() -> None:
+    assert frechet(points(200), points(200) + np.float32(2)) == pytest.approx(6 * 2**2, rel=1e-4)
+
+
+def test_frechet_distance_of_scaled_sets_follows_the_formula() -> None:
+    a = points(4000, d=1)
+    mean, deviation = float(a.mean()), float(a.std(ddof=1))
+    assert frechet(a, 3 * a) == pytest.approx((2 * mean) ** 2 + (2 * deviation) ** 2, rel=1e-4)
+
+
+def test_density_and_coverage_of_a_set_around_itself() -> None:
+    density, coverage = density_coverage(points(300), points(300))
+    assert coverage == 1
+    # Naeem et al.: each item lies in as many balls as there are items that count it among their k nearest (itself too).
+    assert density == pytest.approx(1, abs=0.05)
+
+
+def test_density_and_coverage_against_their_published_definition() -> None:
+    real, made, k = points(60, seed=1), points(40, seed=2), 5
+    between = np.linalg.norm(real[:, None].astype(float) - real[None], axis=2)
+    radius = np.array([sorted(row)[k] for row in between])
+    inside = np.linalg.norm(real[:, None].astype(float) - made[None], axis=2) < radius[:, None]
+    expected = (inside.sum() / (k * len(made)), np.mean([row.any() for row in inside]))
+    assert density_coverage(real, made) == pytest.approx(expected, abs=1e-9)
+
+
+def test_far_away_items_cover_nothing() -> None:
+    assert density_coverage(points(100), points(100, shift=50)) == (0, 0)
+
+
+def test_nearest_distances_are_exact_and_zero_for_copies() -> None:
+    a, b = points(50, seed=1), np.concatenate([points(70, seed=2), points(50, seed=1)[:10]])
+    expected = np.linalg.norm(a[:, None].astype(float) - b[None], axis=2).min(axis=1)
+    assert nearest(a, b) == pytest.approx(expected, abs=1e-6)
+    assert (nearest(a, b)[:10] == 0).all()
+
+
+def test_real_data_made_again_is_as_good_as_real_and_copies_are_told() -> None:
+    train, test = classes(150, 0), classes(100, 10)
+    figures, skipped = measure(gather(("a", "b"), train, test, classes(150, 20)))
+    assert not skipped
+    assert figures["cas_ratio"] == pytest.approx(1, abs=0.02)
+    assert figures["label_ratio"] == pytest.approx(1, abs=0.02)
+    assert figures["lift"] == pytest.approx(0, abs=0.02)
+    assert figures["copies"] < 0.05
+    copied, _ = measure(gather(("a", "b"), train, test, train))
+    assert (copied["copies"], copied["distinct"]) == (1, 1)
+
+
+def test_noise_is_at_the_bad_end_of_every_figure() -> None:
+    noise = Features(points(200, shift=20), points(200, shift=20), np.tile([0, 1], 100).astype(np.int64))
+    figures, _ = measure(gather(("a", "b"), classes(150, 0), classes(100, 10), noise))
+    assert figures["coverage"] == 0
+    assert figures["density"] == 0
+    assert figures["frechet_ratio"] > 10
+    assert figures["label_acc"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_same_evidence_gives_the_same_figures() -> None:
+    assert measure(gather(("a", "b"), classes(50, 0), classes(50, 10), classes(50, 20))) == measure(
+        gather(("a", "b"), classes(50, 0), classes(50, 10), classes(50, 20))
+    )
+
+
+def test_what_cannot_be_computed_is_absent_and_says_why() -> None:
+    one = Features(points(30), points(30), np.zeros(30, np.int64))
+    empty = Features(points(0), points(0), np.zeros(0, np.int64))
+    figures, skipped = measure(gather(("",), one, empty, one))
+    assert figures.keys() | skipped.keys() == FIGURES.keys()
+    assert figures == {"distinct": 1.0}
+    assert skipped["lift"] == "needs at least two classes"
+    assert skipped["copies"] == "needs real held-out and made items"
+    assert skipped["frechet"] == "needs at least two real train, real held-out and made items"
+
+
+@pytest.mark.parametrize(
+    "text, value, holds",
+    [
+        ("cas_ratio >= 0.9", 0.9, True),
+        ("cas_ratio>0.9", 0.9, False),
+        (" copies <= 3e-2 ", 0.02, True),
+        ("lift == 0", 0.0, True),
+        ("lift < -.5", 0.0, False),
+    ],
+)
+def test_a_gate_compares(text: str, value: float, holds: bool) -> None:
+    gate = gates.parse(text)
+    assert (gate.failure({gate.figure: value}, {}) is None) == holds
+
+
+def test_a_failed_gate_says_by_how_much_and_one_without_its_figure_fails() -> None:
+    parsed = [gates.parse("cas_ratio >= 0.95"), gates.parse("copies <= 0.03")]
+    assert gates.failures(parsed, {"cas_ratio": 0.9}, {"copies": "no test part"}) == [
+        "cas_ratio >= 0.95: is 0.9, off by 0.05",
+        "copies <= 0.03: not computed: no test part",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["cas_ratio", "cas_ratio >= x", "cas_ratio >= 1; exit()", "__import__ > 1", "lift = 1", ""]
+)
+def test_nothing_but_a_gate_is_a_gate(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a figure|no such figure"):
+        gates.parse(text)
