@@ -255,7 +255,7 @@ def split(
         flags = {"split.ratios": ratios and f"[{ratios}]"}
         (section,) = command.sections(("split",), flags)
         with command.locked(root, workers) as job:
-            source = derive.open_dataset(path, version, job, group_by)
+            source = derive.open_dataset(path, version, job, command.group(group_by))
             made = derive.split_version(source, section.ratios, seed, command.version_name(name, source.name), job)
         return show.derived(made, command)
 

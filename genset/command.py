@@ -107,6 +107,13 @@ class Command:
             )
         return given or default
 
+    def group(self, text: str | None) -> str | None:
+        """A column or pattern of --group-by, checked as the config's is. Raises GensetError."""
+        try:
+            return None if text is None else check_group(text)
+        except ValueError as error:
+            raise GensetError(str(error), where="--group-by") from None
+
     def finish(self, **fields: Any) -> None:
         """The one JSON object, where it was asked for."""
         self.console.result({"command": self.name, **fields, "seconds": self.seconds()})

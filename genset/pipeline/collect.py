@@ -47,8 +47,8 @@ def collect(data: Data, modality: type[Modality], engine: Engine) -> Collected:
             Quarantined(r.origin, "unlabelled", "it stands outside the class folders") for r in records if not r.label
         ]
         records = [record for record in records if record.label]
-    records = _grouped(records, data.group)
-    return Collected(tuple(records), tuple(problems), _fingerprint(records, engine))
+    with_groups = grouped(records, data.group)
+    return Collected(with_groups, tuple(problems), _fingerprint(with_groups, engine))
 
 
 def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
@@ -128,10 +128,10 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _grouped(records: Sequence[Record], group: str | None) -> list[Record]:
+def grouped(records: Sequence[Record], group: str | None) -> tuple[Record, ...]:
     """Each record with its group, by a column or by a pattern on its path. Raises GensetError when none has one."""
     if group is None:
-        return list(records)
+        return tuple(records)
     if re.fullmatch(r"\w+", group):
         names = [record.columns.get(group, record.group if group == "group" else "") for record in records]
     else:
@@ -145,7 +145,7 @@ def _grouped(records: Sequence[Record], group: str | None) -> list[Record]:
             where="data.group",
             hint="Name a column of the metadata, or a regular expression on the relative path with (?P<group>...).",
         )
-    return [replace(record, group=name) for record, name in zip(records, names, strict=True)]
+    return tuple(replace(record, group=name) for record, name in zip(records, names, strict=True))
 
 
 def _fingerprint(records: Sequence[Record], engine: Engine) -> str:

@@ -15,7 +15,7 @@ from genset.interfaces import Modality, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline import augment, balance, build, generate
 from genset.pipeline.clean import clean
-from genset.pipeline.collect import collect, guess_modality
+from genset.pipeline.collect import collect, grouped, guess_modality
 from genset.pipeline.job import Job
 from genset.pipeline.split import Ratios, assign
 from genset.versions import Root, Version
@@ -93,7 +93,7 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
     """A version, or any folder of class folders, without what cannot be decoded or stands twice."""
     if version:
         table = MODALITIES[version.manifest["modality"]]
-        records, problems = read_version(version.path, table.kind).records, NO_PROBLEMS
+        records, problems = grouped(read_version(version.path, table.kind).records, group), NO_PROBLEMS
     else:
         table = guess_modality(path, MODALITIES)
         found = collect(Data(source=[str(path)], group=group), table, job.engine)

@@ -61,7 +61,8 @@ def prepare(config: Config, job: Job) -> Prepared:
     problems = (*collected.problems, *cleaned.problems)
     _check_enough(cleaned.records, problems, config)
     modality = table(table.settle(config.modality, cleaned.probes))
-    records = assign(cleaned.records, config.split.ratios, config.seed)
+    # In the order of a version, whatever the files are called: figures and weights depend on the order of items.
+    records = sorted(assign(cleaned.records, config.split.ratios, config.seed), key=lambda r: (r.label, r.id))
     with _new_folder(folder) as partial:
         _decode(records, modality, partial / "items.npy", job)
         (partial / "index.json").write_bytes(
