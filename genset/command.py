@@ -17,6 +17,7 @@ from genset.config import (
     Data,
     Generate,
     Split,
+    check_group,
     config_class,
     load,
     section,

@@ -12,7 +12,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pytest
 import yaml
 from conftest import STEPS, Trained, config, digits, genset
 from PIL import Image
@@ -386,7 +385,7 @@ def test_runs_killed_at_random_moments_leave_nothing_partial_and_the_next_comple
     done = genset("run", trained.config, "--output", out, "--json")
     assert done.code == 0, done.stderr
     assert sums(out / "datasets/digits/latest") == sums(trained.dataset)
-    assert not [path for path in out.rglob("*.partial")]
+    assert not list(out.rglob("*.partial"))
 
 
 def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from genset.errors import GensetError
-from genset.yaml_source import ConfigError, parse, override
+from genset.yaml_source import ConfigError, override, parse
 
 
 def test_yaml_traps_are_read_as_written() -> None:
