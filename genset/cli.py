@@ -23,7 +23,7 @@ DEFAULT_LOCK_TIMEOUT = 600.0
 _HERE = "Common options"
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(help="key=value laid over the config, such as train.steps=500", metavar="[KEY=VALUE]..."),
+    typer.Argument(help="key=value laid over the config, such as train.steps=500", metavar="KEY=VALUE"),
 ]
 ConfigFile = Annotated[Path, typer.Argument(help="YAML config", metavar="CONFIG", show_default=False)]
 OutputRoot = Annotated[
@@ -292,7 +292,7 @@ def inspect(
 
 def main() -> None:
     """The console script."""
-    app()
+    app(prog_name="genset")
 
 
 def _do(name: str, work: Callable[["Command"], int], json: bool, quiet: bool, debug: bool, lock_timeout: float) -> None:

@@ -388,25 +388,37 @@ def test_runs_killed_at_random_moments_leave_nothing_partial_and_the_next_comple
     assert not list(out.rglob("*.partial"))
 
 
-def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    path = config(tmp_path, digits(tmp_path / "digits", 40), train={"steps": 400})
-    checkpoint = tmp_path / "out/.work/digits/checkpoint.npz"
-    interruptions = 0
-    with _start("train", path, "--output", tmp_path / "out", "--quiet") as process:
-        time.sleep(1)
-        while not (tmp_path / "out/.work/digits").is_dir() or process.poll() is None:
-            process.send_signal(signal.SIGTERM if (tmp_path / "out/.work/digits").glob("prepared-*") else 0)
-            if process.poll() is not None:
+def _interrupted_while_training(path: Path, out: Path, number: signal.Signals) -> str:
+    """Start a training, send it a signal when it is under way; what it said."""
+    command = [sys.executable, "-m", "genset", "train", str(path), "--output", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        said = ""
+        for line in process.stderr:
+            said += line
+            if line.startswith("training for"):
                 break
-            time.sleep(0.5)
-            interruptions += 1
-            if interruptions > 60:
-                break
+        time.sleep(4)  # the first step compiles
+        process.send_signal(number)
+        said += process.stderr.read()
         assert process.wait(timeout=60) == 130
-    assert _visible(tmp_path / "out") == []
-    resumed = genset("train", path, "--output", tmp_path / "out", "--json")
+    return said
+
+
+def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    path = config(tmp_path, digits(tmp_path / "digits", 40), train={"steps": 2500, "patience": 40})
+    out, straight = tmp_path / "out", tmp_path / "straight"
+    first = _interrupted_while_training(path, out, signal.SIGTERM)
+    assert first.endswith(
+        "genset: interrupted; nothing was left half-written\n"
+        "  Run the same command again to go on: what was trained so far is kept.\n"
+    )
+    second = _interrupted_while_training(path, out, signal.SIGINT)
+    assert _visible(out) == []
+    resumed = genset("train", path, "--output", out)
     assert resumed.code == 0, resumed.stderr
-    assert not checkpoint.exists()
-    straight = genset("train", path, "--no-resume", "--output", tmp_path / "other", "--json")
-    assert sums(tmp_path / "out/models/digits/v0001") == sums(tmp_path / "other/models/digits/v0001")
-    assert straight.code == 0
+    steps = [int(said.split("at step ")[1].split(" of 2500")[0]) for said in (second, resumed.stderr)]
+    assert 0 < steps[0] < steps[1] < 2500
+    assert not (out / ".work/digits/checkpoint.npz").exists()
+    assert genset("train", path, "--no-resume", "--output", straight).code == 0
+    assert sums(out / "models/digits/v0001") == sums(straight / "models/digits/v0001")

@@ -96,6 +96,7 @@ class Trainer:
             state = self._restore(saved)
             progress.say(f"going on with the training at step {state.step} of {chosen.steps}")
         resumed_at = state.step
+        progress.say(f"training for at most {chosen.steps} steps of {chosen.batch_size} items")
         self._warn_if_short(chosen, progress)
         with _signals_held() as stop:
             self._loop(chosen, state, checkpoint, key, stop, progress)

@@ -1,5 +1,7 @@
 """The small classifier that judges: one hidden layer on fixed features, trained for a fixed number of steps."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from genset.interfaces import Floats, Labels
@@ -8,6 +10,7 @@ from genset.seeds import generator
 STEPS = 600
 BATCH = 64
 HIDDEN = 64
+_STEPS_AT_ONCE = 50  # a call of scikit-learn for each step would take longer than the step
 _RATE = 2e-3
 
 
@@ -18,17 +21,14 @@ class Classifier:
     """
 
     def __init__(self, features: Floats, labels: Labels, classes: int, seed: int) -> None:
-        import sklearn
         from sklearn.neural_network import MLPClassifier
 
         self._model = MLPClassifier(
-            (HIDDEN,), batch_size=BATCH, learning_rate_init=_RATE, alpha=1e-3, random_state=seed
+            (HIDDEN,), batch_size=BATCH, learning_rate_init=_RATE, alpha=1e-3, shuffle=False, random_state=seed
         )
         everything = np.arange(classes)
-        # The features are ours: checking each small batch anew would take longer than learning from it.
-        with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            for index in _batches(len(labels), seed):
-                self._model.partial_fit(features[index], labels[index], classes=everything)
+        for rows in _rounds(len(labels), seed):
+            self._model.partial_fit(features[rows], labels[rows], classes=everything)
 
     def accuracy(self, features: Floats, labels: Labels) -> float:
         """Share of items that get their own label."""
@@ -40,9 +40,8 @@ class Classifier:
         return activations.astype(np.float32)
 
 
-def _batches(items: int, seed: int) -> list[Labels]:
-    """STEPS batches of indices; each pass over the items is shuffled anew."""
+def _rounds(items: int, seed: int) -> Iterator[Labels]:
+    """Row numbers for STEPS batches, a few batches at a time; each pass over the items is shuffled anew."""
     rng = generator(seed, "classifier")
-    passes = -(-STEPS * BATCH // items)
-    order = np.concatenate([rng.permutation(items) for _ in range(passes)])
-    return [order[step * BATCH : (step + 1) * BATCH] for step in range(STEPS)]
+    order = np.concatenate([rng.permutation(items) for _ in range(-(-STEPS * BATCH // items))])[: STEPS * BATCH]
+    yield from np.split(order, STEPS // _STEPS_AT_ONCE)

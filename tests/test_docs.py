@@ -1,0 +1,85 @@
+"""What the documents say is what the program does: commands run, links lead somewhere, generated parts are current."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, genset
+
+from genset import config
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SET_UP = [
+    "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt . && .venv/bin/genset run configs/quickstart.yaml",
+    "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt '.[test]' && .venv/bin/python -m pytest",
+]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_two_commands_stand_in_the_readme_and_ci_runs_the_second() -> None:
+    assert [line.strip() for line in README.splitlines() if line.startswith("    python3 -m venv")] == SET_UP
+    taken = subprocess.run(
+        ["sed", "-n", r"/\[test\]/s/^ *\(python3 -m venv .*\)$/\1/p", "README.md"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert taken.stdout.strip() == SET_UP[1]
+    assert r"""sed -n '/\[test\]/s/^ *\(python3 -m venv .*\)$/\1/p' README.md""" in (ROOT / ".ci/run").read_text()
+
+
+def test_every_command_of_the_tour_runs_as_written(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "samples", tmp_path / "samples")
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    shorter = ["train.seconds=8", "quality.gates=[]"]  # the training alone is cut short
+    assert genset("run", "configs/quickstart.yaml", *shorter, cwd=tmp_path).code == 0
+    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("genset ")]
+    assert len(commands) >= 8
+    for command in commands:
+        words = shlex.split(command)[1:]
+        outcome = genset(*words, *(shorter if words[0] == "run" else []), cwd=tmp_path)
+        assert outcome.code == 0, f"{command}\n{outcome.stdout}{outcome.stderr}"
+
+
+def test_the_config_of_the_readme_is_valid(tmp_path: Path) -> None:
+    (text,) = blocks("yaml")
+    path = tmp_path / "shapes.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert config.load(path).name == yaml.safe_load(text)["name"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/design.md"])
+def test_links_lead_to_files_that_are_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    assert [target for target in targets if not ((ROOT / page).parent / target).exists()] == []
+
+
+def test_generated_pages_are_current() -> None:
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import generate
+    finally:
+        sys.path.pop(0)
+    for name, made in (("config.schema.json", generate.schema()), ("commands.md", generate.commands())):
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == made, "run: python docs/generate.py"
+
+
+def test_samples_are_made_by_their_script() -> None:
+    code = (
+        "import sys, hashlib; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import make_image\n"
+        "make_image.FOLDER = Path(sys.argv[2]); make_image.main()\n"
+    )
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", code, str(ROOT / "samples"), folder], check=True, timeout=120)
+        made = {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*.png")}
+    shipped = ROOT / "samples" / "image"
+    assert made == {path.relative_to(shipped): path.read_bytes() for path in shipped.rglob("*.png")}
