@@ -12,6 +12,7 @@ from genset.interfaces import Progress
 
 LINE_EVERY = 20.0  # seconds between lines where there is no terminal: the contract says 30 at most
 _MOST_ROWS = 12
+_BAR_WIDTH = 14
 
 
 class Console:
@@ -36,6 +37,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """One line of plain text for a person."""
+        self.stop()
         if not self.quiet:
             self.out.print(_plain(text), markup=False)
 
@@ -45,6 +47,7 @@ class Console:
 
     def table(self, title: str, rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> None:
         """A table of text."""
+        self.stop()
         if self.quiet:
             return
         from rich.table import Table
@@ -109,14 +112,15 @@ class Console:
     def _show(self, stage: str, done: int, total: int) -> None:
         if self._bar is None or stage != self._stage:
             from rich import progress
+            from rich.table import Column
 
             self.stop()
             self._bar = progress.Progress(
                 progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
+                progress.BarColumn(_BAR_WIDTH),
                 progress.MofNCompleteColumn(),
-                progress.TimeRemainingColumn(),
-                progress.TextColumn("{task.fields[note]}"),
+                progress.TimeRemainingColumn(compact=True),
+                progress.TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
                 console=self.error,
                 transient=True,
             )

@@ -311,5 +311,6 @@ def _signals_held() -> Iterator[threading.Event]:
 
 
 def _note(row: Mapping[str, float]) -> str:
-    parts = [f"{name} {row[name]:.4g}" for name in row if name.endswith("loss") and not name.startswith("val_")]
-    return ", ".join([*parts, f"val_loss {row['val_loss']:.4g}"] if "val_loss" in row else parts)
+    """The losses in few words: "reconstruction" is reconstruction_loss, "val" is val_loss."""
+    names = [name for name in row if (name.endswith("_loss") and not name.startswith("val_")) or name == "val_loss"]
+    return "  ".join(f"{name.removesuffix('_loss')} {row[name]:.4g}" for name in names)
