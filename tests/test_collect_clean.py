@@ -46,6 +46,7 @@ def test_files_beside_the_classes_and_other_endings_are_named(tmp_path: Path) ->
     digits(tmp_path, 2, "01")
     shutil.copy(next((tmp_path / "0").iterdir()), tmp_path / "stray.png")
     (tmp_path / "0" / "notes.txt").write_text("hello")
+    (tmp_path / "LICENSE.md").write_text("free")
     (tmp_path / ".hidden.png").write_bytes(b"x")
     result = found(tmp_path)
     assert len(result.records) == 4

@@ -110,6 +110,8 @@ def _from_folders(folder: Path, modality: type[Modality], problems: list[Quarant
             if name.startswith("."):
                 continue
             if path.suffix.lower() not in modality.suffixes:
+                if len(relative.parts) == 1:
+                    continue  # a licence or a note about the set stands beside the classes
                 problems.append(
                     Quarantined(origin, "ignored", f"{path.suffix or 'no'} ending: not {modality.kind} files")
                 )
