@@ -4,6 +4,7 @@ After each kill every visible version must be whole; at the end a run must compl
 """
 
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,17 +26,18 @@ def main(kills: int, steps: int) -> None:
         whole = time.monotonic() - started
         print(f"an undisturbed run takes {whole:.1f} s")
         for number in range(1, kills + 1):
-            moment = rng.uniform(0, whole)
-            with subprocess.Popen(_command(out, steps)) as process:
-                try:
-                    process.wait(timeout=moment)
-                    ended = "had ended before"
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    ended = "killed"
+            while True:
+                moment = rng.uniform(0, whole)
+                with subprocess.Popen(_command(out, steps)) as process:
+                    try:
+                        process.wait(timeout=moment)
+                    except subprocess.TimeoutExpired:
+                        process.kill()
+                        break
+                shutil.rmtree(out)  # it had ended before: a kill that hit nothing does not count, begin anew
             versions = [path for kind in ("models", "datasets") for path in (out / kind).glob("*/v*")]
             broken = [path for path in versions if (version := open_version(path)) is None or verify_sums(version)]
-            print(f"{number:3d}: {ended} at {moment:5.1f} s; {len(versions)} versions visible, {len(broken)} broken")
+            print(f"{number:3d}: killed at {moment:5.1f} s; {len(versions)} versions visible, {len(broken)} broken")
             if broken:
                 sys.exit(f"broken: {broken}")
         subprocess.run(_command(out, steps), check=True)
