@@ -4,7 +4,6 @@ import hashlib
 import io
 import math
 import statistics
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from genset.interfaces import (
 from genset.modalities.image import augment, features, networks, preview
 
 SMALLEST, LARGEST = 8, 64
+_ORIENTATION = 0x0112  # the EXIF tag
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 
 
@@ -63,7 +63,6 @@ class Image(Modality):
     kind = "image"
     Settings = ImageSettings
     suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
-    loadable = (".png", ".jpg", ".jpeg")
     suffix = ".png"
     networks: ClassVar[Mapping[str, type[Network]]] = networks.NETWORKS
     augmentations: ClassVar[Mapping[str, type[Augmentation]]] = augment.AUGMENTATIONS
@@ -79,7 +78,13 @@ class Image(Modality):
         pixels = np.asarray(_plain(image, "RGBA"))
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": image.mode in _GREY}
-        return Probe(digest, traits)
+        return Probe(digest, traits, cls._as_it_is(image))
+
+    @staticmethod
+    def _as_it_is(image: PIL.Image.Image) -> str:
+        """The suffix under which every common loader reads the file as it stands, "" where they would not agree."""
+        plain = image.mode in ("L", "RGB", "RGBA", "LA", "P", "1")
+        return {"PNG": ".png", "JPEG": ".jpg"}.get(image.format or "", "") if plain else ""
 
     @classmethod
     def settle(cls, settings: ImageSettings, probes: Sequence[Probe]) -> ImageSettings:
@@ -163,22 +168,23 @@ class Image(Modality):
 def _open(path: Path) -> PIL.Image.Image:
     """The first frame, upright, all pixels read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-            warnings.simplefilter("ignore", UserWarning)  # odd EXIF or palette blocks: the pixels count
-            with PIL.Image.open(path) as image:
-                if image.width * image.height == 0:
-                    raise UndecodableError("it has no pixels")
-                image.load()
-                return PIL.ImageOps.exif_transpose(image)
-    except UndecodableError:
+        with PIL.Image.open(path) as image:
+            if image.width * image.height == 0:
+                raise UndecodableError("it has no pixels")
+            if PIL.Image.MAX_IMAGE_PIXELS and image.width * image.height > PIL.Image.MAX_IMAGE_PIXELS:
+                raise PIL.Image.DecompressionBombError
+            image.load()
+            upright = PIL.ImageOps.exif_transpose(image)
+            if image.getexif().get(_ORIENTATION, 1) == 1:
+                upright.format = image.format  # what loaders that know no EXIF see is the same picture
+            return upright
+    except (UndecodableError, MemoryError):
         raise
-    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
+    except PIL.Image.DecompressionBombError:
         raise UndecodableError(f"more than {PIL.Image.MAX_IMAGE_PIXELS:,} pixels") from None
     except PIL.UnidentifiedImageError:
         raise UndecodableError("not an image that Pillow can read") from None
-    # A damaged file can make a decoder fail in many ways; each of them means that there is no picture.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, ArithmeticError) as error:
+    except Exception as error:
         raise UndecodableError(f"damaged: {error}") from None
 
 
@@ -197,18 +203,13 @@ def _plain(image: PIL.Image.Image, mode: str, background: str = "white") -> PIL.
 
 
 def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Integers of 16 bits (Pillow may hold them in 32) and floats in 0 to 1 or 0 to 255 as 8-bit grey."""
+    """Integers of 16 bits (Pillow may hold them in 32) and floats, in 0 to 1 or 0 to 255, as 8-bit grey."""
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all():
         raise UndecodableError("it holds NaN or infinite pixels")
     top = float(values.max(initial=0))
-    if image.mode == "F":
-        white = 1.0 if top <= 1 else 255.0
-    else:
-        white = 255.0 if image.mode == "I" and top <= 255 else 65535.0
-    return PIL.Image.fromarray(
-        np.clip(np.rint(values * (255 / max(white, top if top > 65535 else 0))), 0, 255).astype(np.uint8)
-    )
+    white = 65535.0 if image.mode != "F" else 1.0 if top <= 1 else 255.0  # of the mode, not of the one image
+    return PIL.Image.fromarray(np.clip(np.rint(values * (255 / white)), 0, 255).astype(np.uint8))
 
 
 def _array(image: PIL.Image.Image) -> Item:
