@@ -6,10 +6,9 @@ import re
 import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
-import yaml
 from pydantic_core import PydanticCustomError
 
 from genset.engine import ENGINES, Engine, Local
@@ -22,11 +21,12 @@ from genset.models.prior import GaussianMixture
 from genset.models.schedule import Train
 from genset.models.vae import VAE
 from genset.quality import gates
-from genset.yaml_source import ConfigError, Fault, Tree, did_you_mean, dotted, read
+from genset.yaml_source import ConfigError, Fault, Tree, did_you_mean, dotted, override, read, write
 
 DEFAULT_ROOT = "out"
 DEFAULT_PER_CLASS = 200
 DEFAULT_RATIOS = (0.8, 0.1, 0.1)
+_TAG = re.compile(r"<[a-z0-9_]+>")  # how `Kinds` marks a kind in the location of a fault
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -57,10 +57,11 @@ Ratio = Annotated[float, pydantic.Field(ge=0, le=1)]
 class Data(Section):
     """Where the real items are."""
 
-    source: Annotated[list[str], pydantic.BeforeValidator(_text_list, json_schema_input_type=str | list[str])] = (
-        pydantic.Field(min_length=1)
-    )
-    """Folder, file or version, or a list of them; relative to the config file."""
+    source: Annotated[
+        list[Annotated[str, pydantic.Field(min_length=1)]],
+        pydantic.BeforeValidator(_text_list, json_schema_input_type=str | list[str]),
+    ] = pydantic.Field(min_length=1)
+    """Folder or version, or a list of them; relative to the config file."""
     group: str | None = None
     """Items of one group never stand in two splits: a metadata column, or a regular expression with (?P<group>...)."""
 
@@ -111,6 +112,7 @@ class Model(Section):
 class Generate(Section):
     """How many items are made."""
 
+    one_of: ClassVar[tuple[str, ...]] = ("per_class", "count")
     per_class: int | None = pydantic.Field(None, ge=0)
     """Items for each class."""
     count: int | None = pydantic.Field(None, ge=0)
@@ -186,11 +188,6 @@ class Config(Section):
         """The modality, ready to read and write items."""
         return MODALITIES[self.modality.kind](self.modality)
 
-    @property
-    def steps(self) -> tuple[Augmentation, ...]:
-        """The transforms of `augment`."""
-        return self.items.default_steps if self.augment.steps is None else tuple(self.augment.steps)
-
 
 def check_group(text: str) -> str:
     """A column name, or a pattern with (?P<group>...). Raises ValueError."""
@@ -232,7 +229,11 @@ def config_class(modality: str) -> type[Config]:
 
 def load(path: Path, overrides: Iterable[str] = ()) -> Config:
     """Read a config file. Raises ConfigError with every fault at once, each with its line."""
-    config = check(read(path, overrides))
+    overrides = list(overrides)
+    tree = read(path)
+    for text in overrides:
+        _make_room(tree, text.partition("=")[0])
+    config = check(override(tree, overrides))
     folder = path.parent.absolute()
     source = [os.path.normpath(folder / source) for source in config.data.source]
     root = config.output.root and os.path.normpath(folder / config.output.root)
@@ -242,6 +243,16 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
             "output": config.output.model_copy(update={"root": root}),
         }
     )
+
+
+def _make_room(tree: Tree, key: str) -> None:
+    """Take out of a section what an override of `key` stands against: train.steps=5 replaces train.seconds."""
+    name, _, last = key.partition(".")
+    section = tree.values.get(name)
+    rivals = {"train": Train.one_of, "generate": Generate.one_of}.get(name, ())
+    if isinstance(section, dict) and last in rivals:
+        for rival in rivals:
+            section.pop(rival, None)
 
 
 def check(tree: Tree) -> Config:
@@ -269,7 +280,7 @@ def dump(config: Config) -> str:
     values = config.model_dump(mode="json")
     values["output"].pop("root")
     values = {key: _without_none(value) for key, value in values.items()}
-    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100))
+    return write(values)
 
 
 def _without_none(value: Any) -> Any:
@@ -295,7 +306,7 @@ def section(cls: type[Section], tree: Tree, key: str) -> Any:
 def _fault(error: Any, tree: Tree, model: type[Section], above: tuple[str, ...] = ()) -> Fault:
     """One of pydantic's errors in our words, at its place in the file."""
     location = error["loc"]
-    key = above + tuple(part for part in location if not (isinstance(part, str) and part.startswith("<")))
+    key = above + tuple(part for part in location if not (isinstance(part, str) and _TAG.fullmatch(part)))
     return Fault(tree.place(key), dotted(key), _words(error, location, model))
 
 
@@ -304,6 +315,7 @@ def _words(error: Any, location: tuple[Any, ...], model: type[Section]) -> str:
     wanted = {
         "int_type": "a whole number",
         "float_type": "a number",
+        "finite_number": "a finite number",
         "string_type": "text",
         "bool_type": "true or false",
         "list_type": "a list",
@@ -334,6 +346,8 @@ def _words(error: Any, location: tuple[Any, ...], model: type[Section]) -> str:
         return f"must be {words} {context[name]:g}, got {got}"
     if kind == "string_pattern_mismatch":
         return f"must be letters, digits, dots, dashes and underscores, starting with a letter or digit; got {got!r}"
+    if kind == "string_too_short":
+        return "must not be empty"
     if kind in ("too_short", "too_long"):
         bound = context.get("min_length", context.get("max_length"))
         return f"must have {'at least' if kind == 'too_short' else 'at most'} {bound} items"
@@ -361,7 +375,7 @@ def _fields(model: Any, location: tuple[Any, ...]) -> list[str]:
     for part in location[:-1]:
         if isinstance(part, int):
             continue
-        if isinstance(part, str) and part.startswith("<"):
+        if isinstance(part, str) and _TAG.fullmatch(part):
             model = kinds.table[part[1:-1]]
             continue
         field = model.model_fields[part]

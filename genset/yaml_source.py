@@ -95,12 +95,14 @@ def dotted(key: Key) -> str:
 
 def did_you_mean(word: object, names: Iterable[object]) -> str:
     """ " (did you mean `x`?)", or nothing when no name is close."""
-    close = difflib.get_close_matches(str(word), [str(name) for name in names], n=1)
+    if not isinstance(word, str):
+        return ""
+    close = difflib.get_close_matches(word, [str(name) for name in names], n=1)
     return f" (did you mean `{close[0]}`?)" if close else ""
 
 
-def read(path: Path, overrides: Iterable[str] = ()) -> Tree:
-    """Read one YAML file and lay `key=value` overrides over it. Raises ConfigError where it cannot be read at all."""
+def read(path: Path) -> Tree:
+    """Read one YAML file. Raises ConfigError where it cannot be read at all."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -109,7 +111,19 @@ def read(path: Path, overrides: Iterable[str] = ()) -> Tree:
         raise GensetError(
             f"cannot read the config: {error.strerror}", where=str(path), hint="Give the path of a YAML file."
         ) from None
-    return override(parse(text, str(path)), overrides)
+    return parse(text, str(path))
+
+
+class _Writer(yaml.SafeDumper):
+    """Quotes what `_Reader` would read as something else than text."""
+
+
+_Writer.yaml_implicit_resolvers = _Reader.yaml_implicit_resolvers
+
+
+def write(values: Any) -> str:
+    """Plain values as YAML that `parse` reads to the same values."""
+    return str(yaml.dump(values, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=100))
 
 
 def parse(text: str, source: str) -> Tree:
@@ -121,7 +135,10 @@ def parse(text: str, source: str) -> Tree:
     elif not isinstance(node, yaml.MappingNode):
         tree.faults.append(Fault(_at(node, source), "", "must be a section with keys, such as `name: digits`"))
     else:
-        tree.values = _value(node, (), source, tree)
+        try:
+            tree.values = _value(node, (), source, tree)
+        except RecursionError:  # an alias of what it stands in
+            raise ConfigError([Fault(Place(source, 1, 1), "", "nested too deeply")]) from None
     return tree
 
 
@@ -136,7 +153,10 @@ def override(tree: Tree, overrides: Iterable[str]) -> Tree:
         for old in [place for place in tree.places if place[: len(keys)] == keys]:
             del tree.places[old]
         section = _section(tree, keys, Place(text))
-        section[keys[-1]] = None if node is None else _value(node, keys, text, tree)
+        try:
+            section[keys[-1]] = None if node is None else _value(node, keys, text, tree)
+        except RecursionError:
+            raise ConfigError([Fault(Place(text), "", "nested too deeply")]) from None
         tree.places.update({place: Place(text) for place in [*tree.places] if place[: len(keys)] == keys})
         tree.places[keys] = Place(text)
     return tree
@@ -204,6 +224,9 @@ def _mapping(node: yaml.MappingNode, key: Key, source: str, tree: Tree) -> dict[
             tree.faults.append(Fault(_at(name, source), dotted(key), "a key must be a word"))
             continue
         here = (*key, name.value)
+        if name.value == "<<":
+            tree.faults.append(Fault(_at(name, source), dotted(key), "merge keys are not allowed: write it out"))
+            continue
         if name.value in values:
             first = tree.places[here].line
             text = f"given twice (first in line {first})" if first else "given twice"

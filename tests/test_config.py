@@ -59,10 +59,16 @@ BROKEN = {
         "quality: {gates: [cas_rato >= 1]}\n",
         [
             "4:19: quality.gates[0]: no such figure: 'cas_rato' (did you mean `cas_ratio`?); there are real_acc, cas, "
-            "cas_ratio, both_acc, lift, label_acc, label_ratio, frechet, frechet_floor, frechet_ratio, density, "
+            "cas_ratio, both_acc, lift, lift_noise, label_acc, label_ratio, frechet, frechet_floor, frechet_ratio, density, "
             "coverage, copies, distinct"
         ],
     ),
+    "an alias of itself": ("generate: &a [*a]\n", ["1:1: nested too deeply"]),
+    "a kind that is a list": (
+        "model: {family: {kind: [vae]}}\n",
+        ["4:9: model.family: must be one of vae; got a list"],
+    ),
+    "not finite": ("train: {seconds: 1e999}\n", ["4:9: train.seconds: must be a finite number, got inf"]),
     "balance": (
         "balance: {target: most}\n",
         ["4:11: balance.target: must be max, median, a whole number, or a whole number for each label, got 'most'"],
@@ -118,6 +124,15 @@ def test_every_shipped_config_is_valid_and_reads_back_to_itself(path: Path, tmp_
     assert config.load(resolved) == loaded
     assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../docs/config.schema.json\n")
     jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), config.json_schema())
+
+
+@pytest.mark.parametrize("name", ["08", "1e3", "0x1f", "1_000", "12.5", "on", "null", "2026-11-23"])
+def test_a_config_that_was_written_reads_to_the_same(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(f'name: "{name}"\nmodality: image\ndata: {{source: "{name}"}}\n')
+    first = config.load(path)
+    path.write_text(config.dump(first))
+    assert config.load(path) == first
 
 
 def test_the_schema_in_docs_is_the_one_of_the_code() -> None:

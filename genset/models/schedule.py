@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import pydantic
 
@@ -18,6 +18,7 @@ _SMALLEST_EPOCH = 8  # batches, so that a small set is not learned in one lump
 class Train(Section):
     """The budget of a training, and what is chosen for the data when it is not given."""
 
+    one_of: ClassVar[tuple[str, ...]] = ("seconds", "steps", "epochs")
     seconds: float | None = pydantic.Field(None, gt=0)
     """Time to train, in seconds of this machine: the first steps are measured and the number of steps is fixed."""
     steps: int | None = pydantic.Field(None, ge=1)
@@ -33,7 +34,7 @@ class Train(Section):
 
     @pydantic.model_validator(mode="after")
     def _one_budget(self) -> Self:
-        given = [name for name in ("seconds", "steps", "epochs") if getattr(self, name) is not None]
+        given = [name for name in self.one_of if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"give one of seconds, steps and epochs, not {' and '.join(given)}")
         return self
