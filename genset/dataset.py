@@ -1,6 +1,7 @@
 """A dataset is an index of records; items are decoded on demand, never all of them at once."""
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from genset.errors import GensetError
 
 SPLITS = ("train", "validation", "test")
-SOURCES = ("collected", "generated", "augmented")
 METADATA = "metadata.jsonl"
 COLUMNS = ("file_name", "label", "source", "origin", "transform", "seed", "model", "group")
 # Loaders take folders of these names for splits (Hugging Face's keywords), whatever they were meant to be.
@@ -20,6 +20,7 @@ SPLIT_FOLDERS = {
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
 LONGEST_LABEL = 100
+_METADATA_FILES = (METADATA, "metadata.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class Record:
     seed: str = ""
     model: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)  # the user's own
+    content: str = ""  # equal for items of equal decoded content, once that was looked at
+    versioned: bool = False  # read from a version: its id is its own for good
+
+    @property
+    def place(self) -> str:
+        """Where a person finds it: the user's file, or the path inside the version."""
+        return "/".join(self.path.parts[-3:]) if self.versioned else self.origin
 
     def row(self, file_name: str) -> dict[str, str]:
         """The item's line in metadata.jsonl: text everywhere, "" and no null, so that every split has one schema."""
@@ -82,21 +90,21 @@ class Dataset:
 
 
 def check_label(label: str, where: str) -> str:
-    """A label that can be the name of a folder on every system. Raises GensetError."""
-    bad = {"/", "\\", "\0"} & set(label) or label.startswith(".") or not label.isprintable()
+    """A label that can be the name of a folder beside the metadata. Raises GensetError."""
+    bad = {"/", "\\", "\0"} & set(label) or label.startswith(".") or not label.isprintable() or label in _METADATA_FILES
     if bad or len(label.encode()) > LONGEST_LABEL or label != label.strip():
         raise GensetError(
             f"the class name {label[:60]!r} cannot be the name of a folder",
             where=where,
             hint=f"Rename the class: no slash, backslash, control character, leading dot or outer space, "
-            f"at most {LONGEST_LABEL} bytes.",
+            f"not {METADATA}, at most {LONGEST_LABEL} bytes.",
         )
     return label
 
 
 def metadata_file(folder: Path) -> Path | None:
     """The metadata of a folder: metadata.jsonl or metadata.csv."""
-    return next((path for name in (METADATA, "metadata.csv") if (path := folder / name).is_file()), None)
+    return next((path for name in _METADATA_FILES if (path := folder / name).is_file()), None)
 
 
 def read_metadata(path: Path) -> list[tuple[str, dict[str, str]]]:
@@ -113,18 +121,20 @@ def read_metadata(path: Path) -> list[tuple[str, dict[str, str]]]:
     for where, row in lines:
         name = row.get("file_name", "")
         parts = PurePosixPath(name.replace("\\", "/"))
-        if not name or parts.is_absolute() or ".." in parts.parts:
+        if not name or parts.is_absolute() or ".." in parts.parts or "\0" in name:
             raise GensetError(
                 f"file_name must be a path inside {path.parent}, got {name!r}",
                 where=where,
                 hint="Give each line the file's path relative to this file.",
             )
+        if any(_lone_surrogate(text) for pair in row.items() for text in pair):
+            raise GensetError("a value holds half a character (a lone surrogate)", where=where, hint="Mend the escape.")
         rows.append((where, row))
     return rows
 
 
 def _json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may stand in a value
         if line.strip():
             where = f"{path}:{number}"
             try:
@@ -137,7 +147,7 @@ def _json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _csv_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     for row in reader:
         if None in row or None in row.values():
             raise GensetError(
@@ -145,6 +155,10 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 where=f"{path}:{reader.line_num}",
             )
         yield f"{path}:{reader.line_num}", row
+
+
+def _lone_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _text(value: object) -> str:
@@ -164,6 +178,21 @@ def same_columns(records: Sequence[Record]) -> list[Record]:
     return [replace(r, columns={name: r.columns.get(name, "") for name in names}) for r in records]
 
 
+def is_own_row(row: Mapping[str, str]) -> bool:
+    """Whether a line of metadata was written by genset."""
+    return all(name in row for name in COLUMNS)
+
+
+def from_row(row: Mapping[str, str], folder: Path, where: str, split: str = "") -> Record:
+    """The record of a line that genset wrote; what the line says is not trusted. Raises GensetError."""
+    ours = {name: row[name] for name in COLUMNS}
+    file = folder / ours.pop("file_name")
+    if ours["label"]:
+        check_label(ours["label"], where)
+    columns = {name: value for name, value in row.items() if name not in COLUMNS}
+    return Record(id=file.stem, path=file, split=split, columns=columns, versioned=True, **ours)
+
+
 def read_version(folder: Path, modality: str) -> Dataset:
     """The records of a dataset version that genset wrote, in the order in which it wrote them."""
     records = []
@@ -173,7 +202,5 @@ def read_version(folder: Path, modality: str) -> Dataset:
             missing = [name for name in COLUMNS if name not in row]
             if missing:
                 raise GensetError(f"the column {missing[0]} is missing", where=where, hint="Was the version edited?")
-            ours = {name: row.pop(name) for name in COLUMNS}
-            file = folder / split / ours.pop("file_name")
-            records.append(Record(id=file.stem, path=file, split=split, columns=row, **ours))
+            records.append(from_row(row, folder / split, where, split))
     return Dataset(modality, tuple(records))

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from genset.pipeline.collect import Collected, collect
 
 
 def found(folder: Path, group: str | None = None) -> Collected:
-    return collect(Data(source=[str(folder)], group=group), ImageModality, Local())
+    return collect(Data(source=[str(folder)], group=group), ImageModality, Local(), Progress.silent())  # type: ignore[arg-type]
 
 
 def cleaned(folder: Path, duplicates: str = "quarantine") -> Cleaned:
@@ -73,6 +74,46 @@ def test_metadata_gives_labels_and_the_users_columns(tmp_path: Path) -> None:
     assert (first.label, first.group, dict(first.columns)) == ("zero", "0", {"writer": "0", "user_source": "pen"})
 
 
+def test_line_breaks_of_other_kinds_stay_in_values(tmp_path: Path) -> None:
+    shutil.copy(SAMPLES / "0" / "0000.png", tmp_path)
+    odd = "one\u2028two\u0085three"
+    (tmp_path / "metadata.jsonl").write_text(json.dumps({"file_name": "0000.png", "note": odd}, ensure_ascii=False))
+    assert dict(found(tmp_path).records[0].columns) == {"note": odd}
+    (tmp_path / "metadata.jsonl").unlink()
+    (tmp_path / "metadata.csv").write_text('file_name,note\n0000.png,"one\ntwo"\n')
+    assert dict(found(tmp_path).records[0].columns) == {"note": "one\ntwo"}
+
+
+def test_linked_class_folders_are_followed_and_loops_are_not(tmp_path: Path) -> None:
+    digits(tmp_path / "real", 2, "01")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "0").symlink_to(tmp_path / "real" / "0")
+    shutil.copytree(tmp_path / "real" / "1", tmp_path / "linked" / "1")
+    (tmp_path / "linked" / "1" / "loop").symlink_to(tmp_path / "linked")
+    (tmp_path / "linked" / ".hidden").mkdir()
+    shutil.copy(SAMPLES / "2" / "0002.png", tmp_path / "linked" / ".hidden")
+    (tmp_path / "linked" / "none").mkdir()
+    result = found(tmp_path / "linked")
+    assert Counter(record.label for record in result.records) == {"0": 2, "1": 2}
+    assert problems(result) == {
+        ("1/loop", "ignored", "a link to a folder that it stands in"),
+        (".hidden", "ignored", "a hidden folder: rename it if it is a class"),
+        ("none", "empty_folder", "it holds no file"),
+    }
+
+
+def test_a_class_called_unlabelled_among_others_is_a_class(tmp_path: Path) -> None:
+    digits(tmp_path, 2, "0")
+    shutil.copytree(tmp_path / "0", tmp_path / "unlabelled")
+    assert {record.label for record in found(tmp_path).records} == {"0", "unlabelled"}
+
+
+def test_split_folders_are_known_in_capitals(tmp_path: Path) -> None:
+    digits(tmp_path / "Train", 3, "01")
+    digits(tmp_path / "Test", 1, "01")
+    assert {record.split for record in found(tmp_path).records} == {"train", "test"}
+
+
 def test_metadata_as_csv(tmp_path: Path) -> None:
     shutil.copy(SAMPLES / "0" / "0000.png", tmp_path)
     (tmp_path / "metadata.csv").write_text("file_name,label\n0000.png,zero\n")
@@ -86,6 +127,8 @@ def test_metadata_as_csv(tmp_path: Path) -> None:
         ('{"file_name": "../../etc/x.png"}', "file_name must be a path inside {folder}, got '../../etc/x.png'"),
         ('{"file_name": "/etc/x.png"}', "file_name must be a path inside {folder}, got '/etc/x.png'"),
         ('{"file_name": "a.png", "label": "../x"}', "the class name '../x' cannot be the name of a folder"),
+        ('{"file_name": "a\\u0000.png"}', "file_name must be a path inside {folder}, got 'a\\x00.png'"),
+        ('{"file_name": "a.png", "n": "\\ud800"}', "a value holds half a character (a lone surrogate)"),
         ("[1]", "must be an object, got '[1]'"),
         ("{", "not JSON: Expecting property name enclosed in double quotes"),
     ],

@@ -54,5 +54,26 @@ def test_splits_that_the_user_brought_stay_and_what_lacks_comes_from_train() -> 
     assert Counter(r.split for r in assigned) == {"train": 80, "validation": 10, "test": 20}
 
 
+def test_many_small_classes_fill_every_part_together() -> None:
+    for each in (3, 4, 5, 6):
+        counts = Counter(r.split for r in assign(records({f"c{n}": each for n in range(50)}), RATIOS, 0))
+        assert counts == {"train": 40 * each, "validation": 5 * each, "test": 5 * each}
+
+
+def test_items_of_equal_content_stay_together() -> None:
+    items = [Record(f"{n}-{k}", Path(), "a", content=str(n)) for n in range(40) for k in range(2)]
+    places: dict[str, set[str]] = {}
+    for record in assign(items, RATIOS, 0):
+        places.setdefault(record.content, set()).add(record.split)
+    assert all(len(splits) == 1 for splits in places.values())
+
+
+def test_the_group_of_an_item_that_the_user_held_out_follows_it() -> None:
+    items = [Record(f"t{n}", Path(), "a", split="test", group="anna") for n in range(5)]
+    items += [Record(f"r{n}", Path(), "a", split="train", group="anna") for n in range(5)]
+    items += [Record(f"f{n}", Path(), "a", split="train") for n in range(80)]
+    assert {r.split for r in assign(items, RATIOS, 0) if r.group == "anna"} == {"test"}
+
+
 def test_everything_can_go_to_train() -> None:
     assert {r.split for r in assign(records({"a": 20}), (1.0, 0.0, 0.0), 0)} == {"train"}

@@ -1,5 +1,6 @@
 """Leave out what cannot be learned from: undecodable, empty, repeated. The user's files are never touched."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -26,45 +27,72 @@ def clean(
     progress: Progress,
     duplicates: Literal["off", "report", "quarantine"],
 ) -> Cleaned:
-    """Decode every file once; give every item that is kept the id of its content."""
+    """Decode every file once; give every item that is kept the id of its content.
+
+    Of items with equal content one stays: a real one before a made one, a held-out one before one of train, so that
+    nothing that was held out is lost to what was made, or learned from.
+    """
+    outcomes = []
+    for outcome in engine.map(lambda record: _probe(record, modality), records):
+        outcomes.append(outcome)
+        progress.tick("clean", len(outcomes), len(records), "")
+    problems = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
+    whole = [(r, outcome) for r, outcome in zip(records, outcomes, strict=True) if isinstance(outcome, Probe)]
+    repeated = twins([record for record, _ in whole], [probe.digest for _, probe in whole])
+    if duplicates != "off":
+        problems += [duplicate(whole[row][0], twin) for row, twin in repeated.items()]
     kept: list[Record] = []
     probes: list[Probe] = []
-    problems: list[Quarantined] = []
-    first: dict[str, Record] = {}
-    seen: dict[str, int] = {}
-    outcomes = engine.map(lambda record: _probe(record, modality), records)
-    for done, (record, outcome) in enumerate(zip(records, outcomes, strict=True), start=1):
-        progress.tick("clean", done, len(records), "")
-        if isinstance(outcome, Quarantined):
-            problems.append(outcome)
+    used = {record.id for record in records if record.versioned}
+    taken: set[str] = set()
+    for row, (record, outcome) in enumerate(whole):
+        if row in repeated and duplicates == "quarantine":
             continue
-        twin = first.setdefault(outcome.digest, record)
-        if twin is not record and duplicates != "off":
-            problems.append(_duplicate(record, twin))
-            if duplicates == "quarantine":
-                continue
-        number = seen[outcome.digest] = seen.get(outcome.digest, -1) + 1
-        name = item_id("c", outcome.digest, number) if record.source == "collected" else record.id
-        kept.append(replace(record, id=name))
+        own = record.versioned and record.id not in taken
+        name = record.id if own else _free_id(outcome.digest, used)
+        taken.add(name)
+        kept.append(replace(record, id=name, content=item_id("c", outcome.digest, 0)))
         probes.append(outcome)
     return Cleaned(tuple(kept), tuple(probes), tuple(problems))
+
+
+def twins(records: Sequence[Record], digests: Sequence[str]) -> dict[int, Record]:
+    """The records, by their place, whose content another has that stays, with that other."""
+    first: dict[str, Record] = {}
+    for record, digest in sorted(zip(records, digests, strict=True), key=lambda pair: _rank(pair[0])):
+        first.setdefault(digest, record)
+    pairs = enumerate(zip(records, digests, strict=True))
+    return {row: first[digest] for row, (record, digest) in pairs if first[digest] is not record}
+
+
+def _rank(record: Record) -> tuple[bool, bool]:
+    """Which of equal items stays: the least, and the first of those."""
+    return record.source != "collected", record.split in ("", "train")
+
+
+def _free_id(digest: str, used: set[str]) -> str:
+    """The id of some content; items of equal content are counted."""
+    name = next(name for number in itertools.count() if (name := item_id("c", digest, number)) not in used)
+    used.add(name)
+    return name
 
 
 def _probe(record: Record, modality: type[Modality]) -> Probe | Quarantined:
     try:
         if record.path.stat().st_size == 0:
-            return Quarantined(record.origin, "empty", "the file has no bytes")
+            return Quarantined(record.place, "empty", "the file has no bytes")
         return modality.probe(record.path)
     except UndecodableError as reason:
-        return Quarantined(record.origin, "undecodable", str(reason))
+        return Quarantined(record.place, "undecodable", str(reason))
     except OSError as error:
-        return Quarantined(record.origin, "undecodable", f"cannot be read: {error.strerror}")
+        return Quarantined(record.place, "undecodable", f"cannot be read: {error.strerror}")
 
 
-def _duplicate(record: Record, twin: Record) -> Quarantined:
-    kind, detail = "exact_duplicate", f"the same content as {twin.origin}"
+def duplicate(record: Record, twin: Record, when: str = "") -> Quarantined:
+    """An item whose content another has; `when` is added to the reason."""
+    kind, detail = "exact_duplicate", f"the same content as {twin.place}{when}"
     if record.label != twin.label:
         detail += f", which is labelled {twin.label!r} and not {record.label!r}"
     if record.split != twin.split:
         detail += f", which stands in {twin.split}"
-    return Quarantined(record.origin, kind, detail)
+    return Quarantined(record.place, kind, detail)

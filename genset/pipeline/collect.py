@@ -8,12 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genset.config import Data
-from genset.dataset import COLUMNS, SPLIT_FOLDERS, Record, check_label, metadata_file, read_metadata, read_version
+from genset.dataset import (
+    COLUMNS,
+    SPLIT_FOLDERS,
+    SPLITS,
+    Record,
+    check_label,
+    from_row,
+    is_own_row,
+    metadata_file,
+    read_metadata,
+    read_version,
+)
 from genset.engine import Engine
 from genset.errors import GensetError
 from genset.export.folder import UNLABELLED
-from genset.interfaces import Modality, Quarantined
-from genset.versions import MANIFEST, open_version
+from genset.interfaces import Modality, Progress, Quarantined
+from genset.versions import MANIFEST, is_output, open_version
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,7 @@ class Collected:
     fingerprint: str  # of names, labels and bytes: equal inputs have equal fingerprints
 
 
-def collect(data: Data, modality: type[Modality], engine: Engine) -> Collected:
+def collect(data: Data, modality: type[Modality], engine: Engine, progress: Progress) -> Collected:
     """Find all items of the sources. Raises GensetError for a source that is missing or holds none."""
     problems: list[Quarantined] = []
     records: list[Record] = []
@@ -47,13 +58,26 @@ def collect(data: Data, modality: type[Modality], engine: Engine) -> Collected:
             Quarantined(r.origin, "unlabelled", "it stands outside the class folders") for r in records if not r.label
         ]
         records = [record for record in records if record.label]
+    _say_how_it_was_read(records, progress)
     with_groups = grouped(records, data.group)
     return Collected(with_groups, tuple(problems), _fingerprint(with_groups, engine))
 
 
+def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
+    """What a user may have meant otherwise."""
+    splits = sorted({record.split for record in records} - {""}, key=SPLITS.index)
+    if splits:
+        progress.say(f"the items are divided already, and stay so: {', '.join(splits)}")
+    deeper = [r for r in records if not r.versioned and r.origin.count("/") > 1 + bool(r.split)]
+    if deeper:
+        progress.say(
+            f"items in inner folders have the label of the outermost: {deeper[0].origin} is {deeper[0].label!r}"
+        )
+
+
 def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
     """The modality that most files of a folder belong to. Raises GensetError when no file belongs to any."""
-    suffixes = [Path(name).suffix.lower() for _, _, names in os.walk(path) for name in names]
+    suffixes = [Path(name).suffix.lower() for _, _, names in os.walk(path, followlinks=False) for name in names]
 
     def count(modality: type[Modality]) -> int:
         return sum(suffix in modality.suffixes for suffix in suffixes)
@@ -65,8 +89,8 @@ def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Moda
 
 
 def _find(path: Path, modality: type[Modality], problems: list[Quarantined]) -> list[Record]:
-    if not path.is_dir():
-        what = "is a file" if path.exists() else "does not exist"
+    if not os.path.isdir(path):
+        what = "is a file" if os.path.exists(path) else "does not exist"
         raise GensetError(
             f"the source {what}",
             where=str(path),
@@ -74,11 +98,18 @@ def _find(path: Path, modality: type[Modality], problems: list[Quarantined]) -> 
         )
     if (path / MANIFEST).is_file() and open_version(path):
         return list(read_version(path, modality.kind).where(source="collected"))
+    if is_output(path):
+        raise GensetError(
+            "genset writes its versions here: they are no classes",
+            where=str(path),
+            hint="Point at one version, such as out/datasets/NAME/latest, or at a folder of real items.",
+        )
     folders = {entry.name: entry for entry in _visible(path) if entry.is_dir()}
-    if folders and set(folders) <= set(SPLIT_FOLDERS) and "train" in {SPLIT_FOLDERS[name] for name in folders}:
+    splits = {name: SPLIT_FOLDERS.get(name.lower(), "") for name in folders}
+    if "train" in splits.values() and all(splits.values()):
         return [
-            replace(record, split=SPLIT_FOLDERS[name], origin=f"{name}/{record.origin}")
-            for name in sorted(folders, key=lambda name: (SPLIT_FOLDERS[name] != "train", name))
+            replace(record, split=splits[name], origin=f"{name}/{record.origin}")
+            for name in sorted(folders, key=lambda name: (splits[name] != "train", name))
             for record in _find_in(folders[name], modality, problems)
         ]
     return _find_in(path, modality, problems)
@@ -86,14 +117,21 @@ def _find(path: Path, modality: type[Modality], problems: list[Quarantined]) -> 
 
 def _find_in(folder: Path, modality: type[Modality], problems: list[Quarantined]) -> list[Record]:
     metadata = metadata_file(folder)
-    return _from_metadata(metadata) if metadata else list(_from_folders(folder, modality, problems))
+    return _from_metadata(metadata, problems) if metadata else list(_from_folders(folder, modality, problems))
 
 
-def _from_metadata(path: Path) -> list[Record]:
+def _from_metadata(path: Path, problems: list[Quarantined]) -> list[Record]:
     records = []
     for where, row in read_metadata(path):
-        name = row.pop("file_name")
-        label = check_label(row.pop("label"), where) if row.get("label") else ""
+        if is_own_row(row):  # a part of a version: it knows what is real
+            record = from_row(row, path.parent, where)
+            if record.source == "collected":
+                records.append(record)
+            else:
+                problems.append(Quarantined(row["file_name"], "made", f"it was {record.source}: not a real item"))
+            continue
+        name, label = row.pop("file_name"), row.pop("label", "")
+        label = check_label(label, where) if label else ""
         # Columns that genset writes itself keep their values under another name.
         own = {f"user_{key}" if key in COLUMNS else key: value for key, value in row.items()}
         records.append(Record(name, path.parent / name, label, origin=_text(name), columns=own))
@@ -101,8 +139,11 @@ def _from_metadata(path: Path) -> list[Record]:
 
 
 def _from_folders(folder: Path, modality: type[Modality], problems: list[Quarantined]) -> Iterator[Record]:
-    for top, names, files in os.walk(folder):
-        names[:] = sorted(name for name in names if not name.startswith("."))
+    unlabelled = [entry.name for entry in _visible(folder) if entry.is_dir()] == [UNLABELLED]
+    for top, names, files in os.walk(folder, followlinks=True):
+        names[:] = sorted(name for name in names if _is_entered(Path(top, name), folder, modality, problems))
+        if not names and not files:
+            problems.append(Quarantined(_text(str(Path(top).relative_to(folder))), "empty_folder", "it holds no file"))
         for name in sorted(files):
             path = Path(top, name)
             relative = path.relative_to(folder)
@@ -117,8 +158,24 @@ def _from_folders(folder: Path, modality: type[Modality], problems: list[Quarant
                 )
                 continue
             label = relative.parts[0] if len(relative.parts) > 1 else ""
-            label = "" if label == UNLABELLED else label and check_label(label, str(folder))
+            label = "" if unlabelled else label and check_label(label, str(folder))
             yield Record(origin, path, label, origin=origin)
+
+
+def _is_entered(path: Path, folder: Path, modality: type[Modality], problems: list[Quarantined]) -> bool:
+    """Whether items are looked for in an inner folder; where a user might expect it, the reason why not is noted."""
+    origin = _text(str(path.relative_to(folder)))
+    if path.name.startswith("."):
+        if any(Path(name).suffix.lower() in modality.suffixes for name in os.listdir(path)):
+            problems.append(Quarantined(origin, "ignored", "a hidden folder: rename it if it is a class"))
+        return False
+    if os.path.realpath(path) in {os.path.realpath(parent) for parent in path.parents}:
+        problems.append(Quarantined(origin, "ignored", "a link to a folder that it stands in"))
+        return False
+    if is_output(path):
+        problems.append(Quarantined(origin, "made", "genset wrote this folder: not real items"))
+        return False
+    return True
 
 
 def _visible(folder: Path) -> list[Path]:

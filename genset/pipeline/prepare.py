@@ -1,26 +1,29 @@
 """From the user's files to what training reads: collected, cleaned, split, and decoded into one array on disk."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from genset.config import Config
-from genset.dataset import Dataset, Record
+from genset.dataset import SPLITS, Dataset, Record
 from genset.errors import GensetError
 from genset.interfaces import Item, Items, Labels, Modality, Quarantined, UndecodableError
 from genset.modalities import MODALITIES
-from genset.pipeline.clean import clean
+from genset.pipeline.clean import clean, duplicate, twins
 from genset.pipeline.collect import collect
 from genset.pipeline.job import Job, key_of
-from genset.pipeline.split import assign
-from genset.versions import json_bytes, writing
+from genset.pipeline.split import assign, warn_of_empty
+from genset.seeds import item_id
+from genset.versions import writing
 
+_DECODED = "decoded.npy"
 FEWEST_ITEMS = 10  # below this there is nothing to learn a distribution from
 
 
@@ -44,14 +47,14 @@ class Prepared:
         index = {label: i for i, label in enumerate(self.classes)}
         rows = [i for i, record in enumerate(self.dataset) if record.split == split]
         labels = np.array([index[self.dataset.records[i].label] for i in rows], np.int64)
-        return self.items[np.array(rows, np.int64)], labels
+        return self.items[rows[0] : rows[-1] + 1] if rows else self.items[:0], labels
 
 
 def prepare(config: Config, job: Job) -> Prepared:
     """Do all that comes before learning, or take it from the last time when nothing has changed."""
     table = MODALITIES[config.modality.kind]
     job.progress.say("looking for items")
-    collected = collect(config.data, table, job.engine)
+    collected = collect(config.data, table, job.engine, job.progress)
     parts = (collected.fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump())
     work = job.root.work(config.name)
     folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"
@@ -61,27 +64,42 @@ def prepare(config: Config, job: Job) -> Prepared:
     problems = (*collected.problems, *cleaned.problems)
     _check_enough(cleaned.records, problems, config)
     modality = table(table.settle(config.modality, cleaned.probes))
-    # In the order of a version, whatever the files are called: figures and weights depend on the order of items.
-    records = sorted(assign(cleaned.records, config.split.ratios, config.seed), key=lambda r: (r.label, r.id))
     with _new_folder(folder) as partial:
-        _decode(records, modality, partial / "items.npy", job)
-        (partial / "index.json").write_bytes(
-            json_bytes(
-                {
-                    "identity": key_of("items", modality.settings.model_dump(), *parts),
-                    "modality": modality.settings.model_dump(),
-                    "records": [{**asdict(record), "path": str(record.path)} for record in records],
-                    "problems": [problem.as_dict() for problem in problems],
-                }
-            )
-        )
+        digests = _decode(cleaned.records, modality, partial / _DECODED, job)
+        again = twins(cleaned.records, digests)  # files that differ may be equal in the configured form
+        if config.clean.exact_duplicates != "off":
+            problems += tuple(duplicate(cleaned.records[row], twin, ", once converted") for row, twin in again.items())
+        left_out = again if config.clean.exact_duplicates == "quarantine" else {}
+        rows = {record.id: row for row, record in enumerate(cleaned.records) if row not in left_out}
+        usable = [replace(cleaned.records[row], content=item_id("c", digests[row], 0)) for row in rows.values()]
+        _check_enough(usable, problems, config)
+        assigned = assign(usable, config.split.ratios, config.seed)
+        warn_of_empty(assigned, config.split.ratios, job.progress)
+        # In the order of a version, whatever the files are called: figures and weights depend on the order of items.
+        # Splits stand one after the other, so that each is one stretch of the file.
+        records = sorted(assigned, key=lambda r: (SPLITS.index(r.split), r.label, r.id))
+        decoded = np.load(partial / _DECODED, mmap_mode="r", allow_pickle=False)
+        _write_items(partial / "items.npy", (decoded[rows[record.id]] for record in records), len(records), modality)
+        (partial / _DECODED).unlink()
+        index = {
+            "identity": key_of("items", modality.settings.model_dump(), *parts),
+            "modality": modality.settings.model_dump(),
+            "records": [{**asdict(record), "path": str(record.path)} for record in records],
+            "problems": [problem.as_dict() for problem in problems],
+        }
+        # ASCII: a path may hold bytes that are no UTF-8, which JSON's escapes bring back as they were
+        (partial / "index.json").write_text(json.dumps(index), encoding="ascii")
     return _open(folder)
 
 
 def kept(work: Path, identity: str) -> Prepared | None:
     """The items of an identity, if they are still there from the last time."""
-    found = (_open(folder) for folder in work.glob("prepared-*"))
-    return next((prepared for prepared in found if prepared.identity == identity), None)
+    for folder in work.glob("prepared-*"):
+        with contextlib.suppress(FileNotFoundError):  # another run, in another root, may take it away meanwhile
+            prepared = _open(folder)
+            if prepared.identity == identity:
+                return prepared
+    return None
 
 
 def _open(folder: Path) -> Prepared:
@@ -112,13 +130,27 @@ def _new_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _decode(records: list[Record], modality: Modality, path: Path, job: Job) -> None:
-    items = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(records), *modality.item_shape))
-    decoded = job.engine.map(lambda record: _decode_one(record, modality), records)
-    for done, item in enumerate(decoded, start=1):
-        items[done - 1] = item
-        job.progress.tick("decode", done, len(records), "")
-    items.flush()
+def _decode(records: Sequence[Record], modality: Modality, path: Path, job: Job) -> list[str]:
+    """Write the items in the configured form; the digest of each."""
+    digests: list[str] = []
+
+    def noted() -> Iterator[Item]:
+        for item in job.engine.map(lambda record: _decode_one(record, modality), records):
+            digests.append(hashlib.sha256(item.tobytes()).hexdigest())
+            job.progress.tick("decode", len(digests), len(records), "")
+            yield item
+
+    _write_items(path, noted(), len(records), modality)
+    return digests
+
+
+def _write_items(path: Path, items: Iterable[Item], count: int, modality: Modality) -> None:
+    """One .npy file, not through a memory map, which on a full disk would end the process without a word."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *modality.item_shape)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for item in items:
+            file.write(item.tobytes())
 
 
 def _decode_one(record: Record, modality: Modality) -> Item:
@@ -130,12 +162,13 @@ def _decode_one(record: Record, modality: Modality) -> Item:
         ) from None
 
 
-def _check_enough(records: tuple[Record, ...], problems: tuple[Quarantined, ...], config: Config) -> None:
+def _check_enough(records: Sequence[Record], problems: tuple[Quarantined, ...], config: Config) -> None:
     if len(records) >= FEWEST_ITEMS:
         return
-    lost = f" ({len(problems)} were left out: {problems[0].path}: {problems[0].detail})" if problems else ""
+    lost = [problem for problem in problems if problem.kind not in ("ignored", "empty_folder")]
+    why = f" ({len(lost)} left out; the first is {lost[0].path}: {lost[0].detail})" if lost else ""
     raise GensetError(
-        f"{len(records)} usable item{'s' * (len(records) != 1)}{lost}, at least {FEWEST_ITEMS} are needed",
+        f"{len(records)} usable item{'s' * (len(records) != 1)}{why}, at least {FEWEST_ITEMS} are needed",
         where=", ".join(config.data.source),
         hint="Add items, or point data.source at a folder with more of them.",
     )
