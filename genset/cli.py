@@ -1,6 +1,9 @@
 """The commands. One short function each: read what was asked, call the pipeline, say what came of it."""
 
+import os
+import sys
 from collections.abc import Callable
+from json import dumps as json_text
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -132,11 +135,13 @@ def generate(
     model: Annotated[
         str, typer.Argument(help="model version: folder, NAME or NAME@vNNNN", metavar="MODEL", show_default=False)
     ],
-    count: Annotated[int | None, typer.Option("--count", "-n", help="items in all", min=0, show_default=False)] = None,
+    count: Annotated[int | None, typer.Option("--count", "-n", help="items in all", min=1, show_default=False)] = None,
     per_class: Annotated[
-        int | None, typer.Option(help="items for each class  [default: 200]", min=0, show_default=False)
+        int | None, typer.Option(help="items for each class  [default: 200]", min=1, show_default=False)
     ] = None,
-    label: Annotated[str | None, typer.Option(help="items of this class alone", show_default=False)] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="items of this class alone; may be given again", show_default=False)
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(help="another seed gives other items; by default that of the training", min=0, show_default=False),
@@ -156,20 +161,19 @@ def generate(
 
     def work(command: "Command") -> int:
         from genset import show
-        from genset.config import DEFAULT_PER_CLASS
         from genset.pipeline.derive import generate_version
 
         root = command.root(output)
         version = command.model(root, model)
         flags = {
             "count": count,
-            "per_class": per_class or (DEFAULT_PER_CLASS if count is None else None),
+            "per_class": per_class,
             "near_copies": near_copies,
         }
         (section,) = command.sections(("generate",), {f"generate.{key}": value for key, value in flags.items()})
         target = command.version_name(name, f"{version.name}-generated")
         with command.locked(root, workers) as job:
-            made = generate_version(version, section, label, seed, target, job)
+            made = generate_version(version, section, label or [], seed, target, job)
         return show.derived(made, command)
 
     _do("generate", work, json, quiet, debug, lock_timeout)
@@ -215,7 +219,7 @@ def augment(
             if dry_run:
                 return show.plan(derive.planned(source, plan), plan.problems, command)
             made = derive.augment_version(
-                source, plan, section, filler, seed, command.version_name(name, source.name), job
+                source, plan, section, target, filler, seed, command.version_name(name, source.name), job
             )
         return show.derived(made, command)
 
@@ -256,7 +260,8 @@ def split(
         (section,) = command.sections(("split",), flags)
         with command.locked(root, workers) as job:
             source = derive.open_dataset(path, version, job, command.group(group_by))
-            made = derive.split_version(source, section.ratios, seed, command.version_name(name, source.name), job)
+            target = command.version_name(name, source.name)
+            made = derive.split_version(source, section.ratios, group_by, seed, target, job)
         return show.derived(made, command)
 
     _do("split", work, json, quiet, debug, lock_timeout)
@@ -292,7 +297,16 @@ def inspect(
 
 def main() -> None:
     """The console script."""
-    app(prog_name="genset")
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
+    try:
+        app(prog_name="genset")
+    except SystemExit as stop:
+        wrong = stop.__context__  # a wrong option, which Typer has told a person of
+        message = getattr(wrong, "format_message", None)
+        if message and "--json" in sys.argv:
+            typer.echo(json_text({"error": {"message": message()}, "exit_code": stop.code}))
+        raise
 
 
 def _do(name: str, work: Callable[["Command"], int], json: bool, quiet: bool, debug: bool, lock_timeout: float) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import re
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from genset.config import (
     Augment,
     Balance,
     Config,
-    Data,
     Generate,
     Split,
     check_group,
@@ -31,7 +31,6 @@ from genset.versions import Root, Version
 from genset.yaml_source import Place, Tree, override
 
 _SECTIONS: Mapping[str, type[Section]] = {
-    "data": Data,
     "split": Split,
     "generate": Generate,
     "augment": Augment,
@@ -123,10 +122,16 @@ class Command:
         """The job of this command."""
         return Job(self.name, root, engine, self.console.progress())
 
+    def engine(self, workers: int | None) -> Engine:
+        """Threads of this process, as many as --workers says. Raises GensetError."""
+        tree = Tree({"engine": {"workers": workers}}, {(): Place("command line")})
+        engine: Engine = section(Local, tree, "engine")
+        return engine
+
     @contextlib.contextmanager
     def locked(self, root: Root, workers: int | None, config: Config | None = None) -> Iterator[Job]:
         """The job, with the output root to itself."""
-        engine = config.engine if config and workers is None else Local(workers=workers)
+        engine = config.engine if config and workers is None else self.engine(workers)
         job = self.job(root, engine)
         with root.lock(self.lock_timeout, job.progress.say):
             yield job
@@ -134,6 +139,8 @@ class Command:
 
 def execute(command: Command, work: Callable[[Command], int], debug: bool) -> int:
     """Run a command's work to its exit code; with `debug` the traceback of a mistake is shown too."""
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # odd EXIF or palette blocks: the pixels count
 
     def traced() -> int:
         try:
@@ -143,4 +150,4 @@ def execute(command: Command, work: Callable[[Command], int], debug: bool) -> in
                 traceback.print_exc()
             raise
 
-    return guarded(command.name, command.console, traced)
+    return guarded(command.name, command.console, traced, debug=debug)

@@ -1,13 +1,16 @@
 """The only place that prints: progress, tables, errors, and the one JSON object of --json."""
 
 import json
+import os
 import signal
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from genset.errors import ExitCode, GensetError
+from genset.errors import ExitCode, GensetError, Interrupt
 from genset.interfaces import Progress
 
 LINE_EVERY = 20.0  # seconds between lines where there is no terminal: the contract says 30 at most
@@ -19,21 +22,24 @@ class Console:
     """What a command says, and how."""
 
     def __init__(self, *, json_output: bool = False, quiet: bool = False) -> None:
-        from rich.console import Console as Rich
-
         self.json_output, self.quiet = json_output, quiet
         # With --json the standard output belongs to the one object.
-        self.out = Rich(stderr=json_output, highlight=False, soft_wrap=not sys.stdout.isatty())
-        self.error = Rich(stderr=True, highlight=False, soft_wrap=True)
+        self.out = _rich(stderr=json_output, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self.error = _rich(stderr=True, highlight=False, soft_wrap=True)
         self._bar: Any = None
         self._task: Any = None
         self._stage = ""
         self._line_at = time.monotonic()
-        self._note = ""
+        self._note = self._said = ""
+        self._ended = threading.Event()
 
     def progress(self) -> Progress:
         """What long work reports to: a bar on a terminal, now and then a line elsewhere, nothing with --quiet."""
-        return Progress.silent() if self.quiet else Progress(self._tick, self._say)
+        if self.quiet:
+            return Progress.silent()
+        if not self.error.is_terminal:
+            threading.Thread(target=self._still, daemon=True).start()
+        return Progress(self._tick, self._say)
 
     def say(self, text: str) -> None:
         """One line of plain text for a person."""
@@ -73,13 +79,13 @@ class Console:
         rows = [[p["path"], p["kind"], p["detail"]] for p in problems[:_MOST_ROWS]]
         if len(problems) > _MOST_ROWS:
             rows.append([f"... and {len(problems) - _MOST_ROWS} more, all of them with --json", "", ""])
-        self.table(f"{len(problems)} items or files with a problem", rows)
+        self.table(f"{len(problems)} problem{'s' * (len(problems) != 1)}", rows)
 
     def result(self, value: Mapping[str, Any]) -> None:
         """The one JSON object, where it was asked for."""
         self.stop()
         if self.json_output:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+            self._object(value)
 
     def failure(self, error: GensetError, command: str) -> None:
         """One message for a person, and the object for a script."""
@@ -87,7 +93,12 @@ class Console:
         self.error.print(f"genset: {_plain(str(error))}", markup=False)
         if self.json_output:
             told = {"message": error.message, "where": error.where, "hint": error.hint}
-            sys.stdout.write(json.dumps({"command": command, "error": told, "exit_code": int(error.exit_code)}) + "\n")
+            self._object({"command": command, "error": told, "exit_code": int(error.exit_code)})
+
+    def close(self) -> None:
+        """Say nothing more by itself."""
+        self._ended.set()
+        self.stop()
 
     def stop(self) -> None:
         """Take the bar away."""
@@ -95,10 +106,28 @@ class Console:
             self._bar.stop()
             self._bar = None
 
+    @staticmethod
+    def _object(value: Mapping[str, Any]) -> None:
+        try:
+            text = json.dumps(value, ensure_ascii=False, default=str)  # a path may hold bytes that are no UTF-8
+            sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _to_nowhere(sys.stdout)
+        except OSError as error:
+            raise GensetError(f"cannot write to standard output: {(error.strerror or '').lower()}") from None
+
+    def _still(self) -> None:
+        """A line now and then while a stage has nothing to count."""
+        while not self._ended.wait(1.0):
+            if time.monotonic() - self._line_at > LINE_EVERY:
+                self._line_at = time.monotonic()
+                self.error.print(_plain(f"{self._said or self._stage}: still at work"), markup=False)
+
     def _say(self, text: str) -> None:
         self.stop()
         self.error.print(_plain(text), markup=False)
-        self._line_at = time.monotonic()
+        self._said, self._line_at = text, time.monotonic()
 
     def _tick(self, stage: str, done: int, total: int, note: str) -> None:
         self._note = note or (self._note if stage == self._stage else "")
@@ -107,7 +136,7 @@ class Console:
         elif time.monotonic() - self._line_at > LINE_EVERY:
             self.error.print(_plain(f"{stage}: {done:,} of {total:,}  {self._note}".rstrip()), markup=False)
             self._line_at = time.monotonic()
-        self._stage = stage
+        self._stage, self._said = stage, ""
 
     def _show(self, stage: str, done: int, total: int) -> None:
         if self._bar is None or stage != self._stage:
@@ -129,28 +158,60 @@ class Console:
         self._bar.update(self._task, completed=done, total=total, note=self._note)
 
 
-def guarded(command: str, console: Console, work: Callable[[], int]) -> int:
+def guarded(command: str, console: Console, work: Callable[[], int], *, debug: bool) -> int:
     """Run a command; turn a user's mistake into one message and an exit code, an interrupt into 130."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         return work()
     except GensetError as error:
         console.failure(error, command)
         return int(error.exit_code)
-    except KeyboardInterrupt:
-        hint = "Run the same command again to go on: what was trained so far is kept."
-        console.failure(_InterruptedError("interrupted; nothing was left half-written", hint=hint), command)
+    except (Interrupt, KeyboardInterrupt) as stop:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # once is enough: what is under way is a clean end
+        console.failure(_InterruptedError("interrupted; nothing was left half-written", hint=str(stop)), command)
         return int(ExitCode.INTERRUPTED)
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        reason = (error.strerror or str(error)).lower()
+        console.failure(GensetError(f"the system refuses: {reason}", where=str(error.filename or "")), command)
+        return int(ExitCode.WRONG)
+    except Exception:
+        traceback.print_exc()
+        console.failure(_BugError("genset itself failed", hint="Please report it, with the lines above."), command)
+        return int(ExitCode.BUG)
     finally:
-        console.stop()
+        console.close()
+
+
+class _BugError(GensetError):
+    exit_code = ExitCode.BUG
 
 
 class _InterruptedError(GensetError):
     exit_code = ExitCode.INTERRUPTED
 
 
+def _rich(**settings: Any) -> Any:
+    """A rich console that lets a command end as it should when nobody reads its output any more (`| head`)."""
+    from rich.console import Console as Rich
+
+    class Patient(Rich):
+        def on_broken_pipe(self) -> None:
+            _to_nowhere(self.file)
+
+    return Patient(**settings)
+
+
+def _to_nowhere(file: Any) -> None:
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), file.fileno())
+
+
 def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
+    raise Interrupt
 
 
 def _plain(text: str) -> str:

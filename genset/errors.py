@@ -9,8 +9,16 @@ class ExitCode(enum.IntEnum):
     DONE = 0
     FAILED = 1  # a gate or a verification failed
     WRONG = 2  # wrong usage, config or data
+    BUG = 70  # genset itself failed: not to be taken for a failed gate
     LOCKED = 75  # another run holds the lock
     INTERRUPTED = 130
+
+
+class Interrupt(BaseException):
+    """SIGINT or SIGTERM. Not a KeyboardInterrupt, which scikit-learn takes for the end of a training and swallows.
+
+    The text says how to go on, if there is more to say than to run the command again.
+    """
 
 
 class GensetError(Exception):
@@ -34,9 +42,3 @@ class LockedError(GensetError):
     """Another run holds the lock of the output root."""
 
     exit_code = ExitCode.LOCKED
-
-
-class FailedError(GensetError):
-    """The work was done, and a gate or a verification says no."""
-
-    exit_code = ExitCode.FAILED

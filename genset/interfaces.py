@@ -33,7 +33,9 @@ Tensor = Any  # a keras tensor: only code that trains sees one
 class Section(pydantic.BaseModel):
     """A part of the config: frozen, strict, without unknown keys."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Kinds:
@@ -67,7 +69,7 @@ class Kinds:
         if not isinstance(value, dict):
             raise PydanticCustomError("kind_type", "must be a word or a section with `kind:`")
         kind = value.get("kind")
-        if kind not in self.table:
+        if not isinstance(kind, str) or kind not in self.table:
             raise PydanticCustomError("kind", "no such kind", {"got": kind, "kinds": list(self.table)})
         return value
 
@@ -78,6 +80,7 @@ class Probe:
 
     digest: str  # of the decoded content: the same pixels in a PNG and a BMP have one digest
     traits: Mapping[str, Any]  # what the modality's `settle` and `inspect` want to know, such as width and mode
+    loadable: str = ""  # suffix under which every common loader reads the file's own bytes; "" to write it anew
 
 
 class UndecodableError(Exception):
@@ -130,7 +133,6 @@ class Modality(ABC):
     kind: ClassVar[str]
     Settings: ClassVar[type[Section]]
     suffixes: ClassVar[tuple[str, ...]]  # of files that are taken for items, lower case
-    loadable: ClassVar[tuple[str, ...]]  # of files that every common loader reads as they are
     suffix: ClassVar[str]  # of files that genset writes
     networks: ClassVar[Mapping[str, type[Network]]]
     augmentations: ClassVar[Mapping[str, type[Augmentation]]]

@@ -1,7 +1,6 @@
 """What a command says at its end: a table for a person, one object for a script, an exit code for both."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,8 @@ def run(result: Result, command: Command) -> int:
         console.say(f"dataset {result.dataset.path}\nmodel   {result.model.path}")
         console.say(f"next: genset inspect {result.dataset.path}")
     code = _gates(console, verdict["failed_gates"])
+    if code:
+        console.warn(f"{result.dataset.path} is marked as failed; latest stays where it was")
     command.finish(
         version=_version(result.dataset),
         model=_version(result.model),
@@ -103,8 +104,14 @@ def inspected(
     path, root = Path(text), command.root(output)
     for condition in conditions:
         _check_gate(condition, against)
-    if path.is_file():
+    if path.suffix in (".yaml", ".yml"):
         return _config(path, command)
+    if path.is_file():
+        raise GensetError(
+            "this is one file: a dataset, a version, or a .yaml config can be inspected",
+            where=text,
+            hint="Give the folder it lies in.",
+        )
     version = open_version(path) if path.is_dir() else _named(text, command, output)
     if version and version.kind == "models":
         if against:
@@ -119,7 +126,7 @@ def inspected(
     verdict = None
     if against:
         real_path, _ = command.dataset(root, against)
-        verdict = inspect.gated(inspect.against(found, real_path, job), conditions)
+        verdict = inspect.gated(inspect.against(found, version, real_path, job), conditions)
     return _contents(found, verdict, version, command)
 
 
@@ -172,7 +179,7 @@ def _check_gate(condition: str, against: str | None) -> None:
 def _figures(console: Console, figures: Mapping[str, float], skipped: Mapping[str, str]) -> None:
     rows = [
         [("* " if FIGURES[name].headline else "  ") + name, f"{value:.3f}", what]
-        for name, value, what in inspect.headline(figures)
+        for name, value, what in inspect.in_order(figures)
     ]
     console.table("figures", rows)
     reasons = sorted(set(skipped.values()))
@@ -184,11 +191,10 @@ def _say_verdict(console: Console, figures: Mapping[str, float], sizes: Mapping[
     lift = figures.get("lift")
     if lift is None:
         return
-    accuracy, held_out = figures["real_acc"], max(1, sizes["test"])
-    noise = 2 * math.sqrt(max(accuracy * (1 - accuracy), 1 / held_out) / held_out)
-    word = "makes no clear difference to" if abs(lift) < noise else "beats" if lift > 0 else "is worse than"
+    noise = figures["lift_noise"]
+    word = "makes no clear difference to" if abs(lift) <= noise else "beats" if lift > 0 else "is worse than"
     console.say(
-        f"lift {lift:+.3f} (differences under {noise:.3f} are noise with {held_out} held-out items): "
+        f"lift {lift:+.3f} (up to {noise:.3f} either way is noise with {sizes['test']} held-out items): "
         f"training on real and made items {word} training on real items alone"
     )
 

@@ -11,9 +11,8 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ KINDS = ("models", "datasets")
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 CONFIG = "config.yaml"
+WORK = ".work"
 # The manifest holds times and config.yaml the paths of this machine: equal runs differ there and nowhere else.
 # The manifest holds the hash of config.yaml, so that it can be verified all the same.
 NOT_SUMMED = (MANIFEST, CONFIG, SUMS)
@@ -49,26 +49,26 @@ def writing(place: Path) -> Iterator[None]:
             errno.EEXIST: "A file is in the way: move it, or choose another place with --output.",
             errno.ENOTDIR: "A file is in the way: move it, or choose another place with --output.",
         }
-        if error.errno not in cures:
-            raise
         reason = os.strerror(error.errno or 0).lower()
         raise GensetError(
             f"cannot write: {reason}; nothing was left half-written",
             where=str(error.filename or place),
-            hint=cures[error.errno],
+            hint=cures.get(error.errno or 0, "Choose another place with --output."),
         ) from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file's content whole or not at all, flushed to the disk."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+    partial = path.with_name(f".{path.name}.partial")  # swept away with the other partial things
+    with writing(path):
         try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
         except BaseException:
-            Path(file.name).unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
 
 
@@ -123,6 +123,8 @@ class Draft:
     def write(self, name: str, data: bytes) -> None:
         """Write one file, flushed, and note its checksum."""
         path = self.path / name
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise GensetError(f"the path {name!r} leads out of the version", where=str(self.path))
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("xb") as file:
@@ -182,12 +184,15 @@ class Root:
         for kind in KINDS:
             for partial in (self.path / kind).glob("*/.v*.partial"):
                 shutil.rmtree(partial)
-        for partial in (self.path / ".work").glob("*/.*.partial"):
-            shutil.rmtree(partial)
+        for partial in (self.path / WORK).glob("*/.*.partial"):
+            if partial.is_dir():
+                shutil.rmtree(partial)
+            else:
+                partial.unlink()
 
     def work(self, name: str) -> Path:
         """The folder for what a run keeps between its steps: prepared items and checkpoints."""
-        path = self.path / ".work" / name
+        path = self.path / WORK / name
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
         return path
@@ -249,11 +254,16 @@ class Root:
         Raises GensetError when there is no such thing.
         """
         path = Path(text)
-        if path.is_dir():
+        if os.path.isdir(path):  # False, where Path.is_dir raises: a name that is too long
+            if _is_name(text) and self.versions(kind, text) and path.resolve() != self.path / kind / text:
+                raise GensetError(
+                    f"{text!r} is a folder here and a name under {self.path / kind}",
+                    hint=f"Write ./{text} for the folder, or {text}@latest for the version.",
+                )
             return open_version(path)
         name, _, tag = text.partition("@")
         versions = self.versions(kind, name) if _is_name(name) else []
-        if versions:
+        if versions and (tag or "@" not in text):
             wanted = self._latest(kind, name, versions) if tag in ("", "latest") else tag
             match = [version for version in versions if version.id == wanted]
             if match:
@@ -269,26 +279,63 @@ class Root:
 
     def _latest(self, kind: str, name: str, versions: list[Version]) -> str:
         link = self.path / kind / name / "latest"
-        return link.resolve().name if link.is_symlink() and link.is_dir() else versions[-1].id
+        if link.is_symlink() and link.is_dir():
+            return link.resolve().name
+        whole = [version.id for version in versions if version.manifest.get("status") == "ok"]
+        if not whole:
+            ids = ", ".join(version.id for version in versions)
+            raise GensetError(
+                f"{name} has no version whose gates held, so there is no latest one",
+                where=str(self.path / kind / name),
+                hint=f"Name one of {ids}, such as {name}@{versions[-1].id}.",
+            )
+        return whole[-1]
 
 
 def open_version(path: Path) -> Version | None:
-    """The version at a path (`latest` is followed), None where there is no manifest."""
+    """The version at a path (`latest` is followed), wherever it was copied to; None where there is none of genset's."""
     path = path.resolve()
     if not (path / MANIFEST).is_file():
         return None
-    return Version(path, path.parent.parent.name, path.parent.name, path.name)
+    manifest = Version(path, "", "", path.name).manifest
+    if not isinstance(manifest, dict) or not {"genset", "kind", "name", "id"} <= set(manifest):
+        return None  # somebody else's file of that name
+    return Version(path, f"{manifest['kind']}s", str(manifest["name"]), str(manifest["id"]))
 
 
-def verify_sums(version: Version) -> list[str]:
-    """The names of a version's files that are missing or changed."""
+def is_output(path: Path) -> bool:
+    """Whether genset wrote a folder: a version, a name with its versions, or an output root or a half of it."""
+    if open_version(path):
+        return True
+    if path.name in KINDS:
+        return any(_has_versions(path / name) for name in os.listdir(path))
+    return _has_versions(path) or any(is_output(path / kind) for kind in KINDS if os.path.isdir(path / kind))
+
+
+def _has_versions(path: Path) -> bool:
+    names = os.listdir(path) if os.path.isdir(path) else []
+    return any(_VERSION.match(name) and open_version(path / name) for name in names)
+
+
+def verify_sums(version: Version, names: Collection[str] = ()) -> list[str]:
+    """The names of a version's files that are missing or changed; only of `names`, where some are given."""
     wrong = []
-    for line in (version.path / SUMS).read_text(encoding="utf-8").splitlines():
+    expected = version.manifest.get("config_sha256")
+    if expected and _sha256(version.path / CONFIG) != expected:
+        wrong.append(CONFIG)
+    sums = version.path / SUMS
+    if not sums.is_file():
+        return [*wrong, SUMS]
+    for line in sums.read_text(encoding="utf-8").split("\n")[:-1]:
         digest, _, name = line.partition("  ")
-        path = version.path / name
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        if (not names or name in names) and _sha256(version.path / name) != digest:
             wrong.append(name)
     return wrong
+
+
+def _sha256(path: Path) -> str:
+    """The checksum of a file, "" when it is not there."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _is_name(text: str) -> bool:

@@ -65,18 +65,18 @@ SOURCES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "no readable image": (
         _all_bad,
-        "{source}: 0 usable items (24 were left out: 0/0000.png: not an image that Pillow can read), "
+        "{source}: 0 usable items (24 left out; the first is 0/0000.png: not an image that Pillow can read), "
         "at least 10 are needed\n  Add items, or point data.source at a folder with more of them.",
     ),
     "a class named ../x": (
         _bad_class,
         "{source}/metadata.jsonl:1: the class name '../x' cannot be the name of a folder\n"
-        "  Rename the class: no slash, backslash, control character, leading dot or outer space, at most 100 bytes.",
+        "  Rename the class: no slash, backslash, control character, leading dot or outer space, not metadata.jsonl, at most 100 bytes.",
     ),
     "a class name that is too long": (
         _long_class,
         "{source}: the class name '" + "a" * 60 + "' cannot be the name of a folder\n"
-        "  Rename the class: no slash, backslash, control character, leading dot or outer space, at most 100 bytes.",
+        "  Rename the class: no slash, backslash, control character, leading dot or outer space, not metadata.jsonl, at most 100 bytes.",
     ),
 }
 
@@ -155,6 +155,9 @@ def test_an_error_is_one_json_object_where_json_was_asked_for(tmp_path: Path) ->
         (["augment", "{digits}", "train.steps=3"], "augment takes overrides of augment and balance, not of 'train'\n  Write augment.KEY=VALUE."),
         (["augment", "{digits}", "augment.steps=[spin]"], "augment.steps=[spin]: augment.steps[0]: must be one of flip, rotate, shift, zoom, brightness, contrast, blur, noise; got 'spin'"),
         (["inspect", "{digits}", "--gate", "lift > 0"], "--gate: a gate needs figures to look at\n  Add --against REAL."),
+        (["split", "{digits}", "--workers", "300"], "command line: engine.workers: must be at most 256, got 300"),
+        (["inspect", "{digits}/0/0000.png"], "{digits}/0/0000.png: this is one file: a dataset, a version, or a .yaml config can be inspected\n  Give the folder it lies in."),
+        (["inspect", "{digits}", "--against", "{digits}", "--gate", "label_acc >= 95"], "--gate: label_acc lies between 0 and 1, got 95"),
         (["inspect", "{digits}/none"], "no such folder or name: '{digits}/none'\n  Nothing is under {out}/datasets yet."),
     ],
 )  # fmt: skip
@@ -176,6 +179,8 @@ def test_options_and_commands_that_are_not_there_exit_2() -> None:
     assert genset("generate", "x", "--like", "y").code == 2
     assert genset("deploy").code == 2
     assert genset("run").code == 2
+    told = genset("generate", "x", "--bogus", "--json")
+    assert (told.code, told.json) == (2, {"error": {"message": "No such option: --bogus"}, "exit_code": 2})
 
 
 def test_a_class_that_does_not_reach_the_train_part_is_named(tmp_path: Path) -> None:
@@ -224,6 +229,32 @@ def test_a_full_disk_is_one_message_and_leaves_no_version(tmp_path: Path) -> Non
     assert done.stderr.endswith(
         "cannot write: no space left on device; nothing was left half-written\n"
         "  Free some space, or choose another place with --output.\n"
+    )
+
+
+def test_a_disk_that_fills_while_a_run_prepares_is_one_message(tmp_path: Path) -> None:
+    path = config(tmp_path, digits(tmp_path / "digits", 100))
+    run = f"{sys.executable} -m genset run {path} --output {tmp_path}/out --quiet; echo code $?; ls -A {tmp_path}/out/.work/*"
+    done = _in_mount("size=40k", run, tmp_path)
+    assert done.stdout == "code 2\n"
+    assert "cannot write: no space left on device; nothing was left half-written\n" in done.stderr
+
+
+def test_metadata_cannot_lead_out_of_a_version(own: Trained, tmp_path: Path) -> None:
+    lines = own.dataset / "train" / "metadata.jsonl"
+    lines.write_text(lines.read_text().replace('"label": "3"', '"label": "../../../../pwned"', 1))
+    outcome = genset("split", own.dataset, "--output", tmp_path / "new", "--quiet")
+    assert outcome.code == 2
+    assert "the class name '../../../../pwned' cannot be the name of a folder" in outcome.stderr
+
+
+def test_a_folder_and_a_version_of_one_name_must_be_told_apart(own: Trained, in_folder: Path) -> None:
+    digits(in_folder / "digits", 12, "01")
+    outcome = genset("split", "digits", "--output", own.out, "--quiet")
+    assert (outcome.code, outcome.stderr) == (
+        2,
+        f"genset: 'digits' is a folder here and a name under {own.out / 'datasets'}\n"
+        "  Write ./digits for the folder, or digits@latest for the version.\n",
     )
 
 

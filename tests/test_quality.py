@@ -6,7 +6,7 @@ import pytest
 from genset.quality import FIGURES, gates, measure
 from genset.quality.evidence import Features, gather
 from genset.quality.fidelity import density_coverage, frechet
-from genset.quality.neighbours import nearest
+from genset.quality.neighbours import nearest, nearest_others
 
 
 def points(n: int, d: int = 6, seed: int = 0, shift: float = 0.0) -> np.ndarray:
@@ -47,6 +47,16 @@ def test_density_and_coverage_against_their_published_definition() -> None:
     inside = np.linalg.norm(real[:, None].astype(float) - made[None], axis=2) < radius[:, None]
     expected = (inside.sum() / (k * len(made)), np.mean([row.any() for row in inside]))
     assert density_coverage(real, made) == pytest.approx(expected, abs=1e-9)
+
+
+def test_copies_are_found_among_near_twins() -> None:
+    rng = np.random.default_rng(0)
+    original = rng.integers(0, 256, (40, 3072)).astype(np.float32) / 255
+    twins = original.copy()
+    twins[:, 7] += np.float32(1 / 255)
+    assert (nearest(original, np.concatenate([twins, original])) == 0).all()
+    assert nearest_others(np.concatenate([original, original[:1]]))[[0, 40]].tolist() == [0, 0]
+    assert (nearest_others(original) > 1).all()
 
 
 def test_far_away_items_cover_nothing() -> None:

@@ -14,7 +14,8 @@ from genset.versions import Root, open_version, verify_sums, writing
 def write(root: Root, text: str = "hello", *, latest: bool = True) -> Path:
     with root.draft("datasets", "d") as draft:
         draft.write("train/a/x.txt", text.encode())
-        return root.commit(draft, {"keys": []}, latest=latest).path
+        manifest = {"genset": "0", "kind": "dataset", "name": "d", "id": draft.id, "status": "ok", "keys": []}
+        return root.commit(draft, manifest, latest=latest).path
 
 
 def test_versions_are_numbered_and_latest_points_to_the_last(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_versions_are_found_by_path_and_by_name(tmp_path: Path) -> None:
     [
         ("dd", "no such folder or name: 'dd' (did you mean `d`?)\n  Known under {root}: d."),
         ("d@v0009", "{root}/datasets/d: d has no version 'v0009'\n  It has v0001."),
-        ("../x", "no such folder or name: '../x'\n  Known under {root}: d."),
+        ("../nowhere", "no such folder or name: '../nowhere'\n  Known under {root}: d."),
     ],
 )
 def test_what_is_not_there_is_named_with_what_there_is(tmp_path: Path, text: str, message: str) -> None:

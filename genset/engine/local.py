@@ -26,6 +26,12 @@ class Engine(Section):
         """function(item) for each item, in order, with a bounded number under way."""
 
 
+def _cores() -> int:
+    """Those that this process may use, where the system tells."""
+    allowed: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return allowed
+
+
 class Local(Engine):
     """Threads of this process."""
 
@@ -35,7 +41,7 @@ class Local(Engine):
 
     def map(self, function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
         """function(item) for each item, in order; at most a few for each thread are under way."""
-        workers = self.workers or os.cpu_count() or 1
+        workers = self.workers or _cores()
         if workers == 1:
             yield from map(function, items)
             return

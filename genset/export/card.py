@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from genset.dataset import SPLITS
 from genset.interfaces import Figure
 
 
@@ -17,7 +18,7 @@ def dataset_card(
         f"# {name}\n",
         f"A dataset of {manifest['modality']} items made by genset {manifest['genset']} (`{manifest['command']}`). "
         "Items whose `source` is generated or augmented are synthetic, and stand in `train` alone.\n",
-        _table("split", sorted(counts["split"].items(), key=lambda pair: list(_SPLITS).index(pair[0]))),
+        _table("split", sorted(counts["split"].items(), key=lambda pair: list(SPLITS).index(pair[0]))),
         _table("source", counts["source"].items()),
         _table("class", counts["label"].items()),
     ]
@@ -41,7 +42,6 @@ def model_card(name: str, manifest: Mapping[str, Any], model: Mapping[str, Any])
     return "\n".join(lines).encode()
 
 
-_SPLITS = ("train", "validation", "test")
 _COLUMNS = """## Columns of metadata.jsonl
 
 | column | meaning |
@@ -72,8 +72,9 @@ def _table(head: str, rows: Any) -> str:
 
 
 def _figures(values: Mapping[str, float], figures: Mapping[str, Figure]) -> str:
-    body = "".join(f"| {name} | {value:g} | {figures[name].what} |\n" for name, value in values.items())
-    return f"| figure | value | what it is |\n| --- | --- | --- |\n{body}"
+    rows = ((name, value, figures[name]) for name, value in values.items())
+    body = "".join(f"| {name} | {value:g} | {figure.goal} | {figure.what} |\n" for name, value, figure in rows)
+    return f"| figure | value | better | what it is |\n| --- | --- | --- | --- |\n{body}"
 
 
 def _cell(value: Any) -> str:

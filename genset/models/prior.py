@@ -68,8 +68,10 @@ class GaussianMixture(Prior):
 
         if len(codes) == 1:  # its own mean; the spread is the shared one
             codes = np.repeat(codes, 2, axis=0)
-        wanted = (self.components,) if self.components else _CANDIDATES
-        counts = [k for k in wanted if k == 1 or k * _ITEMS_PER_COMPONENT <= len(codes)] or [1]
+        if self.components:
+            counts = [min(self.components, len(codes))]
+        else:
+            counts = [k for k in _CANDIDATES if k == 1 or k * _ITEMS_PER_COMPONENT <= len(codes)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # an unconverged mixture loses by its BIC
             fits = [Mixture(k, reg_covar=1e-3, random_state=seed % 2**32).fit(codes) for k in counts]

@@ -22,6 +22,7 @@ class Sampler:
         source: Any = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
+        self.latent_dim = int(self._session.get_inputs()[0].shape[1])
 
     def __call__(self, z: Floats) -> Floats:
         """(N, ...) items of N codes, BATCH at a time."""

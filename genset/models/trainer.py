@@ -21,13 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from genset.errors import GensetError
+from genset.errors import GensetError, Interrupt
 from genset.interfaces import Family, Items, Modality, Nets, Progress
 from genset.models.schedule import Plan, Train, plan, steps_within
 from genset.seeds import generator
 from genset.versions import write_atomically
 
-CHECKPOINT = "checkpoint.npz"
 CHECKPOINT_SECONDS = 10.0
 _MEASURED_SHARE = 0.04  # of a budget in seconds, spent on measuring the first steps
 _MOST_VALIDATION = 2000  # items: more would only cost time
@@ -41,7 +40,6 @@ class Outcome:
     history: list[dict[str, float]]
     best_step: int
     steps_done: int
-    resumed_at: int = 0
 
     @property
     def stopped_early(self) -> bool:
@@ -95,14 +93,13 @@ class Trainer:
             self._compile(chosen)
             state = self._restore(saved)
             progress.say(f"going on with the training at step {state.step} of {chosen.steps}")
-        resumed_at = state.step
         progress.say(f"training for at most {chosen.steps} steps of {chosen.batch_size} items")
         self._warn_if_short(chosen, progress)
         with _signals_held() as stop:
             self._loop(chosen, state, checkpoint, key, stop, progress)
         for variable, value in zip(self._variables(), state.best, strict=True):
             variable.assign(value)
-        return Outcome(chosen, state.history, state.best_step, state.step, resumed_at)
+        return Outcome(chosen, state.history, state.best_step, state.step)
 
     def codes(self, items: Items, batch_size: int = 256) -> npt.NDArray[np.float64]:
         """(N, latent_dim) codes of items under the trained encoder."""
@@ -131,7 +128,7 @@ class Trainer:
                 self._save(plan, state, checkpoint, key)
                 saved_at = time.monotonic()
             if stop.is_set():
-                raise KeyboardInterrupt
+                raise Interrupt("Run the same command again to go on: what was trained so far is kept.")
 
     def _compile(self, plan: Plan) -> None:
         self.optimizers = [
@@ -231,7 +228,7 @@ class Trainer:
         if plan.steps * plan.batch_size < len(self.train):
             progress.say(
                 f"the budget allows {plan.steps} steps of {plan.batch_size} items: less than one pass over the "
-                f"{len(self.train)} train items; give it longer with train.seconds"
+                f"{len(self.train)} train items; give it longer, with train.seconds, epochs or steps"
             )
 
     def _trainable(self, roles: tuple[str, ...]) -> list[Any]:

@@ -1,7 +1,8 @@
 """Transformed copies of items: what was drawn is written beside each, so that one copy can be made again alone."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from genset.dataset import Record
 from genset.interfaces import Augmentation, Item
 from genset.seeds import generator, item_id
 
-_MOST_TRIES = 20  # until at least one step applies
+_MOST_TRIES = 20  # until the item is changed
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,27 @@ class Copy:
     number: int
 
 
-def copies(parents: Iterable[Record], number: int) -> list[Copy]:
-    """`number` copies of each parent."""
-    return [Copy(parent, k) for parent in parents for k in range(number)]
+def next_numbers(records: Iterable[Record]) -> Counter[str]:
+    """The first free number of each parent that has copies among the records, by the parent's id."""
+    out: Counter[str] = Counter()
+    for record in records:
+        if record.source == "augmented" and record.transform:
+            out[record.origin] = max(out[record.origin], json.loads(record.transform)["copy"] + 1)
+    return out
 
 
-def filled(parents: Sequence[Record], start: int, count: int) -> list[Copy]:
-    """`count` copies, one parent after the other, numbered from `start` on."""
-    return [Copy(parents[k % len(parents)], start + k // len(parents)) for k in range(count)]
+def copies(parents: Iterable[Record], number: int, start: Mapping[str, int]) -> list[Copy]:
+    """`number` more copies of each parent."""
+    return [Copy(parent, start.get(parent.id, 0) + k) for parent in parents for k in range(number)]
+
+
+def filled(parents: Sequence[Record], start: Mapping[str, int], count: int) -> list[Copy]:
+    """`count` more copies, one parent after the other."""
+    return [
+        Copy(parent, start.get(parent.id, 0) + k // len(parents))
+        for k in range(count)
+        for parent in (parents[k % len(parents)],)
+    ]
 
 
 def record(copy: Copy, steps: Sequence[Augmentation], seed: int) -> Record:
@@ -48,8 +62,8 @@ def record(copy: Copy, steps: Sequence[Augmentation], seed: int) -> Record:
     )
 
 
-def transform(item: Item, copy: Copy, steps: Sequence[Augmentation], seed: int) -> tuple[Item, str]:
-    """(the transformed item, JSON of what was drawn). At least one step applies, or the copy would be its parent."""
+def transform(item: Item, copy: Copy, steps: Sequence[Augmentation], seed: int) -> tuple[Item, str] | None:
+    """(the transformed item, JSON of what was drawn), or None when no try changes the item."""
     for attempt in range(_MOST_TRIES):
         out, drawn = item, []
         for place, step in enumerate(steps):
@@ -59,5 +73,5 @@ def transform(item: Item, copy: Copy, steps: Sequence[Augmentation], seed: int) 
                 out = step.apply(out, rng, **parameters)
                 drawn.append({"kind": step.kind, **parameters})
         if drawn and not np.array_equal(out, item):
-            break
-    return out, json.dumps({"copy": copy.number, "attempt": attempt, "steps": drawn})
+            return out, json.dumps({"copy": copy.number, "attempt": attempt, "steps": drawn})
+    return None

@@ -7,6 +7,7 @@ from typing import Any
 from genset.config import Augment, Config
 from genset.config import dump as dump_config
 from genset.dataset import SPLIT_FOLDERS, SPLITS, Dataset, Item, Record, same_columns
+from genset.errors import GensetError
 from genset.export.card import dataset_card
 from genset.interfaces import Augmentation, Exporter, Modality, Quarantined
 from genset.interfaces import Item as ItemArray
@@ -51,18 +52,29 @@ def augmented(
     seed: int,
     modality: Modality,
     job: Job,
+    problems: list[Quarantined],
 ) -> Iterator[Item]:
-    """The copies of a plan as files; each parent comes with its item, or with a function that decodes it."""
+    """The copies of a plan as files; each parent comes with its item, or with a function that decodes it.
+
+    A copy that no try makes differ from its parent is left out, and noted among the problems.
+    """
     items = {record.id: source for record, source in parents}
 
-    def make(copy: augment.Copy) -> Item:
+    def make(copy: augment.Copy) -> Item | Quarantined:
         source = items[copy.parent.id]
         item = source() if callable(source) else source
-        out, drawn = augment.transform(item, copy, steps, seed)
+        made = augment.transform(item, copy, steps, seed)
+        if made is None:
+            return Quarantined(copy.parent.place, "unchanged", "no transform changes it: a copy was left out")
+        out, drawn = made
         record = replace(augment.record(copy, steps, seed), transform=drawn)
         return Item(record, modality.encode(out), modality.suffix)
 
-    return job.engine.map(make, plan)
+    for outcome in job.engine.map(make, plan):
+        if isinstance(outcome, Quarantined):
+            problems.append(outcome)
+        else:
+            yield outcome
 
 
 def write(
@@ -85,6 +97,7 @@ def write(
     with job.root.draft("datasets", name) as draft:
         written: list[Record] = []
         exporter.write(draft, _noted(items, written, expected, job))
+        warn_of_labels({record.label for record in written}, job)
         total = counts(Dataset(modality, tuple(written)))
         judged = verdict.as_dict() if verdict else {}
         failed = bool(verdict and verdict.failed_gates)
@@ -121,7 +134,7 @@ def one_schema(records: Sequence[Record]) -> list[Record]:
 
 def warn_of_labels(labels: Iterable[str], job: Job) -> None:
     """Say which class names loaders take for splits; the metadata keeps them right."""
-    for label in labels:
+    for label in sorted(labels):
         if label.lower() in SPLIT_FOLDERS:
             job.progress.say(
                 f"the class {label!r} has the name of a split: some loaders will misread its folder; "
@@ -130,5 +143,12 @@ def warn_of_labels(labels: Iterable[str], job: Job) -> None:
 
 
 def steps_of(section: Augment, modality: Modality) -> tuple[Augmentation, ...]:
-    """The transforms that a section asks for."""
-    return modality.default_steps if section.steps is None else tuple(section.steps)
+    """The transforms that a section asks for. Raises GensetError when copies are asked for and no transform."""
+    steps = modality.default_steps if section.steps is None else tuple(section.steps)
+    if section.copies and not steps:
+        raise GensetError(
+            "copies are asked for and no transform: each would be its parent again",
+            where="augment.steps",
+            hint=f"Name one of {', '.join(modality.augmentations)}, or leave `steps` out for mild ones.",
+        )
+    return steps

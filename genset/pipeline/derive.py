@@ -1,5 +1,6 @@
 """Versions made from a model or a dataset alone: `generate`, `augment` and `split`."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +12,14 @@ from genset.dataset import Item, Record, read_version
 from genset.errors import GensetError
 from genset.export.folder import Folder
 from genset.interfaces import Item as ItemArray
-from genset.interfaces import Modality, Quarantined
+from genset.interfaces import Modality, Probe, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline import augment, balance, build, generate
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, grouped, guess_modality
 from genset.pipeline.job import Job
-from genset.pipeline.split import Ratios, assign
-from genset.versions import Root, Version
+from genset.pipeline.split import Ratios, assign, warn_of_empty
+from genset.versions import SUMS, Version
 
 NO_PROBLEMS: tuple[Quarantined, ...] = ()
 Counts = Mapping[str, Mapping[str, int]]
@@ -35,12 +36,15 @@ class Derived:
 
 
 def generate_version(
-    model: Version, section: Generate, label: str | None, seed: int | None, name: str, job: Job
+    model: Version, section: Generate, labels: Sequence[str], seed: int | None, name: str, job: Job
 ) -> Derived:
     """Items from a model as a dataset version: all in train, all generated."""
     generator = generate.Generator.open(model)
-    wanted = _wanted(generator, model, section, label)
-    train = generate.train_closeness(model, _root_of(model), job) if section.near_copies == "reject" else None
+    wanted = _wanted(generator, model, section, labels)
+    train = None
+    if section.near_copies == "reject":
+        cure = "Bring the items back, or add --near-copies keep to generate without looking for near copies."
+        train = generate.train_closeness(generate.learned(model, job, cure))
     seed = generator.seed if seed is None else seed
     made = generate.make(generator, wanted, train, job, seed=seed)
     problems = generate.given_up(made)
@@ -53,29 +57,24 @@ def generate_version(
         modality=generator.modality.kind,
         problems=problems,
         seed=seed,
+        inputs={"model": generator.reference},
         parents=[model.reference],
         redrawn=made.redrawn,
-        generate={**section.model_dump(exclude_none=True), "label": label or ""},
+        settings={"generate": {**section.model_dump(exclude_none=True), "labels": list(labels)}},
     )
     return Derived(version, total, problems, made.redrawn)
 
 
-def _wanted(generator: generate.Generator, model: Version, section: Generate, label: str | None) -> dict[str, int]:
-    if label is not None:
-        if label not in generator.classes:
-            raise GensetError(
-                f"the model knows no class {label!r}", hint=f"Its classes are {', '.join(generator.classes)}."
-            )
-        return {label: section.per_class or section.count or 0}
-    if section.count is not None:
-        trained = model.manifest["counts"]["label"]
-        return generate.shares({name: trained[name] for name in generator.classes}, section.count)
-    return dict.fromkeys(generator.classes, section.per_class or 0)
-
-
-def _root_of(version: Version) -> Root:
-    """The output root that a version lies in."""
-    return Root(version.path.parents[2])
+def _wanted(generator: generate.Generator, model: Version, section: Generate, labels: Sequence[str]) -> dict[str, int]:
+    unknown = [label for label in labels if label not in generator.classes]
+    if unknown:
+        raise GensetError(
+            f"the model knows no class {unknown[0]!r}", hint=f"Its classes are {', '.join(generator.classes)}."
+        )
+    counts = model.manifest["model"]["train_counts"]
+    return generate.wanted(
+        {label: counts[label] for label in generator.classes if label in (labels or counts)}, section
+    )
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,9 @@ class Source:
     records: tuple[Record, ...]  # all in train where the dataset has no splits
     problems: tuple[Quarantined, ...]
     modality: Modality
+    probes: tuple[Probe, ...]
     name: str
+    inputs: Mapping[str, str]
     parents: list[str]
 
 
@@ -94,17 +95,19 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
     if version:
         table = MODALITIES[version.manifest["modality"]]
         records, problems = grouped(read_version(version.path, table.kind).records, group), NO_PROBLEMS
+        inputs = {"sums": hashlib.sha256((version.path / SUMS).read_bytes()).hexdigest()}
     else:
         table = guess_modality(path, MODALITIES)
-        found = collect(Data(source=[str(path)], group=group), table, job.engine)
-        records, problems = found.records, found.problems
+        found = collect(Data(source=[str(path)], group=group), table, job.engine, job.progress)
+        records, problems, inputs = found.records, found.problems, {"fingerprint": found.fingerprint}
     cleaned = clean(records, table, job.engine, job.progress, "quarantine")
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
     name = version.name if version else _name_of(path)
     parents = [version.reference] if version else []
     kept = tuple(replace(record, split=record.split or "train") for record in cleaned.records)
-    return Source(kept, (*problems, *cleaned.problems), table(table.Settings()), name, parents)
+    every = (*problems, *cleaned.problems)
+    return Source(kept, every, table(table.Settings()), cleaned.probes, name, inputs, parents)
 
 
 def _name_of(path: Path) -> str:
@@ -125,7 +128,8 @@ def plan_augment(source: Source, section: Augment, target: Balance, model: Versi
     """Copies of each real train item; then what the classes lack, from the model or as further copies."""
     train = [record for record in source.records if record.split == "train"]
     real = [record for record in train if record.source == "collected"]
-    copies = augment.copies(real, section.copies)
+    start = augment.next_numbers(source.records)
+    copies = augment.copies(real, section.copies, start)
     have = Counter(record.label for record in [*train, *(copy.parent for copy in copies)])
     lacking = balance.missing(dict(sorted(have.items())), target.target)
     if model:
@@ -146,7 +150,8 @@ def plan_augment(source: Source, section: Augment, target: Balance, model: Versi
             each = f"{target.most_copies} copies of each of its {len(parents)} items"
             detail = f"{count} items are lacking, {each} give {room}"
             problems.append(Quarantined(label, "too_small", detail))
-        copies += augment.filled(parents, section.copies, min(count, room))
+        after = {parent.id: start[parent.id] + section.copies for parent in parents}
+        copies += augment.filled(parents, after, min(count, room))
     return Plan(copies, {}, problems)
 
 
@@ -161,7 +166,14 @@ def planned(source: Source, plan: Plan) -> Counts:
 
 
 def augment_version(
-    source: Source, plan: Plan, section: Augment, model: Version | None, seed: int, name: str, job: Job
+    source: Source,
+    plan: Plan,
+    section: Augment,
+    target: Balance,
+    model: Version | None,
+    seed: int,
+    name: str,
+    job: Job,
 ) -> Derived:
     """The dataset as it is, with what the plan adds."""
     records = build.one_schema(source.records)
@@ -169,16 +181,17 @@ def augment_version(
     copies = [augment.Copy(row[copy.parent.id], copy.number) for copy in plan.copies]
     parents = [(record, _decoder(record, source.modality)) for record in records]
     steps = build.steps_of(section, source.modality)
+    problems = [*source.problems, *plan.problems]
     parts = [
-        _as_they_are(records, source.modality, job),
-        build.augmented(parents, copies, steps, seed, source.modality, job),
+        _as_they_are(records, source, job),
+        build.augmented(parents, copies, steps, seed, source.modality, job, problems),
     ]
-    made = _fill(model, plan, seed, job) if model else None
+    made = _fill(model, source, plan, seed, job) if model else None
     if made:
         blank = dict.fromkeys(records[0].columns, "")
         pairs = ((replace(record, columns=blank), item) for record, item in zip(made.dataset, made.items, strict=True))
         parts.append(build.encoded(pairs, source.modality, job))
-    problems = [*source.problems, *plan.problems, *(generate.given_up(made) if made else ())]
+        problems += generate.given_up(made)
     version, total = build.write(
         name,
         chain(*parts),
@@ -188,26 +201,57 @@ def augment_version(
         modality=source.modality.kind,
         problems=problems,
         seed=seed,
+        inputs=source.inputs,
         parents=source.parents + ([model.reference] if model else []),
         redrawn=made.redrawn if made else {},
-        augment=section.model_dump(mode="json", exclude_none=True),
+        settings={"augment": section.model_dump(mode="json"), "balance": target.model_dump(mode="json")},
     )
     return Derived(version, total, problems, made.redrawn if made else {})
 
 
-def _fill(model: Version, plan: Plan, seed: int, job: Job) -> generate.Made:
-    train = generate.train_closeness(model, _root_of(model), job)
-    return generate.make(generate.Generator.open(model), plan.generated, train, job, seed=seed)
+def _fill(model: Version, source: Source, plan: Plan, seed: int, job: Job) -> generate.Made:
+    """Generated items for a plan. Raises GensetError for a model of other items, or that has seen too much."""
+    generator = generate.Generator.open(model)
+    table = type(source.modality)
+    if generator.modality.kind != table.kind:
+        raise GensetError(
+            f"the model makes {generator.modality.kind} items, the dataset holds {table.kind} items",
+            where=model.reference,
+            hint="Give --model a model that was trained on such items.",
+        )
+    shape, own = table(table.settle(table.Settings(), source.probes)).item_shape, generator.modality.item_shape
+    if shape != own:
+        raise GensetError(
+            f"the model makes items of shape {own}, those of the dataset have {shape}",
+            where=model.reference,
+            hint="Train a model on items of this form, or use the dataset that `genset run` made with this model.",
+        )
+    learned = generate.learned(model, job, "Bring the items back: what the model learned from must be known.")
+    seen = {record.content for record in learned.dataset.where(split="train")}
+    seen |= {record.id for record in learned.dataset.where(split="train")}
+    held_out = [record for record in source.records if record.split != "train"]
+    leaked = [record for record in held_out if record.id in seen or record.content in seen]
+    if leaked:
+        raise GensetError(
+            f"the model has learned from {len(leaked)} items that this dataset holds out, such as {leaked[0].place}: "
+            "generated items would carry them into train",
+            where=model.reference,
+            hint="Use the dataset that `genset run` made with this model, or train a model on this dataset's version.",
+        )
+    start = generate.next_numbers(source.records, generator.reference, seed)
+    train = generate.train_closeness(learned)
+    return generate.make(generator, plan.generated, train, job, seed=seed, start=start)
 
 
 def _decoder(record: Record, modality: Modality) -> Callable[[], ItemArray]:
     return lambda: modality.native(record.path)
 
 
-def split_version(source: Source, ratios: Ratios, seed: int, name: str, job: Job) -> Derived:
+def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, name: str, job: Job) -> Derived:
     """A dataset divided anew. Made items stay in train, and go where what they were made from left it."""
     real = [record for record in source.records if record.source == "collected"]
     assigned = assign([replace(record, split="") for record in real], ratios, seed)
+    warn_of_empty(assigned, ratios, job.progress)
     before = {record.id for record in real if record.split == "train"}
     left_train = before & {record.id for record in assigned if record.split != "train"}
     problems = list(source.problems)
@@ -219,32 +263,35 @@ def split_version(source: Source, ratios: Ratios, seed: int, name: str, job: Job
         leaks = parents & left_train
         if leaks:
             problems.append(
-                Quarantined(record.id, "leak", f"made from {sorted(leaks)[0]}, which is not in train any more")
+                Quarantined(record.place, "leak", f"made from {sorted(leaks)[0]}, which is not in train any more")
             )
         else:
             kept.append(replace(record, split="train"))
     ordered = build.one_schema(kept)
     version, total = build.write(
         name,
-        _as_they_are(ordered, source.modality, job),
+        _as_they_are(ordered, source, job),
         len(ordered),
         job,
         exporter=Folder(),
         modality=source.modality.kind,
         problems=problems,
         seed=seed,
+        inputs=source.inputs,
         parents=source.parents,
-        split={"ratios": list(ratios)},
+        settings={"split": {"ratios": list(ratios)}, "group": group or ""},
     )
     return Derived(version, total, problems, {})
 
 
-def _as_they_are(records: Sequence[Record], modality: Modality, job: Job) -> Iterator[Item]:
+def _as_they_are(records: Sequence[Record], source: Source, job: Job) -> Iterator[Item]:
     """Items as files: their own bytes where every loader reads them, else written anew in their own size."""
+    modality = source.modality
+    loadable = {record.id: probe.loadable for record, probe in zip(source.records, source.probes, strict=True)}
 
     def one(record: Record) -> Item:
-        suffix = record.path.suffix.lower()
-        if suffix in modality.loadable:
+        suffix = loadable[record.id]
+        if suffix:
             return Item(record, record.path.read_bytes(), suffix)
         return Item(record, modality.encode(modality.native(record.path)), modality.suffix)
 

@@ -1,6 +1,7 @@
 """Sample items from a trained model, each from its own seed, and draw again what is too near to a train item."""
 
 import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from genset.config import Config
+from genset.config import DEFAULT_PER_CLASS, Config, Generate
 from genset.config import load as load_config
-from genset.dataset import Dataset, Record
+from genset.dataset import Dataset, Record, check_label
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items, Modality, Prior, Quarantined
 from genset.models.runtime import BATCH, Sampler
@@ -19,7 +20,7 @@ from genset.pipeline import prepare as preparing
 from genset.pipeline.job import Job
 from genset.quality.neighbours import nearest
 from genset.seeds import generator, item_id
-from genset.versions import CONFIG, Root, Version
+from genset.versions import CONFIG, WORK, Version, verify_sums
 
 GENERATOR = "generator.onnx"
 PRIOR = "prior.npz"
@@ -45,7 +46,7 @@ class Generator:
         cls, model: bytes | Path, arrays: Mapping[str, Any], config: Config, facts: Mapping[str, Any]
     ) -> Self:
         """Put a generator together from what training made; `facts` are those of the manifest."""
-        classes = tuple(facts["classes"])
+        classes = tuple(check_label(label, GENERATOR) if label else "" for label in facts["classes"])
         return cls(
             Sampler(model),
             config.model.prior,
@@ -59,7 +60,14 @@ class Generator:
 
     @classmethod
     def open(cls, version: Version) -> Self:
-        """A model version, read."""
+        """A model version, read. Raises GensetError when its files are not those that were written."""
+        wrong = verify_sums(version, (GENERATOR, PRIOR))
+        if wrong:
+            raise GensetError(
+                f"{wrong[0]} has changed since it was written",
+                where=str(version.path),
+                hint="Train the model again with --force, or bring the file back.",
+            )
         model = version.manifest["model"]
         config = load_config(version.path / CONFIG)
         arrays = np.load(io.BytesIO((version.path / PRIOR).read_bytes()), allow_pickle=False)
@@ -71,16 +79,12 @@ class Generator:
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items of (label, number) places."""
-        z = np.zeros((len(places), self._latent_dim), np.float32)
+        z = np.zeros((len(places), self.sampler.latent_dim), np.float32)
         for label in dict.fromkeys(label for label, _ in places):
             rows = [row for row, (other, _) in enumerate(places) if other == label]
             rngs = [generator(seed, "generate", label, places[row][1], attempt) for row in rows]
             z[rows] = self.prior.draw(self.arrays, self.classes.index(label), rngs)
         return self.modality.from_tensor(self.sampler(z))
-
-    @property
-    def _latent_dim(self) -> int:
-        return int(next(array.shape[-1] for name, array in self.arrays.items() if name in ("means", "linear")))
 
 
 @dataclass(frozen=True)
@@ -100,13 +104,15 @@ def make(
     job: Job,
     *,
     seed: int,
+    start: Mapping[str, int] | None = None,
 ) -> Made:
-    """`wanted` items of each label, in the order of labels and numbers.
+    """`wanted` items of each label, in the order of labels and numbers; numbers begin at `start`, or at 0.
 
     `train` are the closeness vectors of the train items, (N, d): what lies within the model's limit of one of them
     is drawn again, MOST_TRIES times at most. None turns that off.
     """
-    places: Places = [(label, number) for label, count in wanted.items() for number in range(count)]
+    first = start or {}
+    places: Places = [(label, first.get(label, 0) + n) for label, count in wanted.items() for n in range(count)]
     items = np.zeros((len(places), *model.modality.item_shape), np.uint8)
     tries = np.zeros(len(places), np.int64)
     waiting = np.arange(len(places))
@@ -148,11 +154,21 @@ def _record(place: tuple[str, int], attempt: int, seed: int, reference: str) -> 
     return Record(name, Path(), label, "generated", split="train", transform=drawn, seed=str(seed), model=reference)
 
 
+def next_numbers(records: Iterable[Record], reference: str, seed: int) -> dict[str, int]:
+    """The first free number of each label among items that the same model made with the same seed."""
+    out: dict[str, int] = {}
+    for record in records:
+        if record.source == "generated" and (record.model, record.seed) == (reference, str(seed)):
+            number = json.loads(record.transform)[0]["number"]
+            out[record.label] = max(out.get(record.label, 0), number + 1)
+    return out
+
+
 def given_up(made: Made) -> list[Quarantined]:
     """Items that were asked for and not made, as problems."""
     return [
         Quarantined(
-            label, "near_copy", f"{count} items were left out: each of {MOST_TRIES} draws was too near to a train item"
+            label, "near_copy", f"left out: {count}, as each of {MOST_TRIES} draws was too near to a train item"
         )
         for label, count in made.given_up.items()
     ]
@@ -167,29 +183,37 @@ def shares(counts: Mapping[str, int], total: int) -> dict[str, int]:
     return {label: count + (label in rest) for label, count in out.items()}
 
 
-def train_closeness(version: Version, root: Root, job: Job) -> Floats:
-    """Closeness vectors of the items a model learned from: what near copies are told by.
+def wanted(train_counts: Mapping[str, int], section: Generate) -> dict[str, int]:
+    """How many items of each label a section asks for: `count` in the proportions of the train part, or `per_class`."""
+    if section.count is not None:
+        return shares(train_counts, section.count)
+    return dict.fromkeys(train_counts, DEFAULT_PER_CLASS if section.per_class is None else section.per_class)
 
-    Raises GensetError when those items are no longer what and where they were.
+
+def learned(version: Version, job: Job, cure: str) -> preparing.Prepared:
+    """The items that a model learned from, with the splits they had.
+
+    Raises GensetError, with the cure, when those items are no longer what and where they were.
     """
-    manifest = version.manifest
-    identity = manifest["inputs"]["identity"]
-    prepared = preparing.kept(root.work(version.name), identity)
-    if prepared is None:
-        cure = "Bring the items back, or add --near-copies keep to generate without this check."
-        config = load_config(version.path / CONFIG)
-        try:
-            prepared = preparing.prepare(config, job)
-        except GensetError as error:
-            raise GensetError(
-                f"near copies cannot be told: what {version.reference} learned from cannot be read ({error.message})",
-                where=error.where,
-                hint=cure,
-            ) from None
-        if prepared.identity != identity:
-            raise GensetError(
-                f"near copies cannot be told: what {version.reference} learned from has changed",
-                where=", ".join(config.data.source),
-                hint=cure,
-            )
+    identity = version.manifest["inputs"]["identity"]
+    for work in {version.path.parents[2] / WORK / version.name, job.root.path / WORK / version.name}:
+        prepared = preparing.kept(work, identity)
+        if prepared:
+            return prepared
+    config = load_config(version.path / CONFIG)
+    try:
+        prepared = preparing.prepare(config, job)
+    except GensetError as error:
+        raise GensetError(
+            f"what {version.reference} learned from cannot be read ({error.message})", where=error.where, hint=cure
+        ) from None
+    if prepared.identity != identity:
+        raise GensetError(
+            f"what {version.reference} learned from has changed", where=", ".join(config.data.source), hint=cure
+        )
+    return prepared
+
+
+def train_closeness(prepared: preparing.Prepared) -> Floats:
+    """Closeness vectors of the items a model learned from: what near copies are told by."""
     return prepared.modality.closeness(prepared.part("train")[0])

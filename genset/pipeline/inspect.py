@@ -11,16 +11,18 @@ from genset.config import DEFAULT_RATIOS, Config, Data
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
 from genset.errors import GensetError
-from genset.interfaces import Items, Labels, Modality, Quarantined
+from genset.interfaces import Items, Labels, Modality, Probe, Quarantined
 from genset.modalities import MODALITIES
+from genset.pipeline import generate
 from genset.pipeline.build import Verdict
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, guess_modality
 from genset.pipeline.job import Job, counts
+from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
 from genset.quality import FIGURES, gates, measure
 from genset.quality.evidence import Features, gather
-from genset.versions import CONFIG, Version, open_version, verify_sums
+from genset.versions import CONFIG, Root, Version, open_version, verify_sums
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Contents:
     counts: Mapping[str, Mapping[str, int]]
     traits: Mapping[str, Mapping[str, int]]
     problems: Sequence[Quarantined]
-    seed: int = 0
+    probes: Sequence[Probe]
 
 
 def contents(path: Path, job: Job) -> Contents:
@@ -45,11 +47,12 @@ def contents(path: Path, job: Job) -> Contents:
         ]
     else:
         modality = guess_modality(path, MODALITIES)
-        found = collect(Data(source=[str(path)]), modality, job.engine)
+        found = collect(Data(source=[str(path)]), modality, job.engine, job.progress)
         records, problems = found.records, list(found.problems)
     looked = clean(records, modality, job.engine, job.progress, "report")
     kept = Dataset(modality.kind, looked.records)
-    return Contents(kept, counts(kept), modality.describe(looked.probes), [*problems, *looked.problems])
+    every = [*problems, *looked.problems]
+    return Contents(kept, counts(kept), modality.describe(looked.probes), every, looked.probes)
 
 
 def model_facts(version: Version) -> dict[str, Any]:
@@ -59,54 +62,99 @@ def model_facts(version: Version) -> dict[str, Any]:
         {"path": name, "kind": "checksum", "detail": "missing or changed since it was written"}
         for name in verify_sums(version)
     ]
-    return {"model": manifest["model"], "counts": manifest["counts"], "problems": wrong, "command": manifest["command"]}
+    return {"model": manifest["model"], "counts": manifest["counts"], "problems": [*manifest["problems"], *wrong]}
 
 
-def against(made: Contents, real_path: Path, job: Job) -> Verdict:
+def against(made: Contents, version: Version | None, real_path: Path, job: Job) -> Verdict:
     """Judge the made items of a dataset beside real ones.
 
-    Made are the generated items, or all of them where none says that it was generated. The real items keep the
-    splits they have; those without are split as the made set's own config says, so that test is what was held out.
+    Made are the items that say so; all of them where none does. The real items keep the splits they have. Those without
+    are told apart by what the model behind a generated set has learned from, where that is known, so that test is what
+    it has not seen; else they are split anew.
     """
     real = contents(real_path, job)
-    if real.dataset.modality != made.dataset.modality:
+    table = MODALITIES[real.dataset.modality]
+    if table.kind != made.dataset.modality:
         raise GensetError(
-            f"the two sets are of different modalities: {made.dataset.modality} and {real.dataset.modality}",
+            f"the two sets are of different modalities: {made.dataset.modality} and {table.kind}",
             where=str(real_path),
             hint="Give --against a set of the same modality.",
         )
-    collected = real.dataset.where(source="collected")
-    records = collected.records
+    pairs = [(r, probe) for r, probe in zip(real.dataset, real.probes, strict=True) if r.source == "collected"]
+    records, probes = [record for record, _ in pairs], [probe for _, probe in pairs]
+    learned = _learned(version, job)
+    modality = learned.modality if learned else table(table.settle(table.Settings(), probes))
     if not any(record.split == "test" for record in records):
+        if learned:
+            records = _held_out(records, learned)
+        else:
+            job.progress.say(
+                f"{real_path} has no test part: splitting it {DEFAULT_RATIOS}; a model may have seen what is tested"
+            )
+            records = assign(records, DEFAULT_RATIOS, 0)
+    ordered = sorted(records, key=lambda record: (record.label, record.id))
+    judged = Dataset(table.kind, tuple(_made(made.dataset, ordered, job)))
+    return _judge_records(Dataset(table.kind, tuple(ordered)), judged, modality, job)
+
+
+def _made(dataset: Dataset, real: Sequence[Record], job: Job) -> list[Record]:
+    """What is to be judged: what was generated, else what was augmented, else all; never a real item of the other set,
+    nor what was made from one that is held out."""
+    by_source = (dataset.where(source=source).records for source in ("generated", "augmented"))
+    records = next((found for found in by_source if found), ())
+    if not records:
+        job.progress.say("no item says that it was made: judging all of them")
+        records = dataset.records
+    held_out = {record.id for record in real if record.split == "test"}
+    kept = [r for r in records if not held_out.intersection(r.origin.split())]
+    if records[0].source == "collected":
+        known = {record.content for record in real}
+        kept = [record for record in kept if record.content not in known]
+    if len(kept) < len(records):
         job.progress.say(
-            f"{real_path} has no test part: splitting it {DEFAULT_RATIOS}; a model may have seen what is tested"
+            f"not judged: {len(records) - len(kept)} of {len(records)} items, which are real ones of the other set or "
+            "come from ones that are held out"
         )
-        records = tuple(assign(records, DEFAULT_RATIOS, made.seed))
-    generated = made.dataset.where(source="generated")
-    judged = generated if len(generated) else made.dataset
-    return _judge_records(Dataset(real.dataset.modality, records), judged, job)
+    if not kept:
+        raise GensetError("nothing here was made: all items are real ones of the other set", hint="Judge another set.")
+    missing = sorted({record.label for record in real} - {record.label for record in kept})
+    if missing:
+        job.progress.say(f"no made item is of class {', '.join(missing)}: cas and coverage count that against the set")
+    return kept
 
 
-def _judge_records(real: Dataset, made: Dataset, job: Job) -> Verdict:
-    table = MODALITIES[real.modality]
-    train, test = real.where(split="train"), real.where(split="test")
+def _learned(version: Version | None, job: Job) -> Prepared | None:
+    """The items that the model behind a generated set has learned from, None where there is none to be found."""
+    if version is None:
+        return None
+    root = Root(version.path.parents[2])
+    for reference in version.manifest["parents"]:
+        name, _, number = reference.partition("@")
+        model = next((v for v in root.versions("models", name) if v.id == number), None)
+        if model:
+            try:
+                return generate.learned(model, job, "")
+            except GensetError as error:
+                job.progress.say(str(error))
+    return None
+
+
+def _held_out(records: Sequence[Record], learned: Prepared) -> list[Record]:
+    """The records with the splits that a model knew them in; what it did not know is test."""
+    known = {name: record.split for record in learned.dataset for name in (record.id, record.content)}
+    return [replace(record, split=known.get(record.id, known.get(record.content, "test"))) for record in records]
+
+
+def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job) -> Verdict:
     strangers = sorted(set(made.classes) - set(real.classes))
     if strangers:
         raise GensetError(
             f"the class {strangers[0]!r} of the made set is not among the real ones ({', '.join(real.classes)})",
             hint="Compare sets with the same classes.",
         )
-    probes = [table.probe(record.path) for record in train]
-    modality = table(table.settle(table.Settings(), probes))
-
-    def load(dataset: Dataset) -> Items:
-        return _decoded(dataset, modality, job)
-
-    parts = {
-        name: (load(part), _labels(part, real.classes))
-        for name, part in (("train", train), ("test", test), ("made", made))
-    }
-    return judge(real.classes, parts["train"], parts["test"], parts["made"], modality)
+    parts = {"train": real.where(split="train"), "test": real.where(split="test"), "made": made}
+    items = {name: (_decoded(part, modality, job), _labels(part, real.classes)) for name, part in parts.items()}
+    return judge(real.classes, items["train"], items["test"], items["made"], modality)
 
 
 def judge(
@@ -135,7 +183,7 @@ def gated(verdict: Verdict, conditions: Sequence[str]) -> Verdict:
     return replace(verdict, failed_gates=gates.failures(parsed, verdict.figures, verdict.skipped))
 
 
-def headline(figures: Mapping[str, float]) -> list[tuple[str, float, str]]:
+def in_order(figures: Mapping[str, float]) -> list[tuple[str, float, str]]:
     """(name, value, what it is) of every figure that was computed, in the order of the table."""
     return [(name, figures[name], figure.what) for name, figure in FIGURES.items() if name in figures]
 

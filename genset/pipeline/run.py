@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from genset.config import DEFAULT_PER_CLASS, Config
+from genset.config import Config
 from genset.dataset import Item, Record
+from genset.interfaces import Quarantined
 from genset.pipeline import augment, balance, build, generate, inspect
 from genset.pipeline.job import Job, key_of, up_to_date
 from genset.pipeline.prepare import Prepared, prepare, with_settings
@@ -34,8 +35,8 @@ class Result:
 def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -> Result:
     """Make a model version and a dataset version, or find that both are up to date. Needs the root's lock."""
     prepared = prepare(config, job)
-    build.warn_of_labels(prepared.classes, job)
     config = with_settings(config, prepared)
+    balance.missing(dict.fromkeys(prepared.classes, 0), config.balance.target)  # a wrong label is told before training
     model, trained = train(config, prepared, job, resume=resume, force=force)
     key = _key(config, prepared, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
@@ -56,7 +57,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     generator = generate.Generator.open(model)
     real = build.one_schema(prepared.dataset.records)
     (train_items, train_labels), test = prepared.part("train"), prepared.part("test")
-    copies = augment.copies([record for record in real if record.split == "train"], config.augment.copies)
+    copies = augment.copies([record for record in real if record.split == "train"], config.augment.copies, {})
     wanted = _wanted(config, Counter(r.label for r in real if r.split == "train"), len(copies))
     close = prepared.modality.closeness(train_items) if config.generate.near_copies == "reject" else None
     made = generate.make(generator, wanted, close, job, seed=config.seed)
@@ -74,7 +75,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     )
     version, counts = build.write(
         config.name,
-        _items(config, prepared, real, made, copies, job),
+        _items(config, prepared, real, made, copies, job, problems),
         len(real) + len(made.dataset) + len(copies),
         job,
         exporter=config.output.format,
@@ -94,11 +95,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
 def _wanted(config: Config, train_counts: Counter[str], copies: int) -> dict[str, int]:
     """Items to generate for each class: what was asked for, and what then lacks to the balance target."""
     labels = sorted(train_counts)
-    section = config.generate
-    if section.count is not None:
-        wanted = generate.shares({label: train_counts[label] for label in labels}, section.count)
-    else:
-        wanted = dict.fromkeys(labels, DEFAULT_PER_CLASS if section.per_class is None else section.per_class)
+    wanted = generate.wanted({label: train_counts[label] for label in labels}, config.generate)
     per_item = 1 + config.augment.copies
     have = {label: per_item * train_counts[label] + wanted[label] for label in labels}
     lacking = balance.missing(have, config.balance.target)
@@ -112,6 +109,7 @@ def _items(
     made: generate.Made,
     copies: list[augment.Copy],
     job: Job,
+    problems: list[Quarantined],
 ) -> Iterator[Item]:
     """All items of the version as files: real ones, generated ones, transformed copies."""
     row = {record.id: number for number, record in enumerate(prepared.dataset)}
@@ -124,7 +122,8 @@ def _items(
         modality,
         job,
     )
-    return chain(collected, generated, build.augmented(pairs, copies, config.steps, config.seed, modality, job))
+    steps = build.steps_of(config.augment, modality)
+    return chain(collected, generated, build.augmented(pairs, copies, steps, config.seed, modality, job, problems))
 
 
 def _resolved(config: Config, model: Version) -> Config:

@@ -16,10 +16,10 @@ from genset.models.native import STDERR, silenced
 from genset.pipeline import generate
 from genset.pipeline.job import Job, as_dicts, counts, key_of, up_to_date
 from genset.pipeline.prepare import Prepared, with_settings
-from genset.quality.neighbours import copy_limit
+from genset.quality.neighbours import copy_limit, nearest_others
 from genset.quality.privacy import EXPECTED_SHARE
 from genset.report.curves import curves
-from genset.versions import CONFIG, Draft, Version
+from genset.versions import CONFIG, Draft, Version, writing
 
 if TYPE_CHECKING:
     from genset.models.trainer import Outcome
@@ -37,10 +37,11 @@ def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: 
     found = None if force else up_to_date(job.root, "models", config.name, key)
     if found:
         job.progress.say(f"model {found.reference} is up to date")
+        job.root.point(found)
         return found, False
     _check_enough(prepared)
     checkpoint = job.root.work(config.name) / CHECKPOINT
-    trained = _train(config, prepared, job, key, resume and not force)
+    trained = _train(config, prepared, job, key, resume)
     with job.root.draft("models", config.name) as draft:
         version = _write(draft, trained, prepared, job, key)
     checkpoint.unlink(missing_ok=True)
@@ -81,10 +82,12 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
 
     job.progress.say("exporting the model")
     config, outcome, family = trained.config, trained.outcome, trained.config.model.family
-    generator = onnx_bytes(family.sampler(trained.nets, prepared.modality), config.seed)
+    with writing(draft.path):  # keras exports to files
+        generator = onnx_bytes(family.sampler(trained.nets, prepared.modality), config.seed)
+        whole = keras_bytes(family.whole(trained.nets, prepared.modality))
     draft.write(generate.GENERATOR, generator)
     draft.write(generate.PRIOR, _npz(trained.prior))
-    draft.write("model.keras", keras_bytes(family.whole(trained.nets, prepared.modality)))
+    draft.write("model.keras", whole)
     draft.write("history.csv", _history(outcome.history))
     draft.write("curves.png", curves(outcome.history, outcome.best_step))
     draft.write(CONFIG, dump(config).encode())
@@ -125,7 +128,7 @@ def _facts(trained: _Trained, prepared: Prepared) -> dict[str, Any]:
         "parameters": sum(net.count_params() for net in trained.nets.models.values()),
         "item_shape": list(prepared.modality.item_shape),
         "classes": list(prepared.classes),
-        "train_items": prepared.dataset.counts("split").get("train", 0),
+        "train_counts": prepared.dataset.where(split="train").counts("label"),
         "steps": outcome.steps_done,
         "planned_steps": outcome.plan.steps,
         "best_step": outcome.best_step,
@@ -172,12 +175,13 @@ def _check_enough(prepared: Prepared) -> None:
 
 
 def _copy_limit(prepared: Prepared) -> float:
-    """The distance below which a made item counts as a copy, from the validation part; 0 refuses exact copies alone."""
+    """The distance below which a made item counts as a copy: from the validation part, or where there is none from
+    the distances of the train items to each other."""
     train, validation = prepared.part("train")[0], prepared.part("validation")[0]
-    if not len(validation):
-        return 0.0
     close = prepared.modality.closeness
-    return copy_limit(close(validation), close(train), EXPECTED_SHARE)
+    if len(validation):
+        return copy_limit(close(validation), close(train), EXPECTED_SHARE)
+    return float(np.quantile(nearest_others(close(train)), EXPECTED_SHARE))
 
 
 def _samples(made: generate.Generator, job: Job) -> bytes:

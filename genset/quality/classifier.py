@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
 from genset.seeds import generator
@@ -30,9 +31,10 @@ class Classifier:
         for rows in _rounds(len(labels), seed):
             self._model.partial_fit(features[rows], labels[rows], classes=everything)
 
-    def accuracy(self, features: Floats, labels: Labels) -> float:
-        """Share of items that get their own label."""
-        return float((self._model.predict(features) == labels).mean())
+    def right(self, features: Floats, labels: Labels) -> npt.NDArray[np.bool_]:
+        """(N,) whether each item gets its own label."""
+        right: npt.NDArray[np.bool_] = self._model.predict(features) == labels
+        return right
 
     def hidden(self, features: Floats) -> Floats:
         """(N, HIDDEN) activations of the hidden layer: the space in which this classifier sees items."""

@@ -50,7 +50,10 @@ def parse(text: str) -> Gate:
         raise ValueError(
             f"no such figure: {match[1]!r}{did_you_mean(match[1], FIGURES)}; there are {', '.join(FIGURES)}"
         )
-    return Gate(match[1], match[2], float(match[3]))
+    figure, bound = FIGURES[match[1]], float(match[3])
+    if not figure.low <= bound <= figure.high:
+        raise ValueError(f"{figure.name} lies between {figure.low:g} and {figure.high:g}, got {bound:g}")
+    return Gate(figure.name, match[2], bound)
 
 
 def failures(gates: list[Gate], figures: Mapping[str, float], skipped: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,6 @@
 """Does the made data help? Classifiers trained on real, on made and on both, all tested on real held-out items."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,6 +17,7 @@ class Utility(Metric):
         Figure("cas_ratio", "higher", "cas / real_acc: 1 is as good as real data", headline=True),
         Figure("both_acc", "higher", "the same, trained on real and made items", high=1),
         Figure("lift", "higher", "both_acc - real_acc: what the made items add", low=-1, high=1, headline=True),
+        Figure("lift_noise", "neutral", "two standard errors of the lift: what chance alone may do"),
         Figure(
             "label_acc",
             "higher",
@@ -36,12 +37,14 @@ class Utility(Metric):
             raise SkipError("there are no made items")
         classes, seeds = len(evidence.classes), range(len(evidence.judges))
         both = np.concatenate([train.features, made.features]), np.concatenate([train.labels, made.labels])
-        real_acc = _mean(lambda seed: evidence.judges[seed].accuracy(test.features, test.labels), seeds)
-        cas = _mean(
-            lambda s: Classifier(made.features, made.labels, classes, s).accuracy(test.features, test.labels), seeds
-        )
-        both_acc = _mean(lambda seed: Classifier(*both, classes, seed).accuracy(test.features, test.labels), seeds)
-        label_acc = _mean(lambda seed: evidence.judges[seed].accuracy(made.features, made.labels), seeds)
+        on_real = [judge.right(test.features, test.labels) for judge in evidence.judges]
+        on_both = [Classifier(*both, classes, seed).right(test.features, test.labels) for seed in seeds]
+        on_made = [
+            Classifier(made.features, made.labels, classes, seed).right(test.features, test.labels) for seed in seeds
+        ]
+        labelled = [judge.right(made.features, made.labels) for judge in evidence.judges]
+        real_acc, cas, both_acc, label_acc = (float(np.mean(part)) for part in (on_real, on_made, on_both, labelled))
+        gain = np.mean(on_both, axis=0) - np.mean(on_real, axis=0)  # of each held-out item, over the seeds
         if real_acc == 0:
             raise SkipError("a classifier trained on the real items gets none of the held-out ones right")
         return {
@@ -50,10 +53,7 @@ class Utility(Metric):
             "cas_ratio": cas / real_acc,
             "both_acc": both_acc,
             "lift": both_acc - real_acc,
+            "lift_noise": 2 * float(np.std(gain)) / len(gain) ** 0.5,
             "label_acc": label_acc,
             "label_ratio": label_acc / real_acc,
         }
-
-
-def _mean(value: Callable[[int], float], seeds: range) -> float:
-    return float(np.mean([value(seed) for seed in seeds]))
