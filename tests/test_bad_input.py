@@ -95,8 +95,10 @@ def test_a_bad_source_is_one_message_and_exit_2(tmp_path: Path, spoil: Callable[
 def test_an_unreadable_image_among_good_ones_is_quarantined_and_the_run_completes(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 15, "01")
     (source / "0" / "bad.png").write_bytes((SAMPLES / "0" / "0000.png").read_bytes()[:40])
-    outcome = genset("run", config(tmp_path, source, train={"steps": 3}), "--output", tmp_path / "out", "--json")
+    path = config(tmp_path, source, train={"steps": 3})
+    outcome = genset("run", path, "--output", tmp_path / "out", "--json")
     assert outcome.code == 0, outcome.stderr
+    assert genset("train", path, "--output", tmp_path / "out", "--json").code == 0  # told, and no failure either
     assert [
         (problem["path"], problem["kind"]) for problem in outcome.json["problems"] if problem["path"].endswith(".png")
     ] == [("0/bad.png", "undecodable")]

@@ -34,6 +34,11 @@ def test_the_two_commands_stand_in_the_readme_and_ci_runs_the_second() -> None:
     assert r"""sed -n '/\[test\]/s/^ *\(python3 -m venv .*\)$/\1/p' README.md""" in (ROOT / ".ci/run").read_text()
 
 
+def test_no_place_holder_is_left_in_what_users_read() -> None:
+    for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
+        assert not re.search(r"^[A-Z]{4,}$|\bTODO\b|\bTBD\b|\bFIXME\b", path.read_text("utf-8"), re.MULTILINE), path
+
+
 def test_every_command_of_the_tour_runs_as_written(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
