@@ -27,6 +27,7 @@ Item = npt.NDArray[np.uint8]  # one decoded item, in the compact form of its mod
 Items = npt.NDArray[np.uint8]  # (N, ...) items of one shape
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]  # (N,) index of each item's class
+Trunk = Literal["encoder", "discriminator"]  # what a network from items to features is the body of
 Tensor = Any  # a keras tensor: only code that trains sees one
 
 
@@ -103,8 +104,9 @@ class Network(Section):
     kind: str
 
     @abstractmethod
-    def encoder(self, modality: "Modality", outputs: int) -> Any:
-        """A keras model from (B, *modality.tensor_shape) in [0, 1] to (B, outputs)."""
+    def trunk(self, modality: "Modality", role: Trunk) -> Any:
+        """A keras model from (B, *modality.tensor_shape) in [0, 1] to (B, d) features: an encoder or a discriminator
+        but for its last layer."""
 
     @abstractmethod
     def decoder(self, modality: "Modality", latent_dim: int) -> Any:
@@ -194,6 +196,14 @@ class Modality(ABC):
         """A decoder's output brought to [0, 1] (keras.ops)."""
 
     @abstractmethod
+    def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Floats]:
+        """The random inputs of `perturb` for a batch, (B, ...) each. Strong ones may leave much of an item out."""
+
+    @abstractmethod
+    def perturb(self, x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
+        """(B, *tensor_shape) changed a little, differentiably, against learning items by heart (keras.ops)."""
+
+    @abstractmethod
     def features(self, items: Items) -> Floats:
         """(N, d) features in which a linear model tells classes apart; fixed, nothing is learned or fetched."""
 
@@ -211,14 +221,53 @@ class Modality(ABC):
         """Counts of traits for `inspect`, such as {"size": {"8x8": 1797}, "mode": {"L": 1797}}."""
 
 
+Batch = Mapping[str, Tensor]
+"""What a loss sees of some items: "x" (B, *tensor_shape), "label" (B, classes) as one-hot rows, and what the stage
+drew for this step; "z" (B, latent_dim), codes of the same labels, where the stage says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a loss is asked for, and what only the trainer's backend can do."""
+
+    progress: Tensor  # of the stage, in [0, 1]
+    lazy: bool  # whether costly terms are due: see `Stage.lazy_every`
+    learning: bool  # whether weights will follow; False on the validation part
+    tuned: Tensor  # the value that the trainer chose among `Stage.tuned`
+    gradient: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
+    """(function from (B, ...) to (B, ...), x) -> d sum(function(x)) / dx, itself differentiable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Update:
     """One optimiser step on some networks: a GAN has two, the others one."""
 
     name: str
     roles: tuple[str, ...]  # the networks whose weights it changes
-    loss: Callable[[Nets, Tensor, Mapping[str, Tensor], Tensor], Mapping[str, Tensor]]
-    """(nets, x, noise, progress in [0, 1]) -> named losses; the one called "loss" is minimised."""
+    loss: Callable[[Nets, Batch, Moment], Mapping[str, Tensor]]
+    """The first of the named losses is minimised."""
+    rate: float = 1.0  # factor on the learning rate
+    beta_1: float = 0.9  # Adam's
+    beta_2: float = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a training with updates of its own: an autoencoder has one, a GAN that starts warm two."""
+
+    name: str
+    updates: tuple[Update, ...]
+    draw: Callable[[np.random.Generator, int], Mapping[str, Floats]]
+    """(generator, B) -> the random inputs of one step, so that no training rule draws anything itself."""
+    share: float = 1.0  # of the budget
+    learning_rate: float = 2e-3  # at the start, where the config gives none
+    largest_batch: int = 128
+    evaluations: int = 40  # on the validation part, in the whole of the stage
+    samples: bool = False
+    """Whether its batches carry "z" drawn from the density on z, and its progress is told by what it samples."""
+    average: tuple[str, ...] = ()  # networks of which the running mean of the weights is kept, not the last ones
+    lazy_every: int = 1  # costly terms of the losses are due in every so-many-th step
+    tuned: tuple[float, ...] = (0.0,)  # values to choose `Moment.tuned` from: by short trials where there are several
 
 
 class Family(Section):
@@ -227,20 +276,33 @@ class Family(Section):
     kind: str
 
     @abstractmethod
-    def build(self, modality: Modality, network: Network, latent_dim: int) -> Nets:
+    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
         """The networks of this family, untrained."""
 
     @abstractmethod
-    def noise(self, rng: np.random.Generator, batch_size: int, latent_dim: int) -> Mapping[str, Floats]:
-        """The random inputs of one step, so that no training rule draws anything itself."""
+    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
+        """The parts of the training on so many train items, in order."""
 
-    @abstractmethod
-    def updates(self, modality: Modality) -> tuple[Update, ...]:
-        """The optimiser steps made on each batch, in order."""
+    def settled(self, shares: Sequence[float], tuned: Sequence[float]) -> Self:
+        """The same family with what the training chose: each stage's share of all the steps, and its tuned value."""
+        return self
 
-    @abstractmethod
+    def density(self, prior: "Prior") -> "Prior":
+        """The density on z: the one the config asks for, unless the family samples from one of its own."""
+        return prior
+
     def codes(self, nets: Nets, x: Tensor) -> Tensor:
         """(B, latent_dim) codes of items: what a density is fitted to."""
+        raise NotImplementedError(f"{self.kind} has no encoder")
+
+    def encoder(self, nets: Nets, modality: Modality) -> Any:
+        """The keras model from items (B, *tensor_shape) to codes (B, latent_dim) that is exported; None without one."""
+        if "encoder" not in nets.models:
+            return None
+        import keras
+
+        x = keras.Input(modality.tensor_shape, name="x")
+        return keras.Model(x, self.codes(nets, x), name="codes")
 
     @abstractmethod
     def sampler(self, nets: Nets, modality: Modality) -> Any:
@@ -255,6 +317,11 @@ class Prior(Section):
     """A density on z, fitted after training, from which generation draws."""
 
     kind: str
+    learns: ClassVar[bool] = True  # whether it is fitted to codes; the others are fixed beforehand
+
+    def length(self, latent_dim: int, classes: int) -> int:
+        """Length of what it draws."""
+        return latent_dim
 
     @abstractmethod
     def fit(

@@ -10,9 +10,10 @@ from conftest import SAMPLES
 
 from genset.dataset import Record
 from genset.engine import Local
-from genset.interfaces import Augmentation, Items, Modality, Progress
+from genset.interfaces import Augmentation, Items, Labels, Modality, Progress
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES
+from genset.models.prior import GaussianMixture
 from genset.pipeline import augment
 from genset.quality import METRICS
 from genset.seeds import generator
@@ -124,29 +125,38 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
 ) -> None:
     import keras
 
-    from genset.models.runtime import Sampler
+    from genset.models.runtime import Exported
     from genset.models.saving import keras_bytes, onnx_bytes
     from genset.models.schedule import Train
+    from genset.models.stage_run import Examples
     from genset.models.trainer import Trainer
 
     modality, real = opened(kind), items(kind)
+    labels = np.arange(len(real)) % 2
 
     def trained() -> tuple[bytes, bytes, list[dict[str, float]]]:
         keras.utils.clear_session()
-        rule = FAMILIES[family](kind=family)
-        nets = rule.build(modality, modality.networks[network](kind=network), 5)
-        trainer = Trainer(rule, nets, modality, real, real[:8], latent_dim=5, seed=3)
-        outcome = trainer.fit(
-            Train(steps=4, batch_size=8), tmp_path / "c.npz", "key", resume=False, progress=Progress()
+        rule, prior = FAMILIES[family](kind=family), GaussianMixture()
+        nets = rule.build(modality, modality.networks[network](kind=network), 5, 2)
+        train, validation = Examples(real, labels), Examples(real[:8], labels[:8])
+        trainer = Trainer(
+            rule, prior, nets, modality, train, validation, classes=2, latent_dim=5, seed=3, judge=_distance
         )
-        assert trainer.codes(real).shape == (len(real), 5)
+        outcome = trainer.fit(
+            Train(steps=8, batch_size=8), tmp_path / "c.npz", "key", resume=False, progress=Progress()
+        )
+        assert outcome.steps_done == 8
+        assert set(outcome.prior) == {"weights", "means", "factors"}
         return onnx_bytes(rule.sampler(nets, modality), 0), keras_bytes(rule.whole(nets, modality)), outcome.history
+
+    def _distance(made: Items, labels: Labels) -> dict[str, float]:
+        return {"frechet": float(abs(made.mean() - real.mean()))}
 
     exported, saved, history = trained()
     assert (exported, saved, history) == trained()
     assert all(np.isfinite(value) for row in history for value in row.values())
     z = np.random.default_rng(0).standard_normal((70, 5)).astype(np.float32)
-    sampler = Sampler(exported)
+    sampler = Exported(exported)
     made = sampler(z)
     assert made.shape == (70, *modality.tensor_shape)
     assert 0 <= made.min() <= made.max() <= 1
@@ -158,19 +168,22 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
 @pytest.mark.parametrize(
     "size, mode", [(8, "L"), (9, "RGB"), (15, "L"), (28, "L"), (32, "RGB"), (45, "L"), (64, "RGB")]
 )
-def test_conv_networks_take_every_size(size: int, mode: str) -> None:
+@pytest.mark.parametrize("kind", MODALITIES["image"].networks)
+def test_image_networks_take_every_size(size: int, mode: str, kind: str) -> None:
     table = MODALITIES["image"]
     modality = table(table.Settings(size=size, mode=mode))
-    network = modality.networks["conv"](kind="conv", width=8)
+    network = modality.networks[kind](kind=kind, width=8)
     x = np.zeros((2, *modality.tensor_shape), np.float32)
-    assert network.encoder(modality, 6)(x).shape == (2, 6)
+    features = network.trunk(modality, "encoder")(x)
+    assert features.ndim == 2
+    assert features.shape[0] == 2
     assert network.decoder(modality, 3)(np.zeros((2, 3), np.float32)).shape == x.shape
 
 
 def test_losses_have_their_known_values() -> None:
     import keras
 
-    from genset.models.vae import bernoulli_loss, gaussian_loss, kl_loss
+    from genset.models.losses import bernoulli_loss, gaussian_loss, kl_loss
 
     zeros = np.zeros((2, 3), np.float32)
     assert keras.ops.convert_to_numpy(kl_loss(zeros, zeros)) == pytest.approx([0, 0])

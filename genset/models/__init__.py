@@ -1,8 +1,11 @@
 """Model families and priors. A new family is one file here and one line in the table."""
 
 from genset.interfaces import Family, Prior
+from genset.models.autoencoder import Autoencoder
+from genset.models.flow import Flow
+from genset.models.gan import GAN
 from genset.models.prior import GaussianMixture, Normal
 from genset.models.vae import VAE
 
-FAMILIES: dict[str, type[Family]] = {"vae": VAE}
-PRIORS: dict[str, type[Prior]] = {"gmm": GaussianMixture, "normal": Normal}
+FAMILIES: dict[str, type[Family]] = {"vae": VAE, "ae": Autoencoder, "gan": GAN}
+PRIORS: dict[str, type[Prior]] = {"gmm": GaussianMixture, "normal": Normal, "flow": Flow}

@@ -6,7 +6,7 @@ Fitting uses scikit-learn; drawing is NumPy alone, so that generation starts fas
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +86,27 @@ class GaussianMixture(Prior):
         spread = np.einsum("nij,nj->ni", arrays["factors"][label][picked], epsilon)
         z: Floats = (arrays["means"][label][picked] + spread).astype(np.float32)
         return z
+
+
+class Labelled(Prior):
+    """N(0, I) and the label as a one-hot row beside it: what a generator without an encoder is fed with."""
+
+    kind: Literal["labelled"] = "labelled"
+    learns: ClassVar[bool] = False
+
+    def length(self, latent_dim: int, classes: int) -> int:
+        return latent_dim + classes
+
+    def fit(self, codes: Codes, labels: Labels, classes: int, seed: int) -> dict[str, npt.NDArray[Any]]:
+        size = codes.shape[1]  # of what is drawn: noise and label
+        return {"means": np.hstack([np.zeros((classes, size - classes)), np.eye(classes)])}
+
+    def draw(self, arrays: Arrays, label: int, rngs: Sequence[np.random.Generator]) -> Floats:
+        mean = arrays["means"][label]
+        noise = len(mean) - len(arrays["means"])
+        out = np.tile(mean, (len(rngs), 1))
+        out[:, :noise] = [rng.standard_normal(noise) for rng in rngs]
+        return out.astype(np.float32)
 
 
 class Normal(Prior):

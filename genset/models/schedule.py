@@ -1,17 +1,15 @@
 """How long and how fast to train: what the config says, and the plan that it becomes."""
 
-import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import pydantic
 
-from genset.interfaces import Section
+from genset.interfaces import Section, Stage
 
 DEFAULT_SECONDS = 120.0
-_EVALUATIONS = 40  # in the whole of a training
-_LARGEST_BATCH = 128
 _SMALLEST_EPOCH = 8  # batches, so that a small set is not learned in one lump
 
 
@@ -27,10 +25,10 @@ class Train(Section):
     """Passes over the train part."""
     batch_size: int | None = pydantic.Field(None, ge=1)
     """Items a step; chosen for the size of the train part when not given."""
-    learning_rate: float = pydantic.Field(2e-3, gt=0)
-    """Adam's rate at the start; it falls to a hundredth of it along a cosine."""
+    learning_rate: float | None = pydantic.Field(None, gt=0)
+    """Adam's rate at the start (of the last stage, where there are several), chosen for the family when not given."""
     patience: int = pydantic.Field(12, ge=1)
-    """Stop after so many of the 40 evaluations without a better validation loss."""
+    """Stop after so many evaluations in a row that were not the best so far."""
 
     @pydantic.model_validator(mode="after")
     def _one_budget(self) -> Self:
@@ -41,38 +39,67 @@ class Train(Section):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A training whose length is fixed: the same plan gives the same weights."""
+class Leg:
+    """A stage whose length is fixed."""
 
     steps: int
     batch_size: int
     learning_rate: float
     patience: int
+    evaluations: int
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step: half a cosine, down to a hundredth."""
+        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
 
     @property
     def evaluate_every(self) -> int:
-        return max(1, self.steps // _EVALUATIONS)
+        """Steps from one evaluation to the next."""
+        return max(1, self.steps // self.evaluations)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training whose length is fixed: the same plan gives the same weights."""
+
+    legs: tuple[Leg, ...]
+
+    @property
+    def steps(self) -> int:
+        return sum(leg.steps for leg in self.legs)
+
+    @property
+    def shares(self) -> list[float]:
+        """Of the stages in all the steps."""
+        return [leg.steps / self.steps for leg in self.legs]
 
     def resolved(self, settings: Train) -> Train:
         """The settings that ask for exactly this plan."""
-        return settings.model_copy(
-            update={"seconds": None, "epochs": None, "steps": self.steps, "batch_size": self.batch_size}
-        )
+        return settings.model_copy(update={"seconds": None, "epochs": None, "steps": self.steps})
 
 
-def plan(settings: Train, items: int, measure: Callable[[Plan, float], int]) -> Plan:
-    """Fix the number of steps; `measure` turns a budget in seconds into steps, on this machine and this model."""
-    batch_size = min(items, settings.batch_size or max(1, min(_LARGEST_BATCH, items // _SMALLEST_EPOCH)))
-    draft = Plan(1, batch_size, settings.learning_rate, settings.patience)
-    if settings.steps is not None:
-        steps = settings.steps
-    elif settings.epochs is not None:
-        steps = max(1, settings.epochs * (items // batch_size))
-    else:
-        steps = measure(draft, settings.seconds or DEFAULT_SECONDS)
-    return dataclasses.replace(draft, steps=steps)
+def plan(settings: Train, items: int, stages: Sequence[Stage], measure: Callable[[int, Leg, float], int]) -> Plan:
+    """Fix the number of steps.
+
+    `measure` (stage number, leg without steps, seconds) gives the steps that this machine makes in that time.
+    """
+    legs: list[Leg] = []
+    for number, stage in enumerate(stages):
+        last = number == len(stages) - 1
+        batch_size = min(items, settings.batch_size or max(1, min(stage.largest_batch, items // _SMALLEST_EPOCH)))
+        rate = settings.learning_rate if last and settings.learning_rate is not None else stage.learning_rate
+        draft = Leg(1, batch_size, rate, settings.patience, stage.evaluations)
+        if settings.steps is not None:
+            done = sum(leg.steps for leg in legs)
+            steps = settings.steps - done if last else round(stage.share * settings.steps)
+        elif settings.epochs is not None:
+            steps = round(stage.share * settings.epochs * (items // batch_size))
+        else:
+            steps = measure(number, draft, stage.share * (settings.seconds or DEFAULT_SECONDS))
+        legs.append(Leg(max(1, steps), batch_size, rate, settings.patience, stage.evaluations))
+    return Plan(tuple(legs))
 
 
-def steps_within(seconds: float, step_seconds: float, evaluation_seconds: float) -> int:
+def steps_within(seconds: float, step_seconds: float, evaluation_seconds: float, evaluations: int) -> int:
     """How many steps, with the evaluations among them, take `seconds`."""
-    return max(1, int((seconds - _EVALUATIONS * evaluation_seconds) / step_seconds))
+    return max(1, int((seconds - evaluations * evaluation_seconds) / step_seconds))

@@ -1,280 +1,198 @@
-"""The one training loop, for every family and modality. The only file that knows TensorFlow.
+"""The one training loop, for every family and modality.
 
-Nothing here draws from a global generator: the order of the items and the noise of each step come from the seed and
-the number of the step, so an interrupted training goes on, bit for bit, from its last checkpoint.
+An interrupted training goes on, bit for bit, from its last checkpoint.
 """
 
 import contextlib
-import io
-import json
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from genset.errors import GensetError, Interrupt
-from genset.interfaces import Family, Items, Modality, Nets, Progress
-from genset.models.schedule import Plan, Train, plan, steps_within
+from genset.errors import Interrupt
+from genset.interfaces import Family, Items, Modality, Nets, Prior, Progress
+from genset.models import checkpoint as checkpoints
+from genset.models.checkpoint import Row, State
+from genset.models.schedule import Leg, Plan, Train, plan
+from genset.models.stage_run import Examples, Judge, StageRun, Task
 from genset.seeds import generator
-from genset.versions import write_atomically
 
 CHECKPOINT_SECONDS = 10.0
-_MEASURED_SHARE = 0.04  # of a budget in seconds, spent on measuring the first steps
 _MOST_VALIDATION = 2000  # items: more would only cost time
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """What a training left behind, beside the weights in the nets."""
 
     plan: Plan
-    history: list[dict[str, float]]
-    best_step: int
+    family: Family  # with the shares of its stages fixed
+    prior: Mapping[str, npt.NDArray[Any]]  # the fitted density on z
+    history: list[Row]
+    best_step: int  # of all stages together
     steps_done: int
-
-    @property
-    def stopped_early(self) -> bool:
-        return self.steps_done < self.plan.steps
-
-
-@dataclass
-class _State:
-    """Where a training stands: what a checkpoint holds beside the variables."""
-
-    step: int
-    best_loss: float
-    best_step: int
-    best: list[npt.NDArray[Any]]
-    history: list[dict[str, float]]
-    sums: dict[str, Any]  # of the losses since the last evaluation
-    since: int = 0  # steps
+    notes: Sequence[tuple[str, str]]
+    stopped_early: bool
+    frames: Sequence[tuple[int, Items]]  # steps, and what the same few codes became then
 
 
 class Trainer:
-    """Trains the nets of one family on the train part; keeps the weights of the best validation loss."""
+    """Trains the nets of one family on the train part; keeps the weights that do best on the validation part."""
 
     def __init__(
         self,
         family: Family,
+        prior: Prior,
         nets: Nets,
         modality: Modality,
-        train: Items,
-        validation: Items,
+        train: Examples,
+        validation: Examples,
         *,
+        classes: int,
         latent_dim: int,
         seed: int,
+        judge: Judge | None,
     ) -> None:
         tf.config.experimental.enable_op_determinism()
-        self.family, self.nets, self.modality = family, nets, modality
-        self.train, self.validation = train, validation[:_MOST_VALIDATION]
-        self.latent_dim, self.seed = latent_dim, seed
-        self.updates = family.updates(modality)
         _initialise(nets, seed)
+        density = family.density(prior)
+        seen = Examples(validation.items[:_MOST_VALIDATION], validation.labels[:_MOST_VALIDATION])
+        self.task = Task(
+            family,
+            density,
+            nets,
+            modality,
+            train,
+            seen,
+            classes,
+            density.length(latent_dim, classes),
+            seed,
+            judge if len(validation) else None,
+        )
+        self.stages = family.stages(modality, self.task.latent_dim, len(train))
+        self.runs = [StageRun(self.task, stage) for stage in self.stages]
+        self._fitted: dict[str, npt.NDArray[Any]] | None = None
 
-    def fit(self, settings: Train, checkpoint: Path, key: str, *, resume: bool, progress: Progress) -> Outcome:
-        """Train as the settings say. Raises GensetError when the losses are no longer numbers."""
-        started = time.monotonic()
-        saved = _load(checkpoint, key) if resume else None
+    def fit(
+        self,
+        settings: Train,
+        checkpoint: Path,
+        key: str,
+        *,
+        resume: bool,
+        progress: Progress,
+        watch: Callable[[Row], None] | None = None,
+    ) -> Outcome:
+        """Train as the settings say; `watch` is shown each row of the history.
+
+        Raises GensetError when the losses are no longer numbers.
+        """
+        self.task.watch = watch
+        saved = checkpoints.load(checkpoint, key) if resume else None
         if saved is None:
-            chosen = plan(settings, len(self.train), lambda draft, seconds: self._measure(draft, seconds, started))
-            self._compile(chosen)
-            state = _State(0, float("inf"), 0, self._weights(), [], {})
+            measure = {number: run.measure for number, run in enumerate(self.runs)}
+            chosen = plan(settings, len(self.task.train), self.stages, lambda number, *leg: measure[number](*leg))
+            state = State()
         else:
-            chosen = Plan(**saved["plan"])
-            self._compile(chosen)
-            state = self._restore(saved)
-            progress.say(f"going on with the training at step {state.step} of {chosen.steps}")
-        progress.say(f"training for at most {chosen.steps} steps of {chosen.batch_size} items")
-        self._warn_if_short(chosen, progress)
+            chosen, state = saved.plan, saved.state
+            progress.say(f"going on with the training at step {state.done + state.step} of {chosen.steps}")
+        self._announce(chosen, progress)
+        stopped_early = False
         with _signals_held() as stop:
-            self._loop(chosen, state, checkpoint, key, stop, progress)
-        for variable, value in zip(self._variables(), state.best, strict=True):
-            variable.assign(value)
-        return Outcome(chosen, state.history, state.best_step, state.step)
+            for number in range(state.stage, len(self.stages)):
+                run, leg = self.runs[number], chosen.legs[number]
+                if saved is None:
+                    run.start(state, leg, self._density_arrays() if run.stage.samples else None, progress)
+                else:
+                    run.resume(saved.groups, self._density_arrays, state)
+                    saved = None
+                _Loop(run, leg, chosen, state, checkpoint, key, stop, progress).go()
+                stopped_early |= state.step < leg.steps
+                run.keep_best()
+                best_step, state = state.done + state.best_step, state.next()
+        return Outcome(
+            chosen,
+            self.task.family.settled(chosen.shares, state.tuned),
+            self._density_arrays(),
+            state.history,
+            best_step,
+            state.done,
+            state.notes,
+            stopped_early,
+            list(zip(state.framed, self.task.frames, strict=True)),
+        )
 
     def codes(self, items: Items, batch_size: int = 256) -> npt.NDArray[np.float64]:
         """(N, latent_dim) codes of items under the trained encoder."""
-        encode = tf.function(lambda x: self.family.codes(self.nets, x), reduce_retracing=True)
+        encode = tf.function(lambda x: self.task.family.codes(self.task.nets, x), reduce_retracing=True)
         parts = [
-            encode(tf.constant(self.modality.to_tensor(items[start : start + batch_size]))).numpy()
+            encode(tf.constant(self.task.modality.to_tensor(items[start : start + batch_size]))).numpy()
             for start in range(0, len(items), batch_size)
         ]
         return np.concatenate(parts).astype(np.float64)
 
-    def _loop(
-        self, plan: Plan, state: _State, checkpoint: Path, key: str, stop: threading.Event, progress: Progress
-    ) -> None:
-        saved_at = time.monotonic()
-        while state.step < plan.steps and not self._out_of_patience(plan, state):
-            losses = self._step(*self._batch(plan, state.step))
+    def _density_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The density on z, fitted to the codes of the train items."""
+        if self._fitted is None:  # asked for when the encoder has learned all it will, so once is enough
+            task = self.task
+            items, labels = task.train.items, task.train.labels
+            codes = self.codes(items) if task.density.learns else np.zeros((len(items), task.latent_dim))
+            self._fitted = task.density.fit(codes, labels, task.classes, task.seed)
+        return self._fitted
+
+    def _announce(self, chosen: Plan, progress: Progress) -> None:
+        items = len(self.task.train)
+        for stage, leg in zip(self.stages, chosen.legs, strict=True):
+            progress.say(f"{stage.name}: training for at most {leg.steps} steps of {leg.batch_size} items")
+            if leg.steps * leg.batch_size < items:
+                progress.say(
+                    f"the budget allows {leg.steps} steps of {leg.batch_size} items: less than one pass over the "
+                    f"{items} train items; give it longer, with train.seconds, epochs or steps"
+                )
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """The steps of one stage, with evaluations and checkpoints among them."""
+
+    run: StageRun
+    leg: Leg
+    plan: Plan
+    state: State
+    checkpoint: Path
+    key: str
+    stop: threading.Event
+    progress: Progress
+
+    def go(self) -> None:
+        """Raises Interrupt, after a checkpoint, when the user wants to stop."""
+        leg, state, saved_at, going_on = self.leg, self.state, time.monotonic(), True
+        while going_on and state.step < leg.steps and not self._out_of_patience():
+            losses = self.run.step(leg, state.step)
             state.sums = {name: state.sums.get(name, 0.0) + value for name, value in losses.items()}
             state.step += 1
             state.since += 1
             note = ""
-            if state.step % plan.evaluate_every == 0 or state.step == plan.steps:
-                self._evaluate(plan, state)
+            if state.step % leg.evaluate_every == 0 or state.step == leg.steps:
+                going_on = self.run.evaluate(leg, state)
                 note = _note(state.history[-1])
-            progress.tick("train", state.step, plan.steps, note)
-            if stop.is_set() or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                self._save(plan, state, checkpoint, key)
+            self.progress.tick("train", state.done + state.step, self.plan.steps, note)
+            if self.stop.is_set() or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                self.run.save(self.checkpoint, self.key, self.plan, state)
                 saved_at = time.monotonic()
-            if stop.is_set():
+            if self.stop.is_set():
                 raise Interrupt("Run the same command again to go on: what was trained so far is kept.")
 
-    def _compile(self, plan: Plan) -> None:
-        self.optimizers = [
-            keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(plan.learning_rate, plan.steps, alpha=0.01))
-            for _ in self.updates
-        ]
-        for update, optimizer in zip(self.updates, self.optimizers, strict=True):
-            optimizer.build(self._trainable(update.roles))
-
-        def step(x: Any, noise: Mapping[str, Any], progress: Any) -> Mapping[str, Any]:
-            losses: dict[str, Any] = {}
-            for update, optimizer in zip(self.updates, self.optimizers, strict=True):
-                variables = self._trainable(update.roles)
-                with tf.GradientTape() as tape:
-                    named = update.loss(self.nets, x, noise, progress)
-                optimizer.apply(tape.gradient(named["loss"], variables), variables)
-                losses |= named
-            return losses
-
-        def losses(x: Any, noise: Mapping[str, Any]) -> Mapping[str, Any]:
-            named = [update.loss(self.nets, x, noise, tf.constant(1.0)) for update in self.updates]
-            return {name: value for part in named for name, value in part.items()}
-
-        self._step = tf.function(step, jit_compile=True)
-        self._losses = tf.function(losses, reduce_retracing=True)
-
-    def _measure(self, draft: Plan, seconds: float, started: float) -> int:
-        """The number of steps that a budget in seconds allows: time the first ones, then forget them."""
-        initial = self._weights()
-        self._compile(draft)
-        self._step(*self._batch(draft, 0))  # compiles
-        self._validation_losses()
-        times: list[float] = []
-        until = time.monotonic() + max(0.5, _MEASURED_SHARE * seconds)
-        while len(times) < 3 or time.monotonic() < until:
-            before = time.perf_counter()
-            self._step(*self._batch(draft, len(times)))
-            times.append(time.perf_counter() - before)
-        before = time.perf_counter()
-        self._validation_losses()
-        evaluation = time.perf_counter() - before
-        for variable, value in zip(self._variables(), initial, strict=True):
-            variable.assign(value)
-        spent = time.monotonic() - started
-        return steps_within(seconds - 1.5 * spent, float(np.mean(times)), evaluation)  # half again: compiled anew
-
-    def _batch(self, plan: Plan, step: int) -> tuple[Any, Any, Any]:
-        """The items, noise and progress of one step: a pure function of seed and step."""
-        per_epoch = len(self.train) // plan.batch_size
-        epoch, place = divmod(step, per_epoch)
-        order = generator(self.seed, "order", epoch).permutation(len(self.train))
-        index = np.sort(order[place * plan.batch_size : (place + 1) * plan.batch_size])
-        noise = self.family.noise(generator(self.seed, "noise", step), plan.batch_size, self.latent_dim)
-        return (
-            tf.constant(self.modality.to_tensor(self.train[index])),
-            {name: tf.constant(value) for name, value in noise.items()},
-            tf.constant(step / plan.steps, tf.float32),
-        )
-
-    def _evaluate(self, plan: Plan, state: _State) -> None:
-        validation = self._validation_losses()
-        losses = {name: float(value) / state.since for name, value in state.sums.items()}
-        state.sums, state.since = {}, 0
-        row = {
-            "step": float(state.step),
-            "epoch": state.step * plan.batch_size / len(self.train),
-            "learning_rate": float(self.optimizers[0].learning_rate.numpy()),
-            **losses,
-            **{f"val_{name}": value for name, value in validation.items()},
-        }
-        if not all(np.isfinite(value) for value in row.values()):
-            raise GensetError(
-                f"the training diverged: at step {state.step} a loss is no longer a number",
-                where="train.learning_rate",
-                hint=f"Lower it, for example train.learning_rate={plan.learning_rate / 4:g}.",
-            )
-        state.history.append(row)
-        score = validation.get("loss", -float(state.step))  # without a validation part, later is better
-        if score < state.best_loss:
-            state.best_loss, state.best_step, state.best = score, state.step, self._weights()
-
-    def _validation_losses(self, batch_size: int = 256) -> dict[str, float]:
-        totals: dict[str, float] = {}
-        for start in range(0, len(self.validation), batch_size):
-            items = self.validation[start : start + batch_size]
-            noise = self.family.noise(generator(self.seed, "validation", start), len(items), self.latent_dim)
-            losses = self._losses(tf.constant(self.modality.to_tensor(items)), noise)
-            for name, value in losses.items():
-                totals[name] = totals.get(name, 0.0) + float(value) * len(items) / len(self.validation)
-        return totals
-
-    @staticmethod
-    def _out_of_patience(plan: Plan, state: _State) -> bool:
-        return state.step - state.best_step >= plan.patience * plan.evaluate_every
-
-    def _warn_if_short(self, plan: Plan, progress: Progress) -> None:
-        if plan.steps * plan.batch_size < len(self.train):
-            progress.say(
-                f"the budget allows {plan.steps} steps of {plan.batch_size} items: less than one pass over the "
-                f"{len(self.train)} train items; give it longer, with train.seconds, epochs or steps"
-            )
-
-    def _trainable(self, roles: tuple[str, ...]) -> list[Any]:
-        return [variable for role in roles for variable in self.nets[role].trainable_variables]
-
-    def _variables(self) -> list[Any]:
-        return [variable for net in self.nets.models.values() for variable in net.variables]
-
-    def _weights(self) -> list[npt.NDArray[Any]]:
-        return [variable.numpy().copy() for variable in self._variables()]
-
-    def _optimizer_variables(self) -> list[Any]:
-        return [variable for optimizer in self.optimizers for variable in optimizer.variables]
-
-    def _save(self, plan: Plan, state: _State, path: Path, key: str) -> None:
-        meta = {"key": key, "plan": asdict(plan), "step": state.step, "history": state.history}
-        meta |= {"best_loss": state.best_loss, "best_step": state.best_step, "since": state.since}
-        meta["sums"] = {name: float(value) for name, value in state.sums.items()}
-        arrays = {f"w{i}": value for i, value in enumerate(self._weights())}
-        arrays |= {f"b{i}": value for i, value in enumerate(state.best)}
-        arrays |= {f"o{i}": variable.numpy() for i, variable in enumerate(self._optimizer_variables())}
-        buffer = io.BytesIO()
-        np.savez(buffer, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
-        write_atomically(path, buffer.getvalue())
-
-    def _restore(self, saved: Mapping[str, Any]) -> _State:
-        variables = self._variables()
-        for i, variable in enumerate(variables):
-            variable.assign(saved[f"w{i}"])
-        for i, variable in enumerate(self._optimizer_variables()):
-            variable.assign(saved[f"o{i}"])
-        best = [saved[f"b{i}"] for i in range(len(variables))]
-        state = _State(saved["step"], saved["best_loss"], saved["best_step"], best, saved["history"], saved["sums"])
-        state.since = saved["since"]
-        return state
-
-
-def _load(path: Path, key: str) -> dict[str, Any] | None:
-    """The checkpoint of exactly this training, or None."""
-    if not path.is_file():
-        return None
-    with np.load(path, allow_pickle=False) as arrays:
-        meta: dict[str, Any] = json.loads(str(arrays["meta"]))
-        if meta["key"] != key:
-            return None
-        return meta | {name: arrays[name] for name in arrays.files if name != "meta"}
+    def _out_of_patience(self) -> bool:
+        return self.state.step - self.state.best_step >= self.leg.patience * self.leg.evaluate_every
 
 
 def _initialise(nets: Nets, seed: int) -> None:
@@ -310,4 +228,5 @@ def _signals_held() -> Iterator[threading.Event]:
 def _note(row: Mapping[str, float]) -> str:
     """The losses in few words: "reconstruction" is reconstruction_loss, "val" is val_loss."""
     names = [name for name in row if (name.endswith("_loss") and not name.startswith("val_")) or name == "val_loss"]
+    names += [name for name in row if name in ("val_frechet", "val_coverage")]
     return "  ".join(f"{name.removesuffix('_loss')} {row[name]:.4g}" for name in names)

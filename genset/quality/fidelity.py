@@ -1,6 +1,7 @@
 """How near the distribution of made items is to that of real held-out ones, and how much of it they cover."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ import numpy.typing as npt
 from genset.interfaces import Evidence, Figure, Floats, Metric, SkipError
 from genset.seeds import generator
 
+Rows = npt.NDArray[np.floating[Any]]  # (N, d)
 _MOST = 2000  # items of each part: distances between all pairs are held at once
 _NEIGHBOURS = 5
 
@@ -48,7 +50,7 @@ class DensityCoverage(Metric):
         return {"density": density, "coverage": coverage}
 
 
-def frechet(a: Floats, b: Floats) -> float:
+def frechet(a: Rows, b: Rows) -> float:
     """|mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) of features (N, d) and (M, d); 0 for a set and itself."""
     covariances = [np.atleast_2d(np.cov(part.astype(np.float64), rowvar=False)) for part in (a, b)]
     # tr (A B)^(1/2) is the sum of the roots of the eigenvalues of A^(1/2) B A^(1/2), which is symmetric.
@@ -59,14 +61,14 @@ def frechet(a: Floats, b: Floats) -> float:
     return max(0.0, float(means @ means + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * shared))
 
 
-def density_coverage(real: Floats, made: Floats, k: int = _NEIGHBOURS) -> tuple[float, float]:
+def density_coverage(real: Rows, made: Rows, k: int = _NEIGHBOURS) -> tuple[float, float]:
     """(density, coverage) of made (M, d) around real (N, d), N > k."""
     radius = np.sort(_distances(real, real), axis=1)[:, k]  # the item itself stands at 0
     inside = _distances(real, made) < radius[:, None]  # (N, M)
     return float(inside.sum(axis=0).mean() / k), float(inside.any(axis=1).mean())
 
 
-def _distances(a: Floats, b: Floats) -> npt.NDArray[np.float64]:
+def _distances(a: Rows, b: Rows) -> npt.NDArray[np.float64]:
     from scipy.spatial.distance import cdist
 
     distances: npt.NDArray[np.float64] = cdist(a, b)

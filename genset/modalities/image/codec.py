@@ -27,7 +27,7 @@ from genset.interfaces import (
     Tensor,
     UndecodableError,
 )
-from genset.modalities.image import augment, features, networks, preview
+from genset.modalities.image import augment, features, networks, perturb, preview
 
 SMALLEST, LARGEST = 8, 64
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -146,6 +146,12 @@ class Image(Modality):
         from keras import ops
 
         return ops.sigmoid(output)
+
+    def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Floats]:
+        return perturb.draw(rng, size, self.item_shape[0], strong=strong)
+
+    def perturb(self, x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
+        return perturb.apply(x, drawn)
 
     def features(self, items: Items) -> Floats:
         return features.gradients_and_pixels(items)

@@ -22,7 +22,7 @@ def gradients_and_pixels(items: Items) -> Floats:
 
     Gradients tell shapes apart whatever the brightness; the pixels keep tone and colour.
     """
-    parts = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
+    parts = [items[start : start + _CHUNK] for start in range(0, max(1, len(items)), _CHUNK)]
     return np.concatenate([np.hstack([_gradients(part), _reduced(part, MOST_PIXELS)]) for part in parts])
 
 

@@ -1,10 +1,11 @@
 """Encoders and decoders for images. keras is imported inside the builders: reading a config must not pay for it."""
 
+import math
 from typing import Any, Literal
 
 import pydantic
 
-from genset.interfaces import Modality, Network, Tensor
+from genset.interfaces import Modality, Network, Tensor, Trunk
 
 
 class Conv(Network):
@@ -17,20 +18,22 @@ class Conv(Network):
     width: int = pydantic.Field(32, ge=4, le=256)
     """Channels at the first level; deeper levels have a multiple of it."""
 
-    def encoder(self, modality: Modality, outputs: int) -> Any:
+    def trunk(self, modality: Modality, role: Trunk) -> Any:
         import keras
         from keras import layers
 
+        # Silu is all but linear near 0, where a penalised discriminator lives: it would tell nothing but means apart.
+        activation = "silu" if role == "encoder" else "leaky_relu"
         size, _, _ = modality.tensor_shape
         levels = _levels(size)
         padding = -size % 2**levels
         image = keras.Input(modality.tensor_shape, name="image")
         x = layers.ZeroPadding2D(((0, padding), (0, padding)))(image) if padding else image
         for level in range(1, levels + 1):
-            x = _conv(self.width * level)(_space_to_depth(x))
-        x = _conv(self.width * levels)(x)
-        x = layers.Dense(4 * self.width * levels, activation="silu")(layers.Flatten()(x))
-        return keras.Model(image, layers.Dense(outputs)(x), name="encoder")
+            x = _conv(self.width * level, activation)(_space_to_depth(x))
+        x = _conv(self.width * levels, activation)(x)
+        x = layers.Dense(4 * self.width * levels, activation=activation)(_flat(x))
+        return keras.Model(image, x, name=role)
 
     def decoder(self, modality: Modality, latent_dim: int) -> Any:
         import keras
@@ -43,11 +46,61 @@ class Conv(Network):
         z = keras.Input((latent_dim,), name="z")
         x = layers.Dense(4 * self.width * levels, activation="silu")(z)
         x = layers.Dense(side * side * wide, activation="silu")(x)
-        x = _conv(wide)(layers.Reshape((side, side, wide))(x))
+        x = _conv(wide)(_shaped(x, (side, side, wide)))
         for _ in range(levels - 1):
             x = _conv(self.width)(_depth_to_space(_conv(4 * self.width)(x)))
         x = _depth_to_space(layers.Conv2D(4 * channels, 3, padding="same")(x))
         return keras.Model(z, x[:, :size, :size, :], name="decoder")
+
+
+class Mlp(Network):
+    """Fully connected layers: the classic of the textbooks, for any small size.
+
+    With the default width and z of 100 values, the generator is 100-128-256-512-1024-784 for 28x28 pixels and the
+    discriminator 784-1024-512-256-1.
+    """
+
+    kind: Literal["mlp"] = "mlp"
+    width: int = pydantic.Field(128, ge=8, le=1024)
+    """Units of the decoder's first layer; each further one has twice as many."""
+
+    def trunk(self, modality: Modality, role: Trunk) -> Any:
+        import keras
+
+        image = keras.Input(modality.tensor_shape, name="image")
+        x = _flat(image)
+        for factor in (8, 4, 2):
+            x = _dense(self.width * factor)(x)
+        return keras.Model(image, x, name=role)
+
+    def decoder(self, modality: Modality, latent_dim: int) -> Any:
+        import keras
+        from keras import layers
+
+        z = keras.Input((latent_dim,), name="z")
+        x = z
+        for factor in (1, 2, 4, 8):
+            x = _dense(self.width * factor)(x)
+        x = layers.Dense(math.prod(modality.tensor_shape))(x)
+        return keras.Model(z, _shaped(x, modality.tensor_shape), name="decoder")
+
+
+def _dense(units: int) -> Any:
+    from keras import layers
+
+    return layers.Dense(units, activation="leaky_relu")
+
+
+def _flat(x: Tensor) -> Tensor:
+    """(B, ...) to (B, d)."""
+    return _shaped(x, (math.prod(x.shape[1:]),))
+
+
+def _shaped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """(B, ...) to (B, *shape). keras's own layers ask for B, which tf2onnx sometimes exports and sometimes not."""
+    from keras import ops
+
+    return ops.reshape(x, (-1, *shape))
 
 
 def _levels(size: int) -> int:
@@ -58,10 +111,10 @@ def _levels(size: int) -> int:
     return levels
 
 
-def _conv(channels: int) -> Any:
+def _conv(channels: int, activation: str = "silu") -> Any:
     from keras import layers
 
-    return layers.Conv2D(channels, 3, padding="same", activation="silu")
+    return layers.Conv2D(channels, 3, padding="same", activation=activation)
 
 
 def _space_to_depth(x: Tensor) -> Tensor:
@@ -82,4 +135,4 @@ def _depth_to_space(x: Tensor) -> Tensor:
     return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, 2 * height, 2 * width, channels // 4))
 
 
-NETWORKS: dict[str, type[Network]] = {"conv": Conv}
+NETWORKS: dict[str, type[Network]] = {"conv": Conv, "mlp": Mlp}

@@ -1,0 +1,64 @@
+"""The autoencoder: no distribution while it learns, one on its codes afterwards.
+
+A density fitted to the codes of a plain autoencoder generates as well as a VAE does (Ghosh et al. 2020,
+arXiv:1903.12436), given that the codes are kept near the origin and near each other.
+"""
+
+from typing import Any, Literal
+
+import pydantic
+
+from genset.interfaces import Batch, Family, Modality, Moment, Nets, Network, Stage, Tensor, Update
+from genset.models import parts
+from genset.models.losses import LIKELIHOODS, per_item
+
+
+class Autoencoder(Family):
+    """Reconstruction, with codes kept small and decoded with noise, so that what lies between them decodes as well."""
+
+    kind: Literal["ae"] = "ae"
+    likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
+    """gaussian: squared error, on a logarithmic scale; bernoulli: cross-entropy."""
+    code_penalty: float = pydantic.Field(0.1, ge=0)
+    """Weight of code_loss, the mean squared length of the codes, beside reconstruction_loss."""
+    penalty_warmup: float = pydantic.Field(0.1, ge=0, le=1)
+    """Share of the training over which that weight grows from 0: from the start, it would hold all codes at 0."""
+    code_noise: float = pydantic.Field(0.1, ge=0)
+    """Standard deviation of what is added to each value of a code while learning."""
+    perturb: bool = True
+    """Whether items are shifted a little while learning, against learning them by heart."""
+
+    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
+        encoder = parts.encoder(network.trunk(modality, "encoder"), latent_dim)
+        return Nets({"encoder": encoder, "decoder": network.decoder(modality, latent_dim)})
+
+    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
+        def loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+            from keras import ops
+
+            x = modality.perturb(batch["x"], batch) if self.perturb and moment.learning else batch["x"]
+            z = nets["encoder"](x)
+            reconstruction = parts.decode(nets, z + self.code_noise * batch["epsilon"], modality)
+            reconstruction_loss = LIKELIHOODS[self.likelihood](x, reconstruction)
+            code_loss = ops.mean(per_item(ops.square(z)))
+            weight = parts.warmed_up(self.code_penalty, self.penalty_warmup, moment)
+            total = reconstruction_loss + weight * code_loss
+            return {"loss": total, "reconstruction_loss": reconstruction_loss, "code_loss": code_loss}
+
+        update = Update("ae", ("encoder", "decoder"), loss)
+        return (
+            Stage(
+                "ae",
+                (update,),
+                parts.noise(modality, latent_dim, self.perturb),
+            ),
+        )
+
+    def codes(self, nets: Nets, x: Tensor) -> Tensor:
+        return nets["encoder"](x)
+
+    def sampler(self, nets: Nets, modality: Modality) -> Any:
+        return parts.sampler(nets, modality)
+
+    def whole(self, nets: Nets, modality: Modality) -> Any:
+        return parts.autoencoder(nets, modality, self.codes, self.kind)

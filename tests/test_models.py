@@ -1,0 +1,236 @@
+"""Losses with their published values, and what a training does when it goes wrong."""
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genset.errors import GensetError, Interrupt
+from genset.interfaces import Items, Labels, Moment, Progress
+from genset.modalities import MODALITIES
+from genset.models import FAMILIES
+from genset.models.adversarial import LOSSES
+from genset.models.prior import GaussianMixture
+from genset.quality.labels import LabelJudge, label_limit
+from genset.quality.yardstick import Yardstick
+
+REAL, MADE = np.array([2.0, -1.0], np.float32), np.array([0.5, 1.0], np.float32)
+SOFTPLUS = lambda x: np.log1p(np.exp(x))  # noqa: E731
+EXPECTED: dict[str, tuple[Any, Any]] = {
+    "non_saturating": (SOFTPLUS(-REAL) + SOFTPLUS(MADE), SOFTPLUS(-MADE)),
+    "hinge": (np.maximum(0, 1 - REAL) + np.maximum(0, 1 + MADE), -MADE),
+    "wgan_gp": (MADE - REAL, -MADE),
+    "relativistic": (SOFTPLUS(MADE - REAL), SOFTPLUS(REAL - MADE)),
+}
+
+
+def gradient(function: Callable[[Any], Any], x: Any) -> Any:
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+    return tape.gradient(y, x)
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_adversarial_losses_have_their_published_values(kind: str) -> None:
+    loss = LOSSES[kind](kind=kind)
+    d, g = EXPECTED[kind]
+    assert np.asarray(loss.d_loss(REAL, MADE)) == pytest.approx(d, rel=1e-5)
+    assert np.asarray(loss.g_loss(REAL, MADE)) == pytest.approx(g, rel=1e-5)
+
+
+# D(x) = 3 x1 has slope 3 everywhere: R1 is 9/2, R1 and R2 together are 9, (|slope| - 1)^2 is 4.
+@pytest.mark.parametrize(
+    "kind, penalty", [("non_saturating", 4.5), ("hinge", 4.5), ("relativistic", 9.0), ("wgan_gp", 4.0)]
+)
+def test_gradient_penalties_of_a_linear_discriminator(kind: str, penalty: float) -> None:
+    import tensorflow as tf
+
+    moment = Moment(tf.constant(0.0), True, True, tf.constant(1.0), gradient)
+    real, made, mix = tf.ones((5, 2)), tf.zeros((5, 2)), tf.fill((5, 1), 0.3)
+    loss = LOSSES[kind](kind=kind).penalty_loss(lambda x: 3 * x[:, 0], real, made, mix, moment)
+    assert float(loss) == pytest.approx(penalty, rel=1e-4)
+
+
+def test_the_classic_networks_have_the_textbooks_layers() -> None:
+    table = MODALITIES["image"]
+    modality = table(table.Settings(size=28, mode="L"))
+    network = modality.networks["mlp"](kind="mlp")
+    nets = FAMILIES["gan"](kind="gan", warm_start=0.0).build(modality, network, 100, 1)
+    units = [
+        [layer.units for layer in nets[role].layers if hasattr(layer, "units")] for role in ("decoder", "discriminator")
+    ]
+    assert units == [[128, 256, 512, 1024, 784], [1024, 512, 256, 256, 1]]  # 256 more: the label's projection
+
+
+def blobs(count: int) -> tuple[Any, Any]:
+    """Two classes of 8x8 pictures: bright above, bright below."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % 2
+    items = rng.integers(0, 60, (count, 8, 8, 1)).astype(np.uint8)
+    items[labels == 0, :4] += 150
+    items[labels == 1, 4:] += 150
+    return items, labels
+
+
+def trained(
+    family: Any,
+    judge: Callable[[Items, Labels], Mapping[str, float]] | None,
+    tmp_path: Path,
+    *,
+    resume: bool = False,
+    stop_at: int | None = None,
+    **train: Any,
+) -> Any:
+    import keras
+
+    from genset.models.schedule import Train
+    from genset.models.stage_run import Examples
+    from genset.models.trainer import Trainer
+
+    keras.utils.clear_session()
+    table = MODALITIES["image"]
+    modality = table(table.Settings(size=8, mode="L"))
+    items, labels = blobs(64)
+    nets = family.build(modality, modality.networks["conv"](kind="conv", width=8), 4, 2)
+    trainer = Trainer(
+        family,
+        GaussianMixture(),
+        nets,
+        modality,
+        Examples(items, labels),
+        Examples(*blobs(20)),
+        classes=2,
+        latent_dim=4,
+        seed=0,
+        judge=judge,
+    )
+    said: list[str] = []
+
+    def tick(stage: str, done: int, total: int, note: str) -> None:
+        if done == stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    outcome = trainer.fit(
+        Train(**{"steps": 40, "batch_size": 8, **train}),
+        tmp_path.with_suffix(".npz"),
+        "key",
+        resume=resume,
+        progress=Progress(say=said.append, tick=tick),
+    )
+    return outcome, said, [variable.numpy() for variable in trainer.task.variables()]
+
+
+def test_collapsed_samples_end_the_stage_and_the_best_weights_are_kept(tmp_path: Path) -> None:
+    told = iter([(9.0, 0.9), (5.0, 0.9), *[(50.0, 0.1)] * 40])
+
+    def judge(made: Items, labels: Labels) -> Mapping[str, float]:
+        distance, coverage = next(told)
+        return {"frechet": distance, "coverage": coverage}
+
+    outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), judge, tmp_path)
+    (note,) = outcome.notes
+    assert note[0] == "mode_collapse"
+    assert outcome.stopped_early
+    assert outcome.steps_done < 40
+    best = [row for row in outcome.history if row["step"] == outcome.best_step and "val_frechet" in row]
+    assert best[-1]["val_frechet"] == 5.0
+    assert note[1] == (
+        f"the samples covered 0.10 of the validation part, after 0.90: stopped at step {outcome.steps_done}; "
+        f"kept is step {outcome.best_step}"
+    )
+
+
+def test_a_stage_that_diverges_goes_back_to_its_best_weights_and_says_so(tmp_path: Path) -> None:
+    scores = iter([9.0, 4.0, float("nan")])
+    outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
+    ((kind, text),) = outcome.notes
+    assert kind == "diverged"
+    assert "a loss was no longer a number; kept is step" in text
+    assert outcome.stopped_early
+
+
+def test_a_training_without_anything_to_go_back_to_fails_with_the_cure(tmp_path: Path) -> None:
+    with pytest.raises(GensetError) as error:
+        trained(FAMILIES["vae"](kind="vae"), None, tmp_path, learning_rate=1e18)
+    assert str(error.value).startswith("train.learning_rate: the training diverged: at step ")
+    assert str(error.value).endswith("Lower it, for example train.learning_rate=2.5e+17.")
+
+
+def test_a_gan_that_is_interrupted_in_both_its_stages_ends_with_the_same_bits(tmp_path: Path) -> None:
+    def judge(made: Items, labels: Labels) -> Mapping[str, float]:
+        return {"frechet": float(np.abs(made.mean() - 100)), "coverage": 1.0}
+
+    loss = LOSSES["relativistic"](kind="relativistic", penalty="auto")
+    family = FAMILIES["gan"](kind="gan", loss=loss, warm_start=0.5)
+    straight, _, expected = trained(family, judge, tmp_path / "a")
+    for place in (7, 33):
+        with pytest.raises(Interrupt):
+            trained(family, judge, tmp_path / "b", resume=True, stop_at=place)
+    resumed, _, weights = trained(family, judge, tmp_path / "b", resume=True)
+    assert all((a == b).all() for a, b in zip(expected, weights, strict=True))
+    assert resumed.history == straight.history
+    assert [step for step, _ in resumed.frames] == [step for step, _ in straight.frames]
+    assert all((a[1] == b[1]).all() for a, b in zip(resumed.frames, straight.frames, strict=True))
+    assert (resumed.family, resumed.best_step) == (straight.family, straight.best_step)
+
+
+def test_the_penalty_is_chosen_by_trials_and_told(tmp_path: Path) -> None:
+    loss = LOSSES["relativistic"](kind="relativistic", penalty="auto")
+    scores = iter([3.0, 1.0, 2.0, *[5.0] * 60])
+    outcome, said, _ = trained(
+        FAMILIES["gan"](kind="gan", loss=loss), lambda made, labels: {"frechet": next(scores)}, tmp_path
+    )
+    assert outcome.family.loss.penalty == 0.3
+    assert "penalty by short trials, Frechet distance on validation: 0.03 gives 3, 0.3 gives 1, 3 gives 2" in said
+
+
+def test_frames_show_the_same_codes_as_they_improve(tmp_path: Path) -> None:
+    outcome, _, _ = trained(FAMILIES["vae"](kind="vae"), None, tmp_path)
+    assert len(outcome.frames) >= 3
+    assert all(items.shape == (12, 8, 8, 1) for _, items in outcome.frames)
+    assert (outcome.frames[0][1] != outcome.frames[-1][1]).any()
+
+
+def test_made_items_are_refused_until_wrong_ones_are_as_rare_as_among_real_ones() -> None:
+    sure = lambda p: np.stack([p, 1 - p], axis=1)  # noqa: E731
+    real = sure(np.full(198, 0.9))  # no error in 198: counted as 1 in 200
+    made = sure(np.concatenate([np.full(190, 0.9), np.linspace(0.05, 0.4, 10)]))  # ten look like the other class
+    zeros = np.zeros(200, np.int64)
+    limit = label_limit(made, zeros, real, zeros[:198])
+    kept = made[made[:, 0] >= limit]
+    assert (kept[:, 0] < 0.5).sum() == 0
+    assert len(kept) == 190
+    assert label_limit(real, zeros[:198], real, zeros[:198]) == 0  # as good as real: nothing is refused
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_judge_of_labels_tells_classes_apart_and_is_arrays_alone(classes: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), 50)
+    features = (rng.standard_normal((len(labels), 5)) + 4 * labels[:, None]).astype(np.float32)
+    judge = LabelJudge(dict(LabelJudge.learn(features, labels, classes).arrays))
+    probabilities = judge.probabilities(features)
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(len(labels)))
+    assert (probabilities.argmax(axis=1) == labels).mean() > 0.95
+
+
+def test_the_yardstick_sees_wrong_labels_and_missing_kinds() -> None:
+    items, labels = blobs(200)
+    table = MODALITIES["image"]
+    features = table(table.Settings(size=8, mode="L")).features
+    measure = Yardstick(features, items, items, labels, 2)
+    same, swapped, half = (
+        measure(items, labels),
+        measure(items, 1 - labels),
+        measure(np.tile(items[labels == 0], (2, 1, 1, 1)), np.repeat(labels[labels == 0], 2)),
+    )
+    assert same["frechet"] == pytest.approx(0, abs=1e-4)
+    assert swapped["frechet"] > 1
+    assert half["coverage"] < 0.6 < same["coverage"]
