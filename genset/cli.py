@@ -142,12 +142,24 @@ def generate(
     label: Annotated[
         list[str] | None, typer.Option(help="items of this class alone; may be given again", show_default=False)
     ] = None,
+    like: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="items like this one; given twice, items between the two", metavar="FILE", show_default=False
+        ),
+    ] = None,
+    vary: Annotated[
+        float, typer.Option(help="with --like: 0 is the item as the model sees it, 1 any of its class", min=0, max=1)
+    ] = 0.3,
     seed: Annotated[
         int | None,
         typer.Option(help="another seed gives other items; by default that of the training", min=0, show_default=False),
     ] = None,
     near_copies: Annotated[
         str, typer.Option(help="reject draws again what is too near to a train item; keep does not look")
+    ] = "reject",
+    wrong_labels: Annotated[
+        str, typer.Option(help="reject draws again what a classifier takes for another class; keep does not ask it")
     ] = "reject",
     name: Name = None,
     output: OutputRoot = None,
@@ -161,7 +173,7 @@ def generate(
 
     def work(command: "Command") -> int:
         from genset import show
-        from genset.pipeline.derive import generate_version
+        from genset.pipeline.derive import Like, generate_version
 
         root = command.root(output)
         version = command.model(root, model)
@@ -169,11 +181,12 @@ def generate(
             "count": count,
             "per_class": per_class,
             "near_copies": near_copies,
+            "wrong_labels": wrong_labels,
         }
         (section,) = command.sections(("generate",), {f"generate.{key}": value for key, value in flags.items()})
         target = command.version_name(name, f"{version.name}-generated")
         with command.locked(root, workers) as job:
-            made = generate_version(version, section, label or [], seed, target, job)
+            made = generate_version(version, section, label or [], Like(like or (), vary), seed, target, job)
         return show.derived(made, command)
 
     _do("generate", work, json, quiet, debug, lock_timeout)
@@ -275,6 +288,12 @@ def inspect(
     against: Annotated[
         str | None, typer.Option(help="real dataset to judge the made items by", metavar="REAL", show_default=False)
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="model that says which items it cannot rebuild: outliers", metavar="MODEL", show_default=False
+        ),
+    ] = None,
     gate: Annotated[
         list[str] | None,
         typer.Option(help='condition such as "cas_ratio >= 0.9"; exit 1 when it fails', show_default=False),
@@ -290,7 +309,7 @@ def inspect(
     def work(command: "Command") -> int:
         from genset import show
 
-        return show.inspected(path, against, gate or [], command, output, workers)
+        return show.inspected(path, against, model, gate or [], command, output, workers)
 
     _do("inspect", work, json, quiet, debug, 0)
 

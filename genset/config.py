@@ -106,7 +106,12 @@ class Model(Section):
     latent_dim: int | None = pydantic.Field(None, ge=1, le=1024)
     """Length of the latent code z; chosen for the data when not given."""
     prior: Annotated[Prior, Kinds(PRIORS)] = GaussianMixture()
-    """The density on z that generation draws from."""
+    """The density on z that generation draws from; a GAN without a warm start has its own."""
+
+    @property
+    def density(self) -> Prior:
+        """What z is drawn from."""
+        return self.family.density(self.prior)
 
 
 class Generate(Section):
@@ -119,6 +124,12 @@ class Generate(Section):
     """Items in all, in the proportions of the train part."""
     near_copies: Literal["reject", "keep"] = "reject"
     """Whether an item nearer to a train item than 99% of real held-out ones is drawn again."""
+
+    wrong_labels: Literal["reject", "keep"] = "reject"
+    """Whether items that look like another class are drawn again, until they are as rare as among real items."""
+
+    rare_classes: Literal["vary", "leave_out"] = "vary"
+    """What is done for a class of 1 to 3 train items: vary them as items of the other classes vary, or nothing."""
 
     @pydantic.model_validator(mode="after")
     def _one_number(self) -> Self:
@@ -157,6 +168,8 @@ class Output(Section):
 
     root: str | None = None
     """The output root, relative to the config file; `out` in the working directory when not given."""
+    tensorboard: str | None = None
+    """Folder for TensorBoard logs of the training, relative to the config file; none when not given."""
     format: Annotated[Exporter, Kinds(EXPORTERS)] = Folder()
     """The form of a dataset version."""
 
@@ -236,11 +249,13 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
     config = check(override(tree, overrides))
     folder = path.parent.absolute()
     source = [os.path.normpath(folder / source) for source in config.data.source]
-    root = config.output.root and os.path.normpath(folder / config.output.root)
+    output = config.output
+    places = {"root": output.root, "tensorboard": output.tensorboard}
+    places = {name: place and os.path.normpath(folder / place) for name, place in places.items()}
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"source": source}),
-            "output": config.output.model_copy(update={"root": root}),
+            "output": output.model_copy(update=places),
         }
     )
 
@@ -276,9 +291,9 @@ def check(tree: Tree) -> Config:
 
 
 def dump(config: Config) -> str:
-    """The config as YAML that `load` reads to the same config. The output root is where, not what: it is left out."""
+    """The config as YAML that `load` reads to the same config. Where to write is no part of it."""
     values = config.model_dump(mode="json")
-    values["output"].pop("root")
+    values["output"] = {"format": values["output"]["format"]}
     values = {key: _without_none(value) for key, value in values.items()}
     return write(values)
 

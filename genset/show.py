@@ -96,6 +96,7 @@ def plan(counts: Mapping[str, Mapping[str, int]], problems: Sequence[Quarantined
 def inspected(
     text: str,
     against: str | None,
+    by_model: str | None,
     conditions: Sequence[str],
     command: Command,
     output: Path | None,
@@ -115,15 +116,17 @@ def inspected(
         )
     version = open_version(path) if path.is_dir() else _named(text, command, output)
     if version and version.kind == "models":
-        if against:
+        if against or by_model:
             raise GensetError(
-                "--against judges datasets, this is a model",
+                f"--{'against' if against else 'model'} is about a dataset, this is a model",
                 where=text,
-                hint="Run `genset generate` first, then inspect what it made.",
+                hint="Inspect a dataset, such as one that `genset generate` made.",
             )
         return model(version, False, command)
     job = command.job(root, Local(workers=workers))
     found = inspect.contents(version.path if version else path, job)
+    if by_model:
+        found = inspect.with_outliers(found, command.model(root, by_model), job)
     verdict = None
     if against:
         real_path, _ = command.dataset(root, against)

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples" / "image"
-STEPS = 150
+STEPS = 400
 
 
 @dataclass(frozen=True)

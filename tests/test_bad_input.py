@@ -95,7 +95,7 @@ def test_a_bad_source_is_one_message_and_exit_2(tmp_path: Path, spoil: Callable[
 def test_an_unreadable_image_among_good_ones_is_quarantined_and_the_run_completes(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 15, "01")
     (source / "0" / "bad.png").write_bytes((SAMPLES / "0" / "0000.png").read_bytes()[:40])
-    path = config(tmp_path, source, train={"steps": 3})
+    path = config(tmp_path, source, train={"steps": 40})
     outcome = genset("run", path, "--output", tmp_path / "out", "--json")
     assert outcome.code == 0, outcome.stderr
     assert genset("train", path, "--output", tmp_path / "out", "--json").code == 0  # told, and no failure either
@@ -273,7 +273,7 @@ def test_a_read_only_disk_is_one_message(tmp_path: Path) -> None:
 
 def test_a_limit_on_file_sizes_is_one_message_and_leaves_no_version(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 30)
-    path = config(tmp_path, source, train={"steps": 3})
+    path = config(tmp_path, source, train={"steps": 40})
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

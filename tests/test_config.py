@@ -23,9 +23,9 @@ BROKEN = {
     ),
     "unknown family": (
         "model: {family: vea}\n",
-        ["4:9: model.family: must be one of vae; got 'vea' (did you mean `vae`?)"],
+        ["4:9: model.family: must be one of vae, ae, gan; got 'vea' (did you mean `vae`?)"],
     ),
-    "unknown network": ("model: {network: lstm}\n", ["4:9: model.network: must be one of conv; got 'lstm'"]),
+    "unknown network": ("model: {network: lstm}\n", ["4:9: model.network: must be one of conv, mlp; got 'lstm'"]),
     "unknown step": (
         "augment:\n  steps: [flip, {kind: spin}]\n",
         [
@@ -66,7 +66,7 @@ BROKEN = {
     "an alias of itself": ("generate: &a [*a]\n", ["1:1: nested too deeply"]),
     "a kind that is a list": (
         "model: {family: {kind: [vae]}}\n",
-        ["4:9: model.family: must be one of vae; got a list"],
+        ["4:9: model.family: must be one of vae, ae, gan; got a list"],
     ),
     "not finite": ("train: {seconds: 1e999}\n", ["4:9: train.seconds: must be a finite number, got inf"]),
     "balance": (

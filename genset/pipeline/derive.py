@@ -15,9 +15,11 @@ from genset.interfaces import Item as ItemArray
 from genset.interfaces import Modality, Probe, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline import augment, balance, build, generate
+from genset.pipeline import like as variations
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, grouped, guess_modality
 from genset.pipeline.job import Job
+from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import Ratios, assign, warn_of_empty
 from genset.versions import SUMS, Version
 
@@ -35,19 +37,35 @@ class Derived:
     redrawn: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Like:
+    """What generated items shall be like: one file, varied, or what lies between two."""
+
+    files: Sequence[Path] = ()
+    vary: float = 0.0
+
+
 def generate_version(
-    model: Version, section: Generate, labels: Sequence[str], seed: int | None, name: str, job: Job
+    model: Version, section: Generate, labels: Sequence[str], like: Like, seed: int | None, name: str, job: Job
 ) -> Derived:
     """Items from a model as a dataset version: all in train, all generated."""
     generator = generate.Generator.open(model)
     wanted = _wanted(generator, model, section, labels)
-    train = None
-    if section.near_copies == "reject":
-        cure = "Bring the items back, or add --near-copies keep to generate without looking for near copies."
-        train = generate.train_closeness(generate.learned(model, job, cure))
+    cure = "Bring the items back, or add --near-copies keep to generate without looking for near copies."
+    given = [variations.given(generator, model, file, labels[0] if labels else None) for file in like.files]
+
+    if given:
+        needed = "Bring the items back: whether the item is held out must be known."
+        _refuse_held_out(given, generate.learned(model, job, needed), like.files)
+    filters = generate.Filters.of(section, lambda: generate.train_closeness(generate.learned(model, job, cure)))
     seed = generator.seed if seed is None else seed
-    made = generate.make(generator, wanted, train, job, seed=seed)
-    problems = generate.given_up(made)
+    draws = None
+    if given:
+        wanted = {given[0].label: wanted[given[0].label] if section.count is None else section.count}
+        draws = variations.source(generator, given, like.vary, *wanted.values())
+    made = generate.make(generator, wanted, filters, job, seed=seed, draws=draws)
+    train_counts = {label: model.manifest["model"]["train_counts"][label] for label in wanted}
+    problems = [*generate.rare(train_counts, section), *generate.given_up(made)]
     version, total = build.write(
         name,
         build.encoded(zip(made.dataset, made.items, strict=True), generator.modality, job),
@@ -63,6 +81,19 @@ def generate_version(
         settings={"generate": {**section.model_dump(exclude_none=True), "labels": list(labels)}},
     )
     return Derived(version, total, problems, made.redrawn)
+
+
+def _refuse_held_out(given: Sequence[variations.Given], learned: Prepared, files: Sequence[Path]) -> None:
+    """What is made from a held-out item would carry it into train."""
+    held_out = {record.content for record in learned.dataset if record.split != "train"}
+    held_out |= {record.id for record in learned.dataset if record.split != "train"}
+    for item, file in zip(given, files, strict=True):
+        if item.id in held_out:
+            raise GensetError(
+                "this item is held out for judging: items made from it would carry it into train",
+                where=str(file),
+                hint="Give an item of the train part, or one that the model has not met.",
+            )
 
 
 def _wanted(generator: generate.Generator, model: Version, section: Generate, labels: Sequence[str]) -> dict[str, int]:
@@ -239,8 +270,8 @@ def _fill(model: Version, source: Source, plan: Plan, seed: int, job: Job) -> ge
             hint="Use the dataset that `genset run` made with this model, or train a model on this dataset's version.",
         )
     start = generate.next_numbers(source.records, generator.reference, seed)
-    train = generate.train_closeness(learned)
-    return generate.make(generator, plan.generated, train, job, seed=seed, start=start)
+    filters = generate.Filters(generate.train_closeness(learned))
+    return generate.make(generator, plan.generated, filters, job, seed=seed, start=start)
 
 
 def _decoder(record: Record, modality: Modality) -> Callable[[], ItemArray]:

@@ -3,75 +3,119 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from genset.config import DEFAULT_PER_CLASS, Config, Generate
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, check_label
 from genset.errors import GensetError
-from genset.interfaces import Floats, Items, Modality, Prior, Quarantined
-from genset.models.runtime import BATCH, Sampler
+from genset.interfaces import Floats, Items, Labels, Modality, Prior, Quarantined
+from genset.models.runtime import BATCH, Exported
 from genset.pipeline import prepare as preparing
 from genset.pipeline.job import Job
+from genset.quality.labels import LabelJudge, own
 from genset.quality.neighbours import nearest
 from genset.seeds import generator, item_id
 from genset.versions import CONFIG, WORK, Version, verify_sums
 
 GENERATOR = "generator.onnx"
+ENCODER = "encoder.onnx"
 PRIOR = "prior.npz"
+JUDGE = "judge.npz"
+RARE = 3  # train items of a class, at most, that no density can be learned from
 MOST_TRIES = 20  # draws for one item
+_REFUSED = {
+    "near_copy": "was too near to a train item",
+    "wrong_label": "looked like another class",
+    "blank": "was blank",
+}
 Places = list[tuple[str, int]]  # (label, number) of each item
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an item may be like: measured on real items when the model was trained, kept with it."""
+
+    copy: float  # distance to a train item; at or below it an item is a near copy
+    blank: float  # spread of the values in which items are compared; below it an item is blank
+    label: float = 0.0  # probability of its own label; below it an item looks like another class
+    error: float = 0.0  # the largest reconstruction error of a held-out item; 0 where nothing tells
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What generation draws again, beside blank items."""
+
+    train: Floats | None  # (N, d) closeness vectors of the train items, to tell near copies by; None lets them pass
+    wrong_labels: bool = True
+
+    @classmethod
+    def of(cls, section: Generate, train: Callable[[], Floats]) -> Self:
+        """As the config asks for."""
+        return cls(train() if section.near_copies == "reject" else None, section.wrong_labels == "reject")
 
 
 @dataclass(frozen=True)
 class Generator:
     """A trained model, ready to sample without TensorFlow."""
 
-    sampler: Sampler
+    sampler: Exported
     prior: Prior
     arrays: Mapping[str, Any]
     modality: Modality
     classes: tuple[str, ...]
     seed: int  # of the run that trained it
-    limit: float  # distance to a train item below which an item is a near copy
+    limits: Limits
+    judge: LabelJudge | None  # of labels, where there are several
     reference: str  # what the items name as their model: equal models have equal references
 
     @classmethod
     def from_parts(
-        cls, model: bytes | Path, arrays: Mapping[str, Any], config: Config, facts: Mapping[str, Any]
+        cls,
+        model: bytes | Path,
+        arrays: Mapping[str, Any],
+        config: Config,
+        facts: Mapping[str, Any],
+        judge: LabelJudge | None,
     ) -> Self:
         """Put a generator together from what training made; `facts` are those of the manifest."""
         classes = tuple(check_label(label, GENERATOR) if label else "" for label in facts["classes"])
         return cls(
-            Sampler(model),
-            config.model.prior,
+            Exported(model),
+            config.model.density,
             arrays,
             config.items,
             classes,
             config.seed,
-            facts["copy_limit"],
+            Limits(**facts["limits"]),
+            judge,
             facts["reference"],
         )
 
     @classmethod
     def open(cls, version: Version) -> Self:
         """A model version, read. Raises GensetError when its files are not those that were written."""
-        wrong = verify_sums(version, (GENERATOR, PRIOR))
+        model = version.manifest["model"]
+        arrays = [PRIOR, JUDGE] if model["judge"] else [PRIOR]
+        wrong = verify_sums(version, (GENERATOR, *arrays))
         if wrong:
             raise GensetError(
                 f"{wrong[0]} has changed since it was written",
                 where=str(version.path),
                 hint="Train the model again with --force, or bring the file back.",
             )
-        model = version.manifest["model"]
         config = load_config(version.path / CONFIG)
-        arrays = np.load(io.BytesIO((version.path / PRIOR).read_bytes()), allow_pickle=False)
-        return cls.from_parts(version.path / GENERATOR, dict(arrays), config, model)
+        prior, *judges = (
+            dict(np.load(io.BytesIO((version.path / name).read_bytes()), allow_pickle=False)) for name in arrays
+        )
+        judge = LabelJudge(judges[0]) if judges else None
+        return cls.from_parts(version.path / GENERATOR, prior, config, model, judge)
 
     def sample(self, label: str, seed: int, numbers: Iterable[int]) -> Items:
         """Items of one class by their numbers, unfiltered: number 7 is the same item whatever else is asked for."""
@@ -79,12 +123,43 @@ class Generator:
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items of (label, number) places."""
-        z = np.zeros((len(places), self.sampler.latent_dim), np.float32)
+        return self.decode(self.codes(places, seed, attempt))
+
+    def told(self) -> dict[str, Any]:
+        """What is written beside each item, beyond its number."""
+        return {}
+
+    @property
+    def origin(self) -> str:
+        """The ids of the items that an item was made from: none, it was drawn."""
+        return ""
+
+    def decode(self, z: Floats) -> Items:
+        """(N, ...) items of (N, latent_dim) codes."""
+        return self.modality.from_tensor(self.sampler(z))
+
+    def codes(self, places: Places, seed: int, attempt: int) -> Floats:
+        """(N, latent_dim) codes of (label, number) places."""
+        z = np.zeros((len(places), self.sampler.width), np.float32)
         for label in dict.fromkeys(label for label, _ in places):
             rows = [row for row, (other, _) in enumerate(places) if other == label]
             rngs = [generator(seed, "generate", label, places[row][1], attempt) for row in rows]
             z[rows] = self.prior.draw(self.arrays, self.classes.index(label), rngs)
-        return self.modality.from_tensor(self.sampler(z))
+        return z
+
+
+class Draws(Protocol):
+    """Where items come from: a model's own draws, or draws around what the user has."""
+
+    @property
+    def origin(self) -> str:
+        """The ids of the items that each was made from."""
+
+    def at(self, places: Places, seed: int, attempt: int) -> Items:
+        """(N, ...) items of (label, number) places; another attempt gives others."""
+
+    def told(self) -> dict[str, Any]:
+        """What is written beside each item, beyond its number."""
 
 
 @dataclass(frozen=True)
@@ -94,64 +169,99 @@ class Made:
     dataset: Dataset
     items: Items
     redrawn: dict[str, int]
-    given_up: dict[str, int]  # by label
+    given_up: dict[tuple[str, str], int]  # by label and the reason of the last draw
 
 
 def make(
     model: Generator,
     wanted: Mapping[str, int],
-    train: Floats | None,
+    filters: Filters,
     job: Job,
     *,
     seed: int,
     start: Mapping[str, int] | None = None,
+    draws: Draws | None = None,
 ) -> Made:
     """`wanted` items of each label, in the order of labels and numbers; numbers begin at `start`, or at 0.
 
-    `train` are the closeness vectors of the train items, (N, d): what lies within the model's limit of one of them
-    is drawn again, MOST_TRIES times at most. None turns that off.
+    What the filters refuse is drawn again, MOST_TRIES times at most.
     """
-    first = start or {}
+    first, draws = start or {}, draws or model
     places: Places = [(label, first.get(label, 0) + n) for label, count in wanted.items() for n in range(count)]
     items = np.zeros((len(places), *model.modality.item_shape), np.uint8)
     tries = np.zeros(len(places), np.int64)
     waiting = np.arange(len(places))
     redrawn: Counter[str] = Counter()
     for attempt in range(MOST_TRIES):
-        made = _in_batches(model, [places[i] for i in waiting], seed, attempt, job)
+        made = _in_batches(draws, model, [places[i] for i in waiting], seed, attempt, job)
         items[waiting], tries[waiting] = made, attempt
-        refused = _near_copies(model, made, train)
-        waiting = waiting[refused]
+        reasons = _refused(model, made, [places[i][0] for i in waiting], filters)
+        waiting, reasons = waiting[reasons != ""], reasons[reasons != ""]
         if not len(waiting):
             break
-        redrawn["near_copy"] += len(waiting)
+        redrawn.update(reasons.tolist())
+    if len(waiting) == len(places) > 0:
+        most, count = Counter(reasons.tolist()).most_common(1)[0]
+        raise GensetError(
+            f"none of {len(places):,} items could be made: each of {MOST_TRIES} draws was refused, the last of "
+            f"{count:,} as it {_REFUSED[most]}",
+            where=model.reference,
+            hint="Train longer, or look at the model's samples.png and curves.png.",
+        )
     kept = np.setdiff1d(np.arange(len(places)), waiting)
-    given_up = Counter(places[i][0] for i in waiting)
-    records = [_record(places[i], int(tries[i]), seed, model.reference) for i in kept]
+    given_up = Counter((places[i][0], str(reason)) for i, reason in zip(waiting, reasons, strict=True))
+    records = [_record(places[i], int(tries[i]), seed, model.reference, draws) for i in kept]
     return Made(Dataset(model.modality.kind, tuple(records)), items[kept], dict(redrawn), dict(given_up))
 
 
-def _in_batches(model: Generator, places: Places, seed: int, attempt: int, job: Job) -> Items:
+def _in_batches(draws: Draws, model: Generator, places: Places, seed: int, attempt: int, job: Job) -> Items:
     parts = [places[start : start + BATCH] for start in range(0, len(places), BATCH)]
     out = [np.zeros((0, *model.modality.item_shape), np.uint8)]
-    for made in job.engine.map(lambda part: model.at(part, seed, attempt), parts):
+    for made in job.engine.map(lambda part: draws.at(part, seed, attempt), parts):
         out.append(made)
         if attempt == 0:
             job.progress.tick("generate", min(BATCH * (len(out) - 1), len(places)), len(places), "")
     return np.concatenate(out)
 
 
-def _near_copies(model: Generator, made: Items, train: Floats | None) -> Any:
-    if train is None or not len(made):
-        return np.zeros(len(made), bool)
-    return nearest(model.modality.closeness(made), train) <= model.limit
+def _refused(model: Generator, made: Items, labels: Sequence[str], filters: Filters) -> npt.NDArray[np.str_]:
+    """(N,) why each item is refused; "" for the others."""
+    reasons = np.full(len(made), "", dtype="U16")
+    if not len(made):
+        return reasons
+    close = model.modality.closeness(made)
+    if filters.wrong_labels and model.judge and model.limits.label:
+        index: Labels = np.array([model.classes.index(label) for label in labels])
+        sure = own(model.judge.probabilities(model.modality.features(made)), index)
+        reasons[sure < model.limits.label] = "wrong_label"
+    if filters.train is not None:
+        reasons[nearest(close, filters.train) <= model.limits.copy] = "near_copy"
+    reasons[spread(close) < model.limits.blank] = "blank"
+    return reasons
 
 
-def _record(place: tuple[str, int], attempt: int, seed: int, reference: str) -> Record:
+def spread(close: Floats) -> Floats:
+    """(N,) largest less smallest value of each closeness vector: 0 for an item that is the same all over."""
+    out: Floats = np.ptp(close, axis=1)
+    return out
+
+
+def _record(place: tuple[str, int], attempt: int, seed: int, reference: str, draws: Draws) -> Record:
     label, number = place
-    name = item_id("g", reference, seed, label, number)
-    drawn = f'[{{"number": {number}, "attempt": {attempt}}}]'
-    return Record(name, Path(), label, "generated", split="train", transform=drawn, seed=str(seed), model=reference)
+    told = draws.told()
+    name = item_id("g", reference, seed, label, number, *([json.dumps(told)] if told else []))
+    drawn = json.dumps([{"number": number, "attempt": attempt, **told}])
+    return Record(
+        name,
+        Path(),
+        label,
+        "generated",
+        origin=draws.origin,
+        split="train",
+        transform=drawn,
+        seed=str(seed),
+        model=reference,
+    )
 
 
 def next_numbers(records: Iterable[Record], reference: str, seed: int) -> dict[str, int]:
@@ -167,17 +277,15 @@ def next_numbers(records: Iterable[Record], reference: str, seed: int) -> dict[s
 def given_up(made: Made) -> list[Quarantined]:
     """Items that were asked for and not made, as problems."""
     return [
-        Quarantined(
-            label, "near_copy", f"left out: {count}, as each of {MOST_TRIES} draws was too near to a train item"
-        )
-        for label, count in made.given_up.items()
+        Quarantined(label, reason, f"left out: {count}, as each of {MOST_TRIES} draws {_REFUSED[reason]}")
+        for (label, reason), count in sorted(made.given_up.items())
     ]
 
 
 def shares(counts: Mapping[str, int], total: int) -> dict[str, int]:
     """`total` divided in the proportions of `counts`, by largest remainder; ties go to the first label."""
     whole = sum(counts.values())
-    exact = {label: total * count / whole for label, count in counts.items()}
+    exact = {label: total * count / max(1, whole) for label, count in counts.items()}
     out = {label: int(value) for label, value in exact.items()}
     rest = sorted(exact, key=lambda label: out[label] - exact[label])[: total - sum(out.values())]
     return {label: count + (label in rest) for label, count in out.items()}
@@ -185,9 +293,31 @@ def shares(counts: Mapping[str, int], total: int) -> dict[str, int]:
 
 def wanted(train_counts: Mapping[str, int], section: Generate) -> dict[str, int]:
     """How many items of each label a section asks for: `count` in the proportions of the train part, or `per_class`."""
+    told = {label: count for label, count in train_counts.items() if label not in left_out(train_counts, section)}
+    none = dict.fromkeys(train_counts, 0)
     if section.count is not None:
-        return shares(train_counts, section.count)
-    return dict.fromkeys(train_counts, DEFAULT_PER_CLASS if section.per_class is None else section.per_class)
+        return {**none, **shares(told, section.count)}
+    return {**none, **dict.fromkeys(told, DEFAULT_PER_CLASS if section.per_class is None else section.per_class)}
+
+
+def left_out(train_counts: Mapping[str, int], section: Generate) -> set[str]:
+    """The classes that nothing is generated for, as they are rare."""
+    if section.rare_classes == "vary":
+        return set()
+    return {label for label, count in train_counts.items() if count <= RARE}
+
+
+def rare(train_counts: Mapping[str, int], section: Generate) -> list[Quarantined]:
+    """What is to be told of classes of very few items."""
+    done = {
+        "vary": "generated items vary them by how items of the other classes differ: look at them",
+        "leave_out": "nothing is generated for it",
+    }[section.rare_classes]
+    return [
+        Quarantined(label, "rare_class", f"{count} train item{'s' * (count != 1)}: {done}")
+        for label, count in train_counts.items()
+        if count <= RARE and len(train_counts) > 1
+    ]
 
 
 def learned(version: Version, job: Job, cure: str) -> preparing.Prepared:

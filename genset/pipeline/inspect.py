@@ -18,6 +18,7 @@ from genset.pipeline.build import Verdict
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, guess_modality
 from genset.pipeline.job import Job, counts
+from genset.pipeline.outliers import outliers
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
 from genset.quality import FIGURES, gates, measure
@@ -53,6 +54,12 @@ def contents(path: Path, job: Job) -> Contents:
     kept = Dataset(modality.kind, looked.records)
     every = [*problems, *looked.problems]
     return Contents(kept, counts(kept), modality.describe(looked.probes), every, looked.probes)
+
+
+def with_outliers(found: Contents, model: Version, job: Job) -> Contents:
+    """With a problem for each item that the model rebuilds worse than any of its validation items."""
+    unlike = [each.as_problem() for each in outliers(model, found.dataset.records, job) if each.ratio > 1]
+    return replace(found, problems=[*found.problems, *unlike])
 
 
 def model_facts(version: Version) -> dict[str, Any]:

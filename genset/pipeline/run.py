@@ -59,9 +59,10 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     (train_items, train_labels), test = prepared.part("train"), prepared.part("test")
     copies = augment.copies([record for record in real if record.split == "train"], config.augment.copies, {})
     wanted = _wanted(config, Counter(r.label for r in real if r.split == "train"), len(copies))
-    close = prepared.modality.closeness(train_items) if config.generate.near_copies == "reject" else None
-    made = generate.make(generator, wanted, close, job, seed=config.seed)
-    problems = [*prepared.problems, *generate.given_up(made)]
+    filters = generate.Filters.of(config.generate, lambda: prepared.modality.closeness(train_items))
+    made = generate.make(generator, wanted, filters, job, seed=config.seed)
+    rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
+    problems = [*prepared.problems, *rare, *generate.given_up(made)]
     job.progress.say("judging the generated items against the held-out ones")
     index = {label: i for i, label in enumerate(prepared.classes)}
     made_labels = np.array([index[record.label] for record in made.dataset], np.int64)
@@ -99,7 +100,8 @@ def _wanted(config: Config, train_counts: Counter[str], copies: int) -> dict[str
     per_item = 1 + config.augment.copies
     have = {label: per_item * train_counts[label] + wanted[label] for label in labels}
     lacking = balance.missing(have, config.balance.target)
-    return {label: wanted[label] + lacking[label] for label in labels}
+    none = generate.left_out(train_counts, config.generate)
+    return {label: wanted[label] + (0 if label in none else lacking[label]) for label in labels}
 
 
 def _items(

@@ -4,6 +4,8 @@ import csv
 import io
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +13,17 @@ import numpy as np
 from genset.config import Config, dump
 from genset.errors import GensetError
 from genset.export.card import model_card
-from genset.interfaces import Items, Nets
+from genset.interfaces import Items, Nets, Quarantined
+from genset.models.logs import TensorBoard
 from genset.models.native import STDERR, silenced
-from genset.pipeline import generate
+from genset.models.runtime import Exported
+from genset.pipeline import generate, outliers
 from genset.pipeline.job import Job, as_dicts, counts, key_of, up_to_date
 from genset.pipeline.prepare import Prepared, with_settings
+from genset.quality.labels import LabelJudge, label_limit
 from genset.quality.neighbours import copy_limit, nearest_others
 from genset.quality.privacy import EXPECTED_SHARE
+from genset.quality.yardstick import Yardstick
 from genset.report.curves import curves
 from genset.versions import CONFIG, Draft, Version, writing
 
@@ -28,6 +34,8 @@ CHECKPOINT = "checkpoint.npz"
 FEWEST_TRAIN = 8
 _SHEET_COLUMNS = 12
 _MOST_SHEET_ROWS = 20
+_SAMPLED = 1000  # items that show how often the model misses its label
+_BLANK = 0.5  # of the smallest spread of a train item
 
 
 def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: bool) -> tuple[Version, bool]:
@@ -51,8 +59,8 @@ def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: 
 class _Trained:
     """What a training leaves behind, before it is written."""
 
-    def __init__(self, config: Config, nets: Nets, outcome: "Outcome", prior: Mapping[str, Any]) -> None:
-        self.config, self.nets, self.outcome, self.prior = config, nets, outcome, prior
+    def __init__(self, config: Config, nets: Nets, outcome: "Outcome") -> None:
+        self.config, self.nets, self.outcome = config, nets, outcome
 
 
 def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool) -> _Trained:
@@ -62,19 +70,39 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
     with silenced(STDERR):
         import keras
 
+        from genset.models.stage_run import Examples
         from genset.models.trainer import Trainer
 
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
     modality, model = prepared.modality, config.model
-    (items, labels), (validation, _) = prepared.part("train"), prepared.part("validation")
-    nets = model.family.build(modality, model.network, _latent_dim(config))
-    trainer = Trainer(model.family, nets, modality, items, validation, latent_dim=_latent_dim(config), seed=config.seed)
+    train, validation = Examples(*prepared.part("train")), Examples(*prepared.part("validation"))
+    classes = len(prepared.classes)
+    latent_dim = model.density.length(_latent_dim(config), classes)
+    nets = model.family.build(modality, model.network, latent_dim, classes)
+    judge = None
+    if len(validation) > 1:
+        judge = Yardstick(modality.features, train.items, validation.items, validation.labels, classes)
+    trainer = Trainer(
+        model.family,
+        model.prior,
+        nets,
+        modality,
+        train,
+        validation,
+        classes=classes,
+        latent_dim=_latent_dim(config),
+        seed=config.seed,
+        judge=judge,
+    )
     checkpoint = job.root.work(config.name) / CHECKPOINT
-    outcome = trainer.fit(config.train, checkpoint, key, resume=resume, progress=job.progress)
-    job.progress.say("fitting the prior")
-    prior = model.prior.fit(trainer.codes(items), labels, len(prepared.classes), config.seed)
-    resolved = config.model_copy(update={"train": outcome.plan.resolved(config.train)})
-    return _Trained(resolved, nets, outcome, prior)
+    logs = config.output.tensorboard
+    watch = TensorBoard(Path(logs)) if logs else None
+    outcome = trainer.fit(config.train, checkpoint, key, resume=resume, progress=job.progress, watch=watch)
+    for _, text in outcome.notes:
+        job.progress.say(text)
+    settled = model.model_copy(update={"family": outcome.family})
+    resolved = config.model_copy(update={"model": settled, "train": outcome.plan.resolved(config.train)})
+    return _Trained(resolved, nets, outcome)
 
 
 def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: str) -> Version:
@@ -85,17 +113,31 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
     with writing(draft.path):  # keras exports to files
         generator = onnx_bytes(family.sampler(trained.nets, prepared.modality), config.seed)
         whole = keras_bytes(family.whole(trained.nets, prepared.modality))
+        encoder = family.encoder(trained.nets, prepared.modality)
+        rebuild = None if encoder is None else onnx_bytes(encoder, config.seed)
+    if rebuild is not None:
+        draft.write(generate.ENCODER, rebuild)
     draft.write(generate.GENERATOR, generator)
-    draft.write(generate.PRIOR, _npz(trained.prior))
+    draft.write(generate.PRIOR, _npz(outcome.prior))
     draft.write("model.keras", whole)
     draft.write("history.csv", _history(outcome.history))
     draft.write("curves.png", curves(outcome.history, outcome.best_step))
+    if outcome.frames:
+        frames = np.concatenate([items for _, items in outcome.frames])
+        draft.write("progress.png", prepared.modality.sheet(frames, [f"step {step:,}" for step, _ in outcome.frames]))
     draft.write(CONFIG, dump(config).encode())
     model = _facts(trained, prepared)
-    model["copy_limit"] = _copy_limit(prepared)
     resolved_key = _key(config, prepared)
     model["reference"] = f"{config.name}-{resolved_key[:10]}"
-    made = generate.Generator.from_parts(generator, trained.prior, config, model)
+    judge = _judge(prepared)
+    if judge:
+        draft.write(generate.JUDGE, _npz(judge.arrays))
+    model |= {"judge": judge is not None, "limits": asdict(_limits(prepared))}
+    made = generate.Generator.from_parts(generator, outcome.prior, config, model, judge)
+    model["limits"]["label"] = _label_limit(made, prepared)
+    validation = prepared.part("validation")[0]
+    if rebuild is not None and len(validation):
+        model["limits"]["error"] = float(outliers.errors(made, Exported(rebuild), validation).max())
     draft.write("samples.png", _samples(made, job))
     manifest = job.manifest(
         config,
@@ -110,7 +152,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
         parents=[],
         counts=counts(prepared.dataset),
         model=model,
-        problems=as_dicts(prepared.problems),
+        problems=as_dicts([*prepared.problems, *(Quarantined("", *note) for note in outcome.notes)]),
     )
     draft.write("README.md", model_card(config.name, manifest, model))
     return job.root.commit(draft, manifest)
@@ -174,14 +216,37 @@ def _check_enough(prepared: Prepared) -> None:
         )
 
 
-def _copy_limit(prepared: Prepared) -> float:
-    """The distance below which a made item counts as a copy: from the validation part, or where there is none from
-    the distances of the train items to each other."""
-    train, validation = prepared.part("train")[0], prepared.part("validation")[0]
-    close = prepared.modality.closeness
+def _limits(prepared: Prepared) -> generate.Limits:
+    """What a made item may be like. The copy limit comes from the validation part, or where there is none from the
+    distances of the train items to each other."""
+    validation = prepared.part("validation")[0]
+    train = prepared.modality.closeness(prepared.part("train")[0])
     if len(validation):
-        return copy_limit(close(validation), close(train), EXPECTED_SHARE)
-    return float(np.quantile(nearest_others(close(train)), EXPECTED_SHARE))
+        copy = copy_limit(prepared.modality.closeness(validation), train, EXPECTED_SHARE)
+    else:
+        copy = float(np.quantile(nearest_others(train), EXPECTED_SHARE))
+    return generate.Limits(copy, _BLANK * float(generate.spread(train).min()))
+
+
+def _judge(prepared: Prepared) -> LabelJudge | None:
+    items, labels = prepared.part("train")
+    if len(prepared.classes) < 2:
+        return None
+    return LabelJudge.learn(prepared.modality.features(items), labels, len(prepared.classes))
+
+
+def _label_limit(made: generate.Generator, prepared: Prepared) -> float:
+    """From as many items of each class as the train part has, a thousand in all, beside the validation part."""
+    real, real_labels = prepared.part("validation")
+    if made.judge is None or not len(real):
+        return 0.0
+    train_counts = prepared.dataset.where(split="train").counts("label")
+    wanted = generate.shares(train_counts, _SAMPLED)
+    places = [(label, number) for label, count in wanted.items() for number in range(count)]
+    labels = np.array([made.classes.index(label) for label, _ in places])
+    features = prepared.modality.features
+    probabilities = made.judge.probabilities(features(made.at(places, made.seed, 0)))
+    return label_limit(probabilities, labels, made.judge.probabilities(features(real)), real_labels)
 
 
 def _samples(made: generate.Generator, job: Job) -> bytes:
@@ -194,7 +259,8 @@ def _samples(made: generate.Generator, job: Job) -> bytes:
 
 def _history(history: list[dict[str, float]]) -> bytes:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    columns = dict.fromkeys(name for row in history for name in row)  # those of all stages, in order of appearance
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: f"{value:.8g}" for name, value in row.items()} for row in history)
     return text.getvalue().encode()

@@ -36,6 +36,13 @@ class Classifier:
         right: npt.NDArray[np.bool_] = self._model.predict(features) == labels
         return right
 
+    def layers(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Weights and biases: w0 (d, HIDDEN), b0, w1 (HIDDEN, classes), b1, for a softmax at the end."""
+        (w0, w1), (b0, b1) = self._model.coefs_, self._model.intercepts_
+        if w1.shape[1] == 1:  # two classes: scikit-learn has one logit, of the second class
+            w1, b1 = np.hstack([np.zeros_like(w1), w1]), np.append(np.zeros_like(b1), b1)
+        return {"w0": w0, "b0": b0, "w1": w1, "b1": b1}
+
     def hidden(self, features: Floats) -> Floats:
         """(N, HIDDEN) activations of the hidden layer: the space in which this classifier sees items."""
         activations: Floats = np.maximum(0, features @ self._model.coefs_[0] + self._model.intercepts_[0])

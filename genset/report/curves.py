@@ -7,17 +7,18 @@ _HEIGHT, _WIDTH = 2.4, 9.0  # inches, of one curve
 
 
 def curves(history: Sequence[Mapping[str, float]], best_step: int) -> bytes:
-    """A PNG with one chart a loss, train and validation in each, the kept checkpoint marked."""
+    """A PNG with one chart a loss or score, train and validation in each, the kept checkpoint marked."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = [name for name in history[0] if name.endswith("loss") and not name.startswith("val_")]
+    known = dict.fromkeys(name for row in history for name in row)
+    names = list(dict.fromkeys(name.removeprefix("val_") for name in known if _is_curve(name)))
     figure = Figure(figsize=(_WIDTH, _HEIGHT * len(names)), layout="constrained")
-    steps = [row["step"] for row in history]
     for axes, name in zip(figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0], names, strict=True):
-        axes.plot(steps, [row[name] for row in history], label="train")
-        if f"val_{name}" in history[0]:
-            axes.plot(steps, [row[f"val_{name}"] for row in history], label="validation")
+        for column, label in ((name, "train"), (f"val_{name}", "validation")):
+            points = [(row["step"], row[column]) for row in history if column in row]
+            if points:
+                axes.plot(*zip(*points, strict=True), label=label)
         axes.axvline(best_step, color="grey", linestyle=":", label="kept")
         axes.set_ylabel(name)
         axes.grid(alpha=0.3)
@@ -26,3 +27,7 @@ def curves(history: Sequence[Mapping[str, float]], best_step: int) -> bytes:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return buffer.getvalue()
+
+
+def _is_curve(name: str) -> bool:
+    return name.endswith("loss") or name.startswith("val_")

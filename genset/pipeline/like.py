@@ -1,0 +1,121 @@
+"""Items like one that the user has, or between two: encode, vary, decode."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genset.errors import GensetError
+from genset.interfaces import Floats, Items, UndecodableError
+from genset.models.runtime import Exported
+from genset.pipeline.generate import ENCODER, Generator, Places
+from genset.seeds import item_id
+from genset.versions import Version, verify_sums
+
+
+@dataclass(frozen=True)
+class Variations:
+    """Draws around the code of one item: 0 is its reconstruction, 1 an independent item of the class."""
+
+    model: Generator
+    code: Floats  # (latent_dim,)
+    origin: str  # id of the item
+    amount: float
+
+    def at(self, places: Places, seed: int, attempt: int) -> Items:
+        """(N, ...) items: each code is the item's own, moved towards a draw of the class by the amount."""
+        z = (1 - self.amount) * self.code + self.amount * self.model.codes(places, seed, attempt)
+        return self.model.decode(z.astype(np.float32))
+
+    def told(self) -> dict[str, Any]:
+        """What is written beside each item, and makes it another item than its like."""
+        return {"like": self.origin, "vary": self.amount}
+
+
+@dataclass(frozen=True)
+class Between:
+    """Items at equal steps on the straight line between the codes of two items."""
+
+    model: Generator
+    first: Floats  # (latent_dim,)
+    last: Floats
+    origin: str  # ids of both
+    count: int
+
+    def at(self, places: Places, seed: int, attempt: int) -> Items:
+        """(N, ...) items; number n of `count` stands at (n + 1) / (count + 1) of the way."""
+        share = np.array([(number + 1) / (self.count + 1) for _, number in places])[:, None]
+        return self.model.decode(((1 - share) * self.first + share * self.last).astype(np.float32))
+
+    def told(self) -> dict[str, Any]:
+        """What is written beside each item."""
+        return {"between": self.origin.split(), "of": self.count}
+
+
+@dataclass(frozen=True)
+class Given:
+    """An item of the user's with what the model says of it."""
+
+    id: str
+    code: Floats  # (latent_dim,)
+    label: str
+
+
+def given(model: Generator, version: Version, file: Path, label: str | None) -> Given:
+    """Read and encode a file. Its label is the one given, that of its folder, or what the model's judge takes it for.
+
+    Raises GensetError when it cannot be read, or the model has no encoder.
+    """
+    try:
+        digest = model.modality.probe(file).digest
+        item = model.modality.decode(file)[None]
+    except (UndecodableError, OSError) as error:
+        raise GensetError(
+            f"cannot be read: {error}",
+            where=str(file),
+            hint=f"Give --like a file that holds one {model.modality.kind}.",
+        ) from None
+    return Given(
+        item_id("c", digest, 0), encoder(version)(model.modality.to_tensor(item))[0], label or _label(model, file, item)
+    )
+
+
+def encoder(version: Version) -> Exported:
+    """The encoder of a model version. Raises GensetError when it has none."""
+    if not (version.path / ENCODER).is_file():
+        raise GensetError(
+            "this model has no encoder, so it cannot say where an item lies",
+            where=version.reference,
+            hint="Train an autoencoder, a VAE, or a GAN with a warm start.",
+        )
+    if verify_sums(version, (ENCODER,)):
+        raise GensetError(f"{ENCODER} has changed since it was written", where=str(version.path))
+    return Exported(version.path / ENCODER)
+
+
+def _label(model: Generator, file: Path, item: Items) -> str:
+    if len(model.classes) == 1:
+        return model.classes[0]
+    if file.resolve().parent.name in model.classes:
+        return file.resolve().parent.name
+    if model.judge is None:
+        raise GensetError("which class is it?", where=str(file), hint="Say so with --label.")
+    return model.classes[int(model.judge.probabilities(model.modality.features(item)).argmax())]
+
+
+def source(model: Generator, items: Sequence[Given], amount: float, count: int) -> Variations | Between:
+    """Draws around one item, or between two of one class. Raises GensetError."""
+    if len(items) == 1:
+        return Variations(model, items[0].code, items[0].id, amount)
+    if len(items) != 2:
+        raise GensetError(f"--like takes one item to vary or two to go between, got {len(items)}")
+    first, last = items
+    if first.label != last.label:
+        raise GensetError(
+            f"the two items are of different classes, {json.dumps(first.label)} and {json.dumps(last.label)}",
+            hint="Give two items of one class: what lies between classes has no label.",
+        )
+    return Between(model, first.code, last.code, f"{first.id} {last.id}", count)

@@ -1,0 +1,63 @@
+"""Items that a model cannot rebuild: unlike what it learned from, so wrong, rare, or of another kind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genset.dataset import Record
+from genset.errors import GensetError
+from genset.interfaces import Floats, Items, Quarantined, UndecodableError
+from genset.models.runtime import BATCH, Exported
+from genset.pipeline.generate import Generator
+from genset.pipeline.job import Job
+from genset.pipeline.like import encoder
+from genset.versions import Version
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """An item with its reconstruction error, as a multiple of the largest of a real held-out item."""
+
+    record: Record
+    ratio: float
+
+    def as_problem(self) -> Quarantined:
+        """As `inspect` and `clean` tell of it."""
+        detail = f"{self.ratio:.2f} times the largest reconstruction error of the model's validation items"
+        return Quarantined(self.record.place, "outlier", detail)
+
+
+def errors(generator: Generator, encode: Exported, items: Items) -> Floats:
+    """(N,) mean squared difference of items and their reconstructions, in units of [0, 1]."""
+    x = generator.modality.to_tensor(items)
+    rebuilt = generator.sampler(encode(x))
+    out: Floats = np.square(x - rebuilt).reshape(len(x), -1).mean(axis=1)
+    return out
+
+
+def outliers(version: Version, records: Sequence[Record], job: Job) -> list[Outlier]:
+    """All items with their ratios, largest first. Raises GensetError for a model without an encoder."""
+    generator, encode = Generator.open(version), encoder(version)
+    limit = generator.limits.error
+    if not limit:
+        raise GensetError(
+            "this model was trained without validation items, so nothing says what is unlike them",
+            where=version.reference,
+            hint="Train it with a validation part: split.ratios.",
+        )
+    parts = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
+
+    def one(part: Sequence[Record]) -> list[Outlier]:
+        items = np.stack([_decoded(generator, record) for record in part])
+        return [Outlier(r, float(e) / limit) for r, e in zip(part, errors(generator, encode, items), strict=True)]
+
+    found = [outlier for part in job.engine.map(one, parts) for outlier in part]
+    return sorted(found, key=lambda outlier: -outlier.ratio)
+
+
+def _decoded(generator: Generator, record: Record) -> Items:
+    try:
+        return generator.modality.decode(record.path)
+    except (UndecodableError, OSError) as error:
+        raise GensetError(f"cannot be read: {error}", where=str(record.path)) from None

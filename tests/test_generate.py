@@ -1,0 +1,143 @@
+"""Generation beyond plain draws: filters, variations of the user's items, rare classes, what a model cannot rebuild."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SAMPLES, Trained, config, digits, genset
+from PIL import Image
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path), np.float64) / 255
+
+
+def of_split(own: Trained, split: str, label: str = "3") -> Path:
+    """A real item of the user's folder that went to a split."""
+    rows = [json.loads(line) for line in (own.dataset / split / "metadata.jsonl").read_text().splitlines()]
+    name = next(row["file_name"] for row in rows if row["label"] == label and row["source"] == "collected")
+    wanted = pixels(own.dataset / split / name)
+    return next(path for path in (own.source / label).iterdir() if (pixels(path) == wanted).all())
+
+
+def made(outcome: object) -> list[dict[str, str]]:
+    folder = Path(outcome.json["version"]["path"], "train")  # type: ignore[attr-defined]
+    rows = [json.loads(line) for line in (folder / "metadata.jsonl").read_text().splitlines()]
+    return [{**row, "path": str(folder / row["file_name"])} for row in rows]
+
+
+def test_like_varies_an_item_by_the_amount_that_is_said(own: Trained) -> None:
+    file = of_split(own, "train")
+    common = ("generate", own.model, "--like", file, "-n", 6, "--near-copies", "keep", "--output", own.out, "--json")
+    away = []
+    for amount in (0, 0.3, 1):
+        outcome = genset(*common, "--vary", amount, "--name", f"like{amount}".replace(".", ""))
+        assert outcome.code == 0, outcome.stderr
+        rows = made(outcome)
+        assert {row["label"] for row in rows} == {"3"}  # of its folder
+        assert len({row["origin"] for row in rows}) == 1
+        assert all(json.loads(row["transform"])[0]["vary"] == amount for row in rows)
+        away.append(np.mean([np.abs(pixels(Path(row["path"])) - pixels(file)).mean() for row in rows]))
+    assert away[0] < away[1] < away[2]
+    assert away[0] < 0.2
+
+
+def test_like_of_two_items_goes_from_one_to_the_other(own: Trained) -> None:
+    first, last = (path for path in sorted((own.source / "3").iterdir())[:2])
+    outcome = genset(
+        "generate", own.model, "--like", first, "--like", last, "-n", 5, "--near-copies", "keep",
+        "--wrong-labels", "keep", "--name", "between", "--output", own.out, "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    rows = sorted(made(outcome), key=lambda row: json.loads(row["transform"])[0]["number"])
+    to_last = [np.abs(pixels(Path(row["path"])) - pixels(last)).mean() for row in rows]
+    assert len(rows) == 5
+    assert to_last[0] > to_last[-1]
+
+
+def test_like_refuses_what_is_held_out_other_classes_and_what_is_no_item(own: Trained) -> None:
+    held_out = of_split(own, "test")
+    common = ("generate", own.model, "-n", 2, "--output", own.out)
+    refused = genset(*common, "--like", held_out)
+    assert (refused.code, refused.stdout) == (2, "")
+    assert refused.stderr.endswith(
+        f"genset: {held_out}: this item is held out for judging: items made from it would carry it into train\n"
+        "  Give an item of the train part, or one that the model has not met.\n"
+    )
+    two = genset(*common, "--like", of_split(own, "train"), "--like", of_split(own, "train", "5"))
+    assert two.code == 2
+    assert two.stderr.endswith(
+        'genset: the two items are of different classes, "3" and "5"\n'
+        "  Give two items of one class: what lies between classes has no label.\n"
+    )
+    nothing = genset(*common, "--like", own.config)
+    assert nothing.code == 2
+    assert nothing.stderr.endswith("  Give --like a file that holds one image.\n")
+
+
+def test_what_a_model_cannot_rebuild_is_named(own: Trained, tmp_path: Path) -> None:
+    folder = digits(tmp_path / "mixed", 5, "01")
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8)).astype(np.uint8)
+    Image.fromarray(noise).save(folder / "0" / "noise.png")
+    outcome = genset("inspect", folder, "--model", own.model, "--output", own.out, "--json")
+    assert outcome.code == 0, outcome.stderr
+    told = [problem for problem in outcome.json["problems"] if problem["kind"] == "outlier"]
+    assert told[0]["path"] == "0/noise.png"
+    assert "times the largest reconstruction error of the model's validation items" in told[0]["detail"]
+    assert len(told) <= 2
+
+
+@pytest.mark.parametrize("way, expected", [("vary", 5), ("leave_out", 0)])
+def test_classes_of_few_items_are_varied_or_left_out_as_configured(tmp_path: Path, way: str, expected: int) -> None:
+    source = digits(tmp_path / "digits", 20, "01")
+    (source / "7").mkdir()
+    for path in sorted((SAMPLES / "7").iterdir())[:2]:
+        shutil.copy(path, source / "7")
+    path = config(
+        tmp_path, source, train={"steps": 30}, split={"ratios": [1.0, 0.0, 0.0]},
+        generate={"per_class": 5, "rare_classes": way, "near_copies": "keep"},
+    )  # fmt: skip
+    outcome = genset("run", path, "--output", tmp_path / "out", "--json")
+    assert outcome.code == 0, outcome.stderr
+    (problem,) = [problem for problem in outcome.json["problems"] if problem["kind"] == "rare_class"]
+    done = {
+        "vary": "generated items vary them by how items of the other classes differ: look at them",
+        "leave_out": "nothing is generated for it",
+    }[way]
+    assert problem == {"path": "7", "kind": "rare_class", "detail": f"2 train items: {done}"}
+    assert outcome.json["counts"]["label"]["7"] == 2 + expected
+
+
+def test_a_model_that_makes_nothing_usable_fails_and_says_why(tmp_path: Path) -> None:
+    path = config(tmp_path, digits(tmp_path / "digits", 20, "01"), train={"steps": 1, "learning_rate": 1e-9})
+    outcome = genset("run", path, "--output", tmp_path / "out", "--quiet")
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert (
+        "none of 24 items could be made: each of 20 draws was refused, the last of 24 as it was blank" in outcome.stderr
+    )
+    assert not list((tmp_path / "out").glob("datasets/*/v*"))
+
+
+@pytest.mark.parametrize("prior", ["gmm", "flow"])
+def test_a_gan_of_unlabelled_colour_pictures_runs_from_end_to_end(tmp_path: Path, prior: str) -> None:
+    source = tmp_path / "pictures"
+    source.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        colour = rng.integers(0, 256, (1, 1, 3))
+        picture = (colour * np.linspace(0.2, 1, 12)[:, None, None] * np.ones((1, 12, 1))).astype(np.uint8)
+        Image.fromarray(picture).save(source / f"{number}.png")
+    path = config(
+        tmp_path, source, name="pictures", model={"family": "gan", "prior": prior}, train={"steps": 120},
+        generate={"count": 10, "near_copies": "keep"}, output={"tensorboard": "logs"},
+    )  # fmt: skip
+    outcome = genset("run", path, "--output", tmp_path / "out", "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["counts"]["source"] == {"collected": 60, "generated": 10}
+    model = tmp_path / "out" / "models" / "pictures" / "latest"
+    header = (model / "history.csv").read_text().splitlines()[0].split(",")
+    assert {"d_loss", "g_loss", "penalty_loss", "val_frechet", "val_coverage", "learning_rate"} <= set(header)
+    assert Image.open(model / "progress.png").size[0] > 0
+    assert list((tmp_path / "logs").glob("events*"))
