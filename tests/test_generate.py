@@ -139,5 +139,6 @@ def test_a_gan_of_unlabelled_colour_pictures_runs_from_end_to_end(tmp_path: Path
     model = tmp_path / "out" / "models" / "pictures" / "latest"
     header = (model / "history.csv").read_text().splitlines()[0].split(",")
     assert {"d_loss", "g_loss", "penalty_loss", "val_frechet", "val_coverage", "learning_rate"} <= set(header)
-    assert Image.open(model / "progress.png").size[0] > 0
+    with Image.open(model / "progress.png") as picture:
+        assert picture.size[0] > 0
     assert list((tmp_path / "logs").glob("events*"))
