@@ -234,3 +234,20 @@ def test_the_yardstick_sees_wrong_labels_and_missing_kinds() -> None:
     assert same["frechet"] == pytest.approx(0, abs=1e-4)
     assert swapped["frechet"] > 1
     assert half["coverage"] < 0.6 < same["coverage"]
+
+
+def test_an_encoder_that_says_far_too_much_does_not_end_a_training() -> None:
+    import tensorflow as tf
+
+    table = MODALITIES["image"]
+    modality = table(table.Settings(size=8, mode="L"))
+    family = FAMILIES["vae"](kind="vae")
+    nets = family.build(modality, modality.networks["conv"](kind="conv", width=8), 4, 2)
+    last = nets["encoder"].layers[-1]
+    last.bias.assign(np.array([0.0] * 4 + [200.0] * 4))  # exp(200) is beyond float32
+    items, _ = blobs(6)
+    (stage,) = family.stages(modality, 4, 6)
+    batch = {"x": modality.to_tensor(items), **stage.draw(np.random.default_rng(0), 6)}
+    moment = Moment(tf.constant(1.0), True, True, tf.constant(0.0), gradient)
+    losses = stage.updates[0].loss(nets, batch, moment)
+    assert all(np.isfinite(float(value)) for value in losses.values())

@@ -8,6 +8,8 @@ from genset.interfaces import Batch, Family, Modality, Moment, Nets, Network, St
 from genset.models import parts
 from genset.models.losses import LIKELIHOODS, kl_loss
 
+_MOST_LOG_VAR = 10.0  # either way: one step too far, and exp(z_log_var) is no number any more
+
 
 class VAE(Family):
     """Reconstruction and KL divergence; the latent code of an item is a normal distribution."""
@@ -34,6 +36,7 @@ class VAE(Family):
 
             x = modality.perturb(batch["x"], batch) if self.perturb and moment.learning else batch["x"]
             z_mean, z_log_var = ops.split(nets["encoder"](x), 2, axis=-1)
+            z_log_var = ops.clip(z_log_var, -_MOST_LOG_VAR, _MOST_LOG_VAR)
             z = z_mean + ops.exp(0.5 * z_log_var) * batch["epsilon"]  # (B, latent_dim)
             reconstruction_loss = LIKELIHOODS[self.likelihood](x, parts.decode(nets, z, modality))
             kl = ops.mean(kl_loss(z_mean, z_log_var))
