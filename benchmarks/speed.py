@@ -100,6 +100,7 @@ def _genset(name: str, modality: Modality, items: Any, labels: Any) -> Callable[
         "weights": np.ones((CLASSES, 1)),
         "means": rng.standard_normal((CLASSES, 1, modality.latent_dim)),
         "factors": np.tile(np.eye(modality.latent_dim), (CLASSES, 1, 1, 1)),
+        "last": np.zeros(CLASSES, np.int64),
     }
     run.prepare(density if run.stage.samples else None)
     count = iter(range(10**9))

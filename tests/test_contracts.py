@@ -146,7 +146,7 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
             Train(steps=8, batch_size=8), tmp_path / "c.npz", "key", resume=False, progress=Progress()
         )
         assert outcome.steps_done == 8
-        assert set(outcome.prior) == {"weights", "means", "factors"}
+        assert set(outcome.prior) == {"weights", "means", "factors", "last"}
         return onnx_bytes(rule.sampler(nets, modality), 0), keras_bytes(rule.whole(nets, modality)), outcome.history
 
     def _distance(made: Items, labels: Labels) -> dict[str, float]:

@@ -251,3 +251,42 @@ def test_an_encoder_that_says_far_too_much_does_not_end_a_training() -> None:
     moment = Moment(tf.constant(1.0), True, True, tf.constant(0.0), gradient)
     losses = stage.updates[0].loss(nets, batch, moment)
     assert all(np.isfinite(float(value)) for value in losses.values())
+
+
+def test_codes_that_tell_no_item_from_another_are_reported(tmp_path: Path) -> None:
+    family = FAMILIES["ae"](kind="ae", code_penalty=1e6, penalty_warmup=0.0)
+    outcome, _, _ = trained(family, None, tmp_path, steps=300)
+    assert outcome.notes == [("idle_codes", "the codes tell no item from another: made items will all look alike")]
+
+
+def test_an_epoch_shows_equal_classes_once_and_others_by_the_root_of_their_size() -> None:
+    from genset.models.stage_run import shown
+
+    even = shown(np.repeat([0, 1], 50), np.random.default_rng(0))
+    assert sorted(even) == list(range(100))
+    labels = np.repeat([0, 1], [400, 4])
+    times = np.bincount(labels[shown(labels, np.random.default_rng(0))])
+    assert times == pytest.approx([404 * 20 / 22, 404 * 2 / 22], abs=1)
+
+
+def test_layers_compute_in_bfloat16_while_learning_and_in_float32_when_exported() -> None:
+    from genset.models import precision
+    from genset.models.saving import onnx_bytes
+
+    table = MODALITIES["image"]
+    modality = table(table.Settings(size=8, mode="L"))
+    family = FAMILIES["vae"](kind="vae")
+    with precision.building("bfloat16"):
+        nets = family.build(modality, modality.networks["conv"](kind="conv", width=8), 4, 2)
+    x, z = modality.to_tensor(blobs(4)[0]), np.ones((4, 4), np.float32)
+    narrow = np.asarray(family.sampler(nets, modality)(z))
+    assert np.asarray(family.codes(nets, x)).dtype == narrow.dtype == np.float32
+    assert {layer.kernel.dtype for net in nets.models.values() for layer in net.layers if hasattr(layer, "kernel")} == {
+        "float32"
+    }
+    precision.widen(nets)
+    sampler = family.sampler(nets, modality)
+    wide = np.asarray(sampler(z))
+    assert (wide != narrow).any()
+    assert wide == pytest.approx(narrow, abs=0.02)
+    onnx_bytes(sampler, 0)  # raises where ONNX Runtime, which computes in float32, disagrees

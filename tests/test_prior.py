@@ -47,7 +47,21 @@ def test_a_class_of_one_item_varies_as_the_others_do() -> None:
     prior = GaussianMixture()
     drawn = prior.draw(prior.fit(codes, labels, 3, 0), 2, rngs(500))
     assert drawn.mean(axis=0) == pytest.approx([9, 9, 9, 9], abs=0.1)
-    assert drawn.std(axis=0) == pytest.approx([0.45] * 4, abs=0.1)
+    assert drawn.std(axis=0) == pytest.approx([0.25] * 4, abs=0.05)  # half of theirs
+
+
+def test_a_class_of_few_items_is_drawn_about_each_of_them_at_its_own_scale() -> None:
+    narrow = np.random.default_rng(2).normal(0, 0.01, (3, 4)) + np.array([[9.0], [10.0], [11.0]])
+    codes, labels = np.concatenate([CODES, narrow]), np.append(LABELS, [2] * 3)
+    prior = GaussianMixture()
+    drawn = prior.draw(prior.fit(codes, labels, 3, 0), 2, rngs(500))
+    nearest = np.abs(drawn.mean(axis=1)[:, None] - [9, 10, 11]).argmin(axis=1)
+    assert np.bincount(nearest, minlength=3) == pytest.approx([167] * 3, abs=40)
+    shared = np.sqrt(((CODES.reshape(2, 200, 4) - CODES.reshape(2, 200, 4).mean(axis=1, keepdims=True)) ** 2).mean())
+    own = narrow.var(axis=0).sum() / (4 * shared**2)
+    expected = 0.5 * shared * np.sqrt((3 * own + 2) / 4)
+    deviation = (drawn - narrow[nearest]).std()
+    assert deviation == pytest.approx(expected, rel=0.1)
 
 
 def test_temperature_scales_the_spread() -> None:

@@ -12,6 +12,8 @@ from genset.interfaces import Batch, Family, Modality, Moment, Nets, Network, St
 from genset.models import parts
 from genset.models.losses import LIKELIHOODS, per_item
 
+_LONGEST = 2.0  # root mean square of the values of a code, at most
+
 
 class Autoencoder(Family):
     """Reconstruction, with codes kept small and decoded with noise, so that what lies between them decodes as well."""
@@ -37,7 +39,7 @@ class Autoencoder(Family):
             from keras import ops
 
             x = modality.perturb(batch["x"], batch) if self.perturb and moment.learning else batch["x"]
-            z = nets["encoder"](x)
+            z = self.codes(nets, x)
             reconstruction = parts.decode(nets, z + self.code_noise * batch["epsilon"], modality)
             reconstruction_loss = LIKELIHOODS[self.likelihood](x, reconstruction)
             code_loss = ops.mean(per_item(ops.square(z)))
@@ -55,7 +57,12 @@ class Autoencoder(Family):
         )
 
     def codes(self, nets: Nets, x: Tensor) -> Tensor:
-        return nets["encoder"](x)
+        from keras import ops
+
+        z = nets["encoder"](x)
+        # A code that grows too long is drawn back to its bound, or the first steps saturate the decoder for good.
+        length = ops.sqrt(ops.mean(ops.square(z), axis=-1, keepdims=True) + 1e-6)
+        return z / ops.maximum(1.0, length / _LONGEST)
 
     def sampler(self, nets: Nets, modality: Modality) -> Any:
         return parts.sampler(nets, modality)

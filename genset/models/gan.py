@@ -142,5 +142,6 @@ def _projection(trunk: Any, classes: int) -> Any:
     label = keras.Input((classes,), name="label")
     h = trunk.output  # (B, d)
     d = h.shape[1]
-    agreement = layers.Dot(1)([h, layers.Dense(d, use_bias=False)(label)])
-    return keras.Model([trunk.input, label], layers.Dense(1)(h) + agreement / d**0.5, name="discriminator")
+    agreement = layers.Dot(1, dtype="float32")([h, layers.Dense(d, use_bias=False)(label)])
+    score = layers.Dense(1, dtype="float32")(h) + agreement / d**0.5
+    return keras.Model([trunk.input, label], score, name="discriminator")

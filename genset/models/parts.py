@@ -12,12 +12,14 @@ def encoder(trunk: Any, outputs: int) -> Any:
     """A trunk with a linear last layer: (B, *tensor_shape) to (B, outputs)."""
     import keras
 
-    return keras.Model(trunk.input, keras.layers.Dense(outputs)(trunk.output), name="encoder")
+    return keras.Model(trunk.input, keras.layers.Dense(outputs, dtype="float32")(trunk.output), name="encoder")
 
 
 def decode(nets: Nets, z: Tensor, modality: Modality) -> Tensor:
     """Codes (B, latent_dim) to items (B, *tensor_shape) in [0, 1]."""
-    return modality.activate(nets["decoder"](z))
+    from keras import ops
+
+    return modality.activate(ops.cast(nets["decoder"](z), "float32"))
 
 
 def sampler(nets: Nets, modality: Modality) -> Any:

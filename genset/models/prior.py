@@ -19,13 +19,20 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 Codes = npt.NDArray[np.float64]  # (N, latent_dim)
 _CANDIDATES = (1, 2, 3, 5, 8)
 _ITEMS_PER_COMPONENT = 20  # fewer cannot hold a component up
+_FEW = 4  # times the length of a code: a class of fewer items cannot hold a covariance up, but its items can
+_BANDWIDTH = 0.5  # of the spread of a class, about each item of such a class: docs/experiments.md
+_OWN_SCALE = 2  # items that the scale shared by all classes counts for
 _FLOOR = 1e-4  # added to the variances, in units of the codes
 _MOST_TRIES = 4096  # draws of N(0, I) until one falls into the class asked for
 _AT_ONCE = 64
 
 
 class GaussianMixture(Prior):
-    """A Gaussian mixture with full covariances for each class."""
+    """A Gaussian mixture with full covariances for each class; for a class of few items, a Gaussian about each.
+
+    Few is less than four times as many as a code has values: the kernel density of a class (Parzen 1962,
+    doi:10.1214/aoms/1177704472), with the covariance that all classes share at the scale of its own.
+    """
 
     kind: Literal["gmm"] = "gmm"
     components: int | None = pydantic.Field(None, ge=1, le=64)
@@ -43,17 +50,31 @@ class GaussianMixture(Prior):
         out = {
             "weights": np.zeros((classes, most)),
             "means": np.zeros((classes, most, size)),
-            "factors": np.zeros((classes, most, size, size)),
+            "factors": np.zeros((classes, max(len(covariances) for _, _, covariances in parts), size, size)),
+            "last": np.array([len(covariances) - 1 for _, _, covariances in parts]),  # 0: one factor serves all means
         }
         for label, (weights, means, covariances) in enumerate(parts):
             out["weights"][label, : len(weights)] = weights
             out["means"][label, : len(means)] = means
-            out["factors"][label, : len(means)] = self.temperature * np.linalg.cholesky(covariances)
+            out["factors"][label, : len(covariances)] = self.temperature * np.linalg.cholesky(covariances)
         return out
 
-    def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
-        """Weights (K,), means (K, d) and covariances (K, d, d) of one class, drawn towards the shared covariance."""
+    def _about_each(self, codes: Codes, shared: Codes) -> tuple[Codes, Codes, Codes]:
+        """Weights (K,) and means (K, d), one for each item, and the one covariance (1, d, d) about all of them."""
         count, size = codes.shape
+        variance = float(codes.var(axis=0).sum())  # 0 for one item: then the shared scale is all there is
+        scale = (count * variance / max(np.trace(shared), 1e-12) + _OWN_SCALE) / (max(0, count - 1) + _OWN_SCALE)
+        covariance = _BANDWIDTH**2 * scale * shared + _FLOOR * np.eye(size)
+        return np.full(count, 1 / count), codes, covariance[None]
+
+    def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
+        """Weights (K,), means (K, d) and covariances (K, d, d) of one class, drawn towards the shared covariance.
+
+        Or one covariance (1, d, d), where all have the same.
+        """
+        count, size = codes.shape
+        if self.components is None and count < _FEW * size:
+            return self._about_each(codes, shared)
         chosen = self._mixture(codes, seed)
         weights, means, covariances = chosen.weights_, chosen.means_, chosen.covariances_
         effective = (weights * count)[:, None, None]
@@ -83,7 +104,7 @@ class GaussianMixture(Prior):
         picked = np.searchsorted(cumulated / cumulated[-1], [rng.random() for rng in rngs], side="right")
         epsilon = np.stack([rng.standard_normal(size) for rng in rngs])  # (N, d)
         # einsum adds each row up by itself, so that an item does not depend on who is drawn beside it
-        spread = np.einsum("nij,nj->ni", arrays["factors"][label][picked], epsilon)
+        spread = np.einsum("nij,nj->ni", arrays["factors"][label][np.minimum(picked, arrays["last"][label])], epsilon)
         z: Floats = (arrays["means"][label][picked] + spread).astype(np.float32)
         return z
 

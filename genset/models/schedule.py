@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import pydantic
 
 from genset.interfaces import Section, Stage
 
 DEFAULT_SECONDS = 120.0
+_WARM_UP = (200, 0.1)  # steps, and share of a stage, at most, in which the learning rate grows
 _SMALLEST_EPOCH = 8  # batches, so that a small set is not learned in one lump
 
 
@@ -27,6 +28,8 @@ class Train(Section):
     """Items a step; chosen for the size of the train part when not given."""
     learning_rate: float | None = pydantic.Field(None, gt=0)
     """Adam's rate at the start (of the last stage, where there are several), chosen for the family when not given."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What layers compute in, weights and losses being float32: auto is bfloat16 on a GPU that has it, else float32."""
     patience: int = pydantic.Field(12, ge=1)
     """Stop after so many evaluations in a row that were not the best so far."""
 
@@ -49,8 +52,10 @@ class Leg:
     evaluations: int
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step: half a cosine, down to a hundredth."""
-        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
+        """The learning rate of a step: grown evenly from 0, then half a cosine, down to a hundredth."""
+        most, share = _WARM_UP
+        grown = min(1.0, (step + 1) / max(1.0, min(most, share * self.steps)))
+        return grown * self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
 
     @property
     def evaluate_every(self) -> int:

@@ -85,6 +85,7 @@ class StageRun:
         self.bank = np.zeros((0, 0, 0), np.float32)  # (classes, K, latent_dim) codes to train with
         self.scored = np.zeros((0, 0), np.float32)  # (N, latent_dim) codes to score by
         self.scored_labels = np.zeros(0, np.int64)
+        self._order = -1, np.zeros(0, np.int64)  # an epoch, and the order in which it shows the items
 
     def start(self, state: State, leg: Leg, density: Mapping[str, npt.NDArray[Any]] | None, progress: Progress) -> None:
         """Begin the stage with the networks as they are."""
@@ -328,8 +329,9 @@ class StageRun:
         """What one step sees: a pure function of seed and step."""
         task, name, size = self.task, self.stage.name, leg.batch_size
         epoch, place = divmod(step, len(task.train) // size)
-        order = generator(task.seed, "order", name, epoch).permutation(len(task.train))
-        index = np.sort(order[place * size : (place + 1) * size])
+        if self._order[0] != epoch:
+            self._order = epoch, shown(task.train.labels, generator(task.seed, "order", name, epoch))
+        index = np.sort(self._order[1][place * size : (place + 1) * size])
         return self._tensors(task.train, index, generator(task.seed, "noise", name, step))
 
     def _tensors(self, examples: Examples, index: Labels, rng: np.random.Generator) -> Mapping[str, Any]:
@@ -389,6 +391,22 @@ def _gradient(function: Callable[[Any], Any], x: Any) -> Any:
         tape.watch(x)
         y = function(x)
     return tape.gradient(y, x)
+
+
+def shown(labels: Labels, rng: np.random.Generator) -> Labels:
+    """(N,) rows of one epoch, in random order.
+
+    A class is shown in proportion to the root of its items (Mahajan et al. 2018, arXiv:1805.00932): between how often
+    it occurs, which hardly teaches a rare one, and equally often, which teaches its few items by heart.
+    """
+    counts = np.bincount(labels)
+    share = np.sqrt(counts) / np.sqrt(counts).sum()
+    times = len(labels) * (share / np.maximum(1, counts))[labels]  # 1 for all when the classes are equally large
+    order = rng.permutation(len(labels))
+    # Systematic sampling: an item that is due 2.3 times comes twice or three times
+    places = np.searchsorted(np.cumsum(times[order]), np.arange(len(labels)) + rng.random())
+    rows: Labels = rng.permutation(order[np.minimum(places, len(labels) - 1)])
+    return rows
 
 
 def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:

@@ -26,6 +26,7 @@ from genset.models.stage_run import Examples, Judge, StageRun, Task
 from genset.seeds import generator
 
 CHECKPOINT_SECONDS = 10.0
+_IDLE = 0.05  # largest deviation of a value of the codes, below which they tell no item from another
 _MOST_VALIDATION = 2000  # items: more would only cost time
 
 
@@ -80,6 +81,7 @@ class Trainer:
         self.stages = family.stages(modality, self.task.latent_dim, len(train))
         self.runs = [StageRun(self.task, stage) for stage in self.stages]
         self._fitted: dict[str, npt.NDArray[Any]] | None = None
+        self._idle = False
 
     def fit(
         self,
@@ -118,14 +120,17 @@ class Trainer:
                 stopped_early |= state.step < leg.steps
                 run.keep_best()
                 best_step, state = state.done + state.best_step, state.next()
+        density, notes = self._density_arrays(), list(state.notes)
+        if self._idle:
+            notes.append(("idle_codes", "the codes tell no item from another: made items will all look alike"))
         return Outcome(
             chosen,
             self.task.family.settled(chosen.shares, state.tuned),
-            self._density_arrays(),
+            density,
             state.history,
             best_step,
             state.done,
-            state.notes,
+            notes,
             stopped_early,
             list(zip(state.framed, self.task.frames, strict=True)),
         )
@@ -145,6 +150,7 @@ class Trainer:
             task = self.task
             items, labels = task.train.items, task.train.labels
             codes = self.codes(items) if task.density.learns else np.zeros((len(items), task.latent_dim))
+            self._idle = task.density.learns and float(codes.std(axis=0).max()) < _IDLE
             self._fitted = task.density.fit(codes, labels, task.classes, task.seed)
         return self._fitted
 

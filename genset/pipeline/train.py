@@ -70,6 +70,7 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
     with silenced(STDERR):
         import keras
 
+        from genset.models import precision
         from genset.models.stage_run import Examples
         from genset.models.trainer import Trainer
 
@@ -78,7 +79,10 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
     train, validation = Examples(*prepared.part("train")), Examples(*prepared.part("validation"))
     classes = len(prepared.classes)
     latent_dim = model.density.length(_latent_dim(config), classes)
-    nets = model.family.build(modality, model.network, latent_dim, classes)
+    chosen = precision.settled(config.train.precision)
+    settings = config.train.model_copy(update={"precision": chosen})
+    with precision.building(chosen):
+        nets = model.family.build(modality, model.network, latent_dim, classes)
     judge = None
     if len(validation) > 1:
         judge = Yardstick(modality.features, train.items, validation.items, validation.labels, classes)
@@ -97,11 +101,12 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
     checkpoint = job.root.work(config.name) / CHECKPOINT
     logs = config.output.tensorboard
     watch = TensorBoard(Path(logs)) if logs else None
-    outcome = trainer.fit(config.train, checkpoint, key, resume=resume, progress=job.progress, watch=watch)
+    outcome = trainer.fit(settings, checkpoint, key, resume=resume, progress=job.progress, watch=watch)
+    precision.widen(nets)
     for _, text in outcome.notes:
         job.progress.say(text)
     settled = model.model_copy(update={"family": outcome.family})
-    resolved = config.model_copy(update={"model": settled, "train": outcome.plan.resolved(config.train)})
+    resolved = config.model_copy(update={"model": settled, "train": outcome.plan.resolved(settings)})
     return _Trained(resolved, nets, outcome)
 
 
