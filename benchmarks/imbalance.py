@@ -1,6 +1,6 @@
-"""Does balancing with generated images help where classes are unbalanced? Five ways side by side.
+"""Does balancing with generated images help where classes are unbalanced? Other ways and genset's side by side.
 
-    python benchmarks/imbalance.py FOLDER [--seeds 3] [--seconds 240] [--family gan] [--ratio 100]
+    python benchmarks/imbalance.py FOLDER [--seeds 3] [--seconds 240] [--family vae] [--prior kernel] [--ratio 100]
 
 The protocol of DeepSMOTE (Dablain et al. 2022, arXiv:2105.02340) scaled to what FOLDER holds: class counts fall
 geometrically from the largest to 1/ratio of it, the test part is balanced, and the figure is the mean of the classes'
@@ -33,7 +33,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=240)
-    parser.add_argument("--family", default="gan")
+    parser.add_argument("--family", default="vae")
+    parser.add_argument("--prior", default="kernel")
     parser.add_argument("--ratio", type=float, default=100)
     arguments = parser.parse_args()
     test = _read(arguments.folder / "test")
@@ -54,12 +55,14 @@ def main() -> None:
 
 def _ways(real: Data, test: Data, tail: Path, arguments: argparse.Namespace, seed: int) -> Iterator[tuple[str, float]]:
     yield "imbalanced", _accuracy(real, test, seed)
-    yield "random oversampling", _accuracy(_oversampled(real, seed), test, seed)
+    for tail_of_name, augmented in (("", False), (" + augmentation", True)):
+        yield "random oversampling" + tail_of_name, _accuracy(_oversampled(real, seed), test, seed, augmented=augmented)
     yield "SMOTE on pixels", _accuracy(_smote(real, seed), test, seed)
     yield "class weights + augmentation", _accuracy(real, test, seed, weighted=True, augmented=True)
-    balanced = _balanced(tail, arguments, seed)
-    yield "genset", _accuracy(balanced, test, seed)
-    yield "genset + augmentation", _accuracy(balanced, test, seed, augmented=True)
+    for fill in ("generated", "both"):
+        balanced = _balanced(tail, arguments, seed, fill)
+        yield f"genset, {fill}", _accuracy(balanced, test, seed)
+        yield f"genset, {fill} + augmentation", _accuracy(balanced, test, seed, augmented=True)
 
 
 def _long_tail(train: Path, out: Path, ratio: float, seed: int) -> list[int]:
@@ -118,7 +121,7 @@ def _smote(data: Data, seed: int) -> Data:
     return np.concatenate(made), np.concatenate(made_labels)
 
 
-def _balanced(tail: Path, arguments: argparse.Namespace, seed: int) -> Data:
+def _balanced(tail: Path, arguments: argparse.Namespace, seed: int, fill: str) -> Data:
     """What `genset run` makes of it: everything real in train, every class filled up to the largest."""
     place = tail.parent
     config = place / "config.yaml"
@@ -128,10 +131,10 @@ def _balanced(tail: Path, arguments: argparse.Namespace, seed: int) -> Data:
         "modality": "image",
         "data": {"source": str(tail)},
         "split": {"ratios": [1.0, 0.0, 0.0]},
-        "model": {"family": arguments.family},
+        "model": {"family": arguments.family, "prior": arguments.prior},
         "train": {"seconds": arguments.seconds},
         "generate": {"per_class": 0},
-        "balance": {"target": "max"},
+        "balance": {"target": "max", "fill": fill, "most_copies": 1000},
     }
     config.write_text(json.dumps(settings))
     command = [sys.executable, "-m", "genset", "run", str(config), "--output", str(place / "out"), "--quiet"]

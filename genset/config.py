@@ -152,8 +152,16 @@ class Balance(Section):
 
     target: Target = None
     """Items a class shall have: max, median, a number, or a number for each label. Nothing is added when not given."""
+    fill: Literal["generated", "augmented", "both"] | None = None
+    """What is added: items of the model, transformed copies of real items, or both in equal parts. When not given:
+    generated items where there is a model, copies where there is none."""
     most_copies: int = pydantic.Field(20, ge=1)
     """Augmented copies of one item at most, where augmentation fills a class."""
+
+    @property
+    def copies(self) -> bool:
+        """Whether copies are asked for by name."""
+        return self.target is not None and self.fill in ("augmented", "both")
 
 
 class Quality(Section):

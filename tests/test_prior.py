@@ -6,7 +6,7 @@ import pytest
 from genset.errors import GensetError
 from genset.interfaces import Prior
 from genset.models import PRIORS
-from genset.models.prior import GaussianMixture, Normal
+from genset.models.prior import GaussianMixture, Kernel, Normal
 from genset.seeds import generator
 
 CODES = np.concatenate(
@@ -62,6 +62,18 @@ def test_a_class_of_few_items_is_drawn_about_each_of_them_at_its_own_scale() -> 
     expected = 0.5 * shared * np.sqrt((3 * own + 2) / 4)
     deviation = (drawn - narrow[nearest]).std()
     assert deviation == pytest.approx(expected, rel=0.1)
+
+
+def test_a_kernel_draws_about_each_item_with_half_the_spread_of_the_class() -> None:
+    prior = Kernel()
+    drawn = prior.draw(prior.fit(CODES, LABELS, 2, 0), 1, rngs(2000))
+    assert drawn.mean(axis=0) == pytest.approx(CODES[200:].mean(axis=0), abs=0.05)
+    variance = CODES[200:].var() * (1 + 0.5**2)  # of the items, and about each
+    assert drawn.var(axis=0) == pytest.approx([variance] * 4, rel=0.15)
+    tight = Kernel(bandwidth=0.01)
+    drawn = tight.draw(tight.fit(CODES, LABELS, 2, 0), 0, rngs(50))
+    nearest = np.abs(drawn[:, None] - CODES[:200]).max(axis=2).min(axis=1)
+    assert (nearest < 0.06).all()  # 4 deviations, and the floor
 
 
 def test_temperature_scales_the_spread() -> None:

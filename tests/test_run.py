@@ -451,6 +451,14 @@ def test_augment_balances_with_copies_or_with_a_model_and_plans_without_writing(
     assert filled.json["counts"] == {
         "split": {"train": 40}, "label": {"0": 20, "1": 20}, "source": {"collected": 15, "generated": 25},
     }  # fmt: skip
+    both = genset(
+        "augment", source, "--balance", "max", "balance.fill=both", "--model", "digits", "--name", "b", *common
+    )
+    assert both.json["counts"]["source"] == {"augmented": 4, "collected": 15, "generated": 5}
+    refused = genset("augment", source, "--balance", "max", "balance.fill=both", *common)
+    assert (refused.code, refused.stderr) == (
+        2, "genset: balance.fill: `fill: both` needs a model to generate with\n  Give --model MODEL.\n"
+    )  # fmt: skip
     bounded = genset("augment", source, "--balance", "max", "balance.most_copies=2", "--name", "bounded", *common)
     assert bounded.json["problems"] == [
         {"path": "1", "kind": "too_small", "detail": "9 items are lacking, 2 copies of each of its 3 items give 6"}

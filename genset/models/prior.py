@@ -5,6 +5,7 @@ class-conditional for nothing (Ghosh et al. 2020, arXiv:1903.12436, "ex-post den
 Fitting uses scikit-learn; drawing is NumPy alone, so that generation starts fast.
 """
 
+import abc
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -20,27 +21,24 @@ Codes = npt.NDArray[np.float64]  # (N, latent_dim)
 _CANDIDATES = (1, 2, 3, 5, 8)
 _ITEMS_PER_COMPONENT = 20  # fewer cannot hold a component up
 _FEW = 4  # times the length of a code: a class of fewer items cannot hold a covariance up, but its items can
-_BANDWIDTH = 0.5  # of the spread of a class, about each item of such a class: docs/experiments.md
 _OWN_SCALE = 2  # items that the scale shared by all classes counts for
 _FLOOR = 1e-4  # added to the variances, in units of the codes
 _MOST_TRIES = 4096  # draws of N(0, I) until one falls into the class asked for
 _AT_ONCE = 64
 
 
-class GaussianMixture(Prior):
-    """A Gaussian mixture with full covariances for each class; for a class of few items, a Gaussian about each.
+class _Gaussians(Prior):
+    """A weighted sum of Gaussians for each class."""
 
-    Few is less than four times as many as a code has values: the kernel density of a class (Parzen 1962,
-    doi:10.1214/aoms/1177704472), with the covariance that all classes share at the scale of its own.
-    """
-
-    kind: Literal["gmm"] = "gmm"
-    components: int | None = pydantic.Field(None, ge=1, le=64)
-    """Gaussians a class; by the Bayesian information criterion when not given."""
-    shrinkage: float = pydantic.Field(10.0, ge=0)
-    """How many items the covariance shared by all classes counts for: what holds up a class of few items."""
     temperature: float = pydantic.Field(1.0, gt=0, le=2)
     """Scale of the spread: below 1 safer and less diverse, above 1 bolder."""
+
+    @abc.abstractmethod
+    def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
+        """Weights (K,), means (K, d) and covariances (K, d, d) of one class; or one covariance (1, d, d) for all.
+
+        `shared` is the covariance within classes, (d, d).
+        """
 
     def fit(self, codes: Codes, labels: Labels, classes: int, seed: int) -> dict[str, npt.NDArray[Any]]:
         shared = _shared_covariance(codes, labels, classes)
@@ -59,22 +57,52 @@ class GaussianMixture(Prior):
             out["factors"][label, : len(covariances)] = self.temperature * np.linalg.cholesky(covariances)
         return out
 
-    def _about_each(self, codes: Codes, shared: Codes) -> tuple[Codes, Codes, Codes]:
-        """Weights (K,) and means (K, d), one for each item, and the one covariance (1, d, d) about all of them."""
+    def draw(self, arrays: Arrays, label: int, rngs: Sequence[np.random.Generator]) -> Floats:
+        cumulated = np.cumsum(arrays["weights"][label])
+        size = arrays["means"].shape[-1]
+        picked = np.searchsorted(cumulated / cumulated[-1], [rng.random() for rng in rngs], side="right")
+        epsilon = np.stack([rng.standard_normal(size) for rng in rngs])  # (N, d)
+        # einsum adds each row up by itself, so that an item does not depend on who is drawn beside it
+        spread = np.einsum("nij,nj->ni", arrays["factors"][label][np.minimum(picked, arrays["last"][label])], epsilon)
+        z: Floats = (arrays["means"][label][picked] + spread).astype(np.float32)
+        return z
+
+
+class Kernel(_Gaussians):
+    """A Gaussian about each item, with the covariance that all classes share at the scale of the item's own class.
+
+    The kernel density estimate (Parzen 1962, doi:10.1214/aoms/1177704472). Truer to large classes than a mixture, and
+    it needs no more than one item; but every draw has one real item for a parent, and the model keeps all codes.
+    """
+
+    kind: Literal["kernel"] = "kernel"
+    bandwidth: float = pydantic.Field(0.5, gt=0, le=1)
+    """Spread about an item, in units of the spread of its class (docs/experiments.md)."""
+
+    def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
         count, size = codes.shape
         variance = float(codes.var(axis=0).sum())  # 0 for one item: then the shared scale is all there is
         scale = (count * variance / max(np.trace(shared), 1e-12) + _OWN_SCALE) / (max(0, count - 1) + _OWN_SCALE)
-        covariance = _BANDWIDTH**2 * scale * shared + _FLOOR * np.eye(size)
+        covariance = self.bandwidth**2 * scale * shared + _FLOOR * np.eye(size)
         return np.full(count, 1 / count), codes, covariance[None]
 
-    def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
-        """Weights (K,), means (K, d) and covariances (K, d, d) of one class, drawn towards the shared covariance.
 
-        Or one covariance (1, d, d), where all have the same.
-        """
+class GaussianMixture(_Gaussians):
+    """A Gaussian mixture with full covariances for each class; for a class of few items, a Gaussian about each.
+
+    Few is less than four times as many as a code has values.
+    """
+
+    kind: Literal["gmm"] = "gmm"
+    components: int | None = pydantic.Field(None, ge=1, le=64)
+    """Gaussians a class; by the Bayesian information criterion when not given."""
+    shrinkage: float = pydantic.Field(10.0, ge=0)
+    """How many items the covariance shared by all classes counts for: what holds up a class of few items."""
+
+    def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
         count, size = codes.shape
         if self.components is None and count < _FEW * size:
-            return self._about_each(codes, shared)
+            return Kernel()._fit_class(codes, shared, seed)
         chosen = self._mixture(codes, seed)
         weights, means, covariances = chosen.weights_, chosen.means_, chosen.covariances_
         effective = (weights * count)[:, None, None]
@@ -97,16 +125,6 @@ class GaussianMixture(Prior):
             warnings.simplefilter("ignore", ConvergenceWarning)  # an unconverged mixture loses by its BIC
             fits = [Mixture(k, reg_covar=1e-3, random_state=seed % 2**32).fit(codes) for k in counts]
         return min(fits, key=lambda mixture: float(mixture.bic(codes)))
-
-    def draw(self, arrays: Arrays, label: int, rngs: Sequence[np.random.Generator]) -> Floats:
-        cumulated = np.cumsum(arrays["weights"][label])
-        size = arrays["means"].shape[-1]
-        picked = np.searchsorted(cumulated / cumulated[-1], [rng.random() for rng in rngs], side="right")
-        epsilon = np.stack([rng.standard_normal(size) for rng in rngs])  # (N, d)
-        # einsum adds each row up by itself, so that an item does not depend on who is drawn beside it
-        spread = np.einsum("nij,nj->ni", arrays["factors"][label][np.minimum(picked, arrays["last"][label])], epsilon)
-        z: Floats = (arrays["means"][label][picked] + spread).astype(np.float32)
-        return z
 
 
 class Labelled(Prior):

@@ -1,9 +1,14 @@
-"""How many items each class of the train part is to get."""
+"""How many items each class of the train part is to get, and from where."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from genset.config import Balance
+from genset.dataset import Record
 from genset.errors import GensetError
+from genset.interfaces import Quarantined
+from genset.pipeline.augment import Copy, filled
 from genset.yaml_source import did_you_mean
 
 Target = str | int | Mapping[str, int] | None
@@ -30,3 +35,46 @@ def missing(have: Mapping[str, int], target: Target) -> dict[str, int]:
     else:
         wanted = int(statistics.median(have.values()) if target == "median" else target)
     return {label: max(0, wanted - count) for label, count in have.items()}
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What fills the classes up."""
+
+    generated: dict[str, int]  # by label
+    copies: list[Copy]
+    problems: list[Quarantined]
+
+
+def filling(
+    lacking: Mapping[str, int],
+    real: Sequence[Record],
+    start: Mapping[str, int],
+    made: int,
+    section: Balance,
+    *,
+    has_model: bool,
+) -> Filling:
+    """The lacking items as generated ones and as copies of the `real` items of train, as the section asks for.
+
+    Copies of a parent are numbered from `start` on, beyond the `made` ones that each has already. Raises GensetError
+    when items shall be generated and there is no model.
+    """
+    fill = section.fill or ("generated" if has_model else "augmented")
+    if fill != "augmented" and not has_model:
+        raise GensetError(
+            f"`fill: {fill}` needs a model to generate with", where="balance.fill", hint="Give --model MODEL."
+        )
+    generated, copies, problems = dict.fromkeys(lacking, 0), list[Copy](), list[Quarantined]()
+    for label, count in lacking.items():
+        parents = [record for record in real if record.label == label]
+        room = max(0, section.most_copies - made) * len(parents)
+        copied = min(room, {"generated": 0, "both": count // 2, "augmented": count}[fill])
+        after = {parent.id: start.get(parent.id, 0) + made for parent in parents}
+        copies += filled(parents, after, copied)
+        if fill != "augmented":
+            generated[label] = count - copied
+        elif copied < count:
+            each = f"{section.most_copies} copies of each of its {len(parents)} items"
+            problems.append(Quarantined(label, "too_small", f"{count} items are lacking, {each} give {room}"))
+    return Filling(generated, copies, problems)

@@ -142,10 +142,10 @@ def warn_of_labels(labels: Iterable[str], job: Job) -> None:
             )
 
 
-def steps_of(section: Augment, modality: Modality) -> tuple[Augmentation, ...]:
-    """The transforms that a section asks for. Raises GensetError when copies are asked for and no transform."""
+def steps_of(section: Augment, modality: Modality, *, needed: bool = False) -> tuple[Augmentation, ...]:
+    """The transforms that a section asks for. Raises GensetError when there is none and copies need one."""
     steps = modality.default_steps if section.steps is None else tuple(section.steps)
-    if section.copies and not steps:
+    if (section.copies or needed) and not steps:
         raise GensetError(
             "copies are asked for and no transform: each would be its parent again",
             where="augment.steps",

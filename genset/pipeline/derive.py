@@ -172,18 +172,8 @@ def plan_augment(source: Source, section: Augment, target: Balance, model: Versi
                 where=model.reference,
                 hint=f"Its classes are {', '.join(known)}.",
             )
-        return Plan(copies, lacking, [])
-    problems = []
-    for label, count in lacking.items():
-        parents = [record for record in real if record.label == label]
-        room = max(0, target.most_copies - section.copies) * len(parents)
-        if count > room:
-            each = f"{target.most_copies} copies of each of its {len(parents)} items"
-            detail = f"{count} items are lacking, {each} give {room}"
-            problems.append(Quarantined(label, "too_small", detail))
-        after = {parent.id: start[parent.id] + section.copies for parent in parents}
-        copies += augment.filled(parents, after, min(count, room))
-    return Plan(copies, {}, problems)
+    more = balance.filling(lacking, real, start, section.copies, target, has_model=model is not None)
+    return Plan(copies + more.copies, more.generated, more.problems)
 
 
 def planned(source: Source, plan: Plan) -> Counts:
@@ -211,7 +201,7 @@ def augment_version(
     row = {record.id: record for record in records}
     copies = [augment.Copy(row[copy.parent.id], copy.number) for copy in plan.copies]
     parents = [(record, _decoder(record, source.modality)) for record in records]
-    steps = build.steps_of(section, source.modality)
+    steps = build.steps_of(section, source.modality, needed=bool(copies))
     problems = [*source.problems, *plan.problems]
     parts = [
         _as_they_are(records, source, job),

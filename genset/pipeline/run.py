@@ -37,6 +37,7 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     prepared = prepare(config, job)
     config = with_settings(config, prepared)
     balance.missing(dict.fromkeys(prepared.classes, 0), config.balance.target)  # a wrong label is told before training
+    build.steps_of(config.augment, prepared.modality, needed=config.balance.copies)  # and so is what copies lack
     model, trained = train(config, prepared, job, resume=resume, force=force)
     key = _key(config, prepared, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
@@ -57,12 +58,13 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     generator = generate.Generator.open(model)
     real = build.one_schema(prepared.dataset.records)
     (train_items, train_labels), test = prepared.part("train"), prepared.part("test")
-    copies = augment.copies([record for record in real if record.split == "train"], config.augment.copies, {})
-    wanted = _wanted(config, Counter(r.label for r in real if r.split == "train"), len(copies))
+    train = [record for record in real if record.split == "train"]
+    wanted, filling = _wanted(config, train)
+    copies = augment.copies(train, config.augment.copies, {}) + filling.copies
     filters = generate.Filters.of(config.generate, lambda: prepared.modality.closeness(train_items))
     made = generate.make(generator, wanted, filters, job, seed=config.seed)
     rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
-    problems = [*prepared.problems, *rare, *generate.given_up(made)]
+    problems = [*prepared.problems, *filling.problems, *rare, *generate.given_up(made)]
     job.progress.say("judging the generated items against the held-out ones")
     index = {label: i for i, label in enumerate(prepared.classes)}
     made_labels = np.array([index[record.label] for record in made.dataset], np.int64)
@@ -93,15 +95,17 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     return Result(model, version, True, counts, verdict.as_dict(), [p.as_dict() for p in problems], made.redrawn)
 
 
-def _wanted(config: Config, train_counts: Counter[str], copies: int) -> dict[str, int]:
-    """Items to generate for each class: what was asked for, and what then lacks to the balance target."""
+def _wanted(config: Config, train: Sequence[Record]) -> tuple[dict[str, int], balance.Filling]:
+    """Items to generate for each class, what was asked for and what then lacks to the balance target; the filling."""
+    train_counts = Counter(record.label for record in train)
     labels = sorted(train_counts)
     wanted = generate.wanted({label: train_counts[label] for label in labels}, config.generate)
     per_item = 1 + config.augment.copies
     have = {label: per_item * train_counts[label] + wanted[label] for label in labels}
     lacking = balance.missing(have, config.balance.target)
     none = generate.left_out(train_counts, config.generate)
-    return {label: wanted[label] + (0 if label in none else lacking[label]) for label in labels}
+    filling = balance.filling(lacking, train, {}, config.augment.copies, config.balance, has_model=True)
+    return {label: wanted[label] + (0 if label in none else filling.generated[label]) for label in labels}, filling
 
 
 def _items(
