@@ -149,8 +149,14 @@ def generate(
         ),
     ] = None,
     vary: Annotated[
-        float, typer.Option(help="with --like: 0 is the item as the model sees it, 1 any of its class", min=0, max=1)
-    ] = 0.3,
+        float | None,
+        typer.Option(
+            help="with --like: 0 is the item as the model sees it, 1 any of its class  [default: 0.3]",
+            min=0,
+            max=1,
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(help="another seed gives other items; by default that of the training", min=0, show_default=False),
@@ -173,8 +179,11 @@ def generate(
 
     def work(command: "Command") -> int:
         from genset import show
-        from genset.pipeline.derive import Like, generate_version
+        from genset.errors import GensetError
+        from genset.pipeline.derive import DEFAULT_VARY, Like, generate_version
 
+        if vary is not None and not like:
+            raise GensetError("it says how far an item is varied", where="--vary", hint="Add --like FILE.")
         root = command.root(output)
         version = command.model(root, model)
         flags = {
@@ -186,7 +195,15 @@ def generate(
         (section,) = command.sections(("generate",), {f"generate.{key}": value for key, value in flags.items()})
         target = command.version_name(name, f"{version.name}-generated")
         with command.locked(root, workers) as job:
-            made = generate_version(version, section, label or [], Like(like or (), vary), seed, target, job)
+            made = generate_version(
+                version,
+                section,
+                label or [],
+                Like(like or (), DEFAULT_VARY if vary is None else vary),
+                seed,
+                target,
+                job,
+            )
         return show.derived(made, command)
 
     _do("generate", work, json, quiet, debug, lock_timeout)

@@ -33,7 +33,8 @@ def test_like_varies_an_item_by_the_amount_that_is_said(own: Trained) -> None:
     common = ("generate", own.model, "--like", file, "-n", 6, "--near-copies", "keep", "--output", own.out, "--json")
     away = []
     for amount in (0, 0.3, 1):
-        outcome = genset(*common, "--vary", amount, "--name", f"like{amount}".replace(".", ""))
+        number = ("-n", 1) if not amount else ()
+        outcome = genset(*common, *number, "--vary", amount, "--name", f"like{amount}".replace(".", ""))
         assert outcome.code == 0, outcome.stderr
         rows = made(outcome)
         assert {row["label"] for row in rows} == {"3"}  # of its folder
@@ -72,9 +73,44 @@ def test_like_refuses_what_is_held_out_other_classes_and_what_is_no_item(own: Tr
         'genset: the two items are of different classes, "3" and "5"\n'
         "  Give two items of one class: what lies between classes has no label.\n"
     )
+    same = genset(*common, "--like", of_split(own, "train"), "--vary", 0)
+    assert same.stderr.endswith(
+        "genset: --vary: with --vary 0, 2 items would all be the same one\n"
+        "  Give it more than 0, or ask for one item with --count 1.\n"
+    )
+    twice = genset(*common, "--like", of_split(own, "train"), "--like", of_split(own, "train"))
+    assert twice.stderr.endswith("genset: --like: the two items are the same\n  Give one, with --vary, or two.\n")
+    alone = genset(*common, "--vary", 0.5)
+    assert alone.stderr == "genset: --vary: it says how far an item is varied\n  Add --like FILE.\n"
+    both = genset(*common, "--like", of_split(own, "train"), "--label", "3", "--label", "4")
+    assert both.stderr.endswith("genset: --label: --like makes items of one class\n  Give one, not 2.\n")
+    assert (same.code, twice.code, alone.code, both.code) == (2, 2, 2, 2)
     nothing = genset(*common, "--like", own.config)
     assert nothing.code == 2
     assert nothing.stderr.endswith("  Give --like a file that holds one image.\n")
+
+
+def test_a_held_out_item_is_known_in_any_file_it_comes_in(tmp_path: Path) -> None:
+    """A version holds items in another form than the source: the same picture in two sizes."""
+    source = digits(tmp_path / "digits", 20, "01")
+    for path in source.rglob("*.png"):
+        Image.open(path).resize((20, 20)).convert("RGB").save(path)
+    settings = {
+        "modality": {"kind": "image", "size": 8, "mode": "L"},
+        "train": {"steps": 150},
+        "generate": {"per_class": 0},
+    }
+    out = tmp_path / "out"
+    done = genset("run", config(tmp_path, source, **settings), "--output", out, "--json")
+    assert done.code == 0, done.stderr
+    version = Path(done.json["version"]["path"])
+    common = ("generate", "digits", "-n", 2, "--near-copies", "keep", "--wrong-labels", "keep", "--output", out)
+    held_out = next((version / "test").rglob("*.png"))
+    assert "this item is held out for judging" in genset(*common, "--like", held_out).stderr
+    learned = next((version / "train").rglob("c*.png"))
+    varied = genset(*common, "--like", learned, "--json")
+    assert varied.code == 0, varied.stderr
+    assert {row["origin"] for row in made(varied)} == {learned.stem}
 
 
 def test_what_a_model_cannot_rebuild_is_named(own: Trained, tmp_path: Path) -> None:

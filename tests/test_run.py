@@ -461,8 +461,16 @@ def test_augment_balances_with_copies_or_with_a_model_and_plans_without_writing(
     )  # fmt: skip
     bounded = genset("augment", source, "--balance", "max", "balance.most_copies=2", "--name", "bounded", *common)
     assert bounded.json["problems"] == [
-        {"path": "1", "kind": "too_small", "detail": "9 items are lacking, 2 copies of each of its 3 items give 6"}
+        {
+            "path": "1",
+            "kind": "too_small",
+            "detail": "9 items are lacking, at most 2 copies of each of its 3 items give 6",
+        }
     ]
+    again = genset("augment", "bounded", "--balance", "max", "balance.most_copies=2", *common)
+    assert again.json["problems"][0]["detail"].endswith(
+        "3 items are lacking, at most 2 copies of each of its 3 items give 0"
+    )
 
 
 def test_inspect_tells_contents_and_problems_of_any_folder(tmp_path: Path) -> None:

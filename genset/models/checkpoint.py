@@ -31,6 +31,9 @@ class State:
     since: int = 0  # steps
     tuned: list[float] = field(default_factory=list)  # the values that the stages so far were given
 
+    ended: bool = False  # the stage, before its steps were done
+    stopped_early: bool = False  # any stage
+
     def next(self) -> Self:
         """The state at the start of the next stage."""
         return type(self)(
@@ -40,6 +43,7 @@ class State:
             framed=self.framed,
             notes=self.notes,
             tuned=self.tuned,
+            stopped_early=self.stopped_early,
         )
 
     framed: list[int] = field(default_factory=list)  # steps at which samples were taken for the user to see

@@ -17,7 +17,7 @@ from genset.seeds import generator
 
 Rows = npt.NDArray[np.float64]
 _BATCH = 256
-_AT_ONCE = 100  # training steps a call of keras
+_AT_ONCE = 100  # training steps that examples are drawn for at a time
 _PASSES = 150  # over the codes, at most
 _MOST_STEPS = 4000
 _RATE = 2e-3
@@ -60,7 +60,9 @@ class Flow(Prior):
         network.compile(keras.optimizers.Adam(rate, use_ema=True, ema_momentum=average), "mse")
         for number in range(rounds):
             x, velocity = _examples(codes, one_hot, generator(seed, "flow examples", number))
-            network.fit(x, velocity, batch_size=_BATCH, shuffle=False, verbose=0)
+            for start in range(0, len(x), _BATCH):
+                # `fit` would end by putting the running mean in place of the weights, every time
+                network.train_on_batch(x[start : start + _BATCH], velocity[start : start + _BATCH])
         network.optimizer.finalize_variable_values(network.trainable_variables)
         return {f"w{i}": np.asarray(value, np.float64) for i, value in enumerate(network.get_weights())}
 

@@ -25,6 +25,7 @@ _OWN_SCALE = 2  # items that the scale shared by all classes counts for
 _FLOOR = 1e-4  # added to the variances, in units of the codes
 _MOST_TRIES = 4096  # draws of N(0, I) until one falls into the class asked for
 _AT_ONCE = 64
+_BLOCK = 256  # draws
 
 
 class _Gaussians(Prior):
@@ -62,8 +63,11 @@ class _Gaussians(Prior):
         size = arrays["means"].shape[-1]
         picked = np.searchsorted(cumulated / cumulated[-1], [rng.random() for rng in rngs], side="right")
         epsilon = np.stack([rng.standard_normal(size) for rng in rngs])  # (N, d)
-        # einsum adds each row up by itself, so that an item does not depend on who is drawn beside it
-        spread = np.einsum("nij,nj->ni", arrays["factors"][label][np.minimum(picked, arrays["last"][label])], epsilon)
+        factors, which = arrays["factors"][label], np.minimum(picked, arrays["last"][label])
+        # einsum adds each row up by itself, so that an item does not depend on who is drawn beside it; a few rows at a
+        # time, as each comes with a factor of its own
+        blocks = [slice(start, start + _BLOCK) for start in range(0, len(rngs), _BLOCK)]
+        spread = np.concatenate([np.einsum("nij,nj->ni", factors[which[rows]], epsilon[rows]) for rows in blocks])
         z: Floats = (arrays["means"][label][picked] + spread).astype(np.float32)
         return z
 

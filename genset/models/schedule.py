@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Self
 
 import pydantic
 
+from genset.errors import GensetError
 from genset.interfaces import Section, Stage
 
 DEFAULT_SECONDS = 120.0
@@ -60,7 +61,7 @@ class Leg:
     @property
     def evaluate_every(self) -> int:
         """Steps from one evaluation to the next."""
-        return max(1, self.steps // self.evaluations)
+        return -(-self.steps // self.evaluations)
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,12 @@ def plan(settings: Train, items: int, stages: Sequence[Stage], measure: Callable
             steps = round(stage.share * settings.epochs * (items // batch_size))
         else:
             steps = measure(number, draft, stage.share * (settings.seconds or DEFAULT_SECONDS))
+        if not last and settings.steps == 1:
+            raise GensetError(
+                f"one step is too few: the {stage.name} comes first, and needs one of its own",
+                where="train.steps",
+                hint="Give it more, or model.family.warm_start=0.",
+            )
         legs.append(Leg(max(1, steps), batch_size, rate, settings.patience, stage.evaluations))
     return Plan(tuple(legs))
 

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class Task:
     latent_dim: int  # length of what the density draws
     seed: int
     judge: Judge | None
+    stages: int = 1
     watch: Callable[[Row], None] | None = None  # is shown each row of the history
     frames: list[Items] = field(default_factory=list)  # what a few codes became, from time to time
 
@@ -87,11 +88,18 @@ class StageRun:
         self.scored_labels = np.zeros(0, np.int64)
         self._order = -1, np.zeros(0, np.int64)  # an epoch, and the order in which it shows the items
 
-    def start(self, state: State, leg: Leg, density: Mapping[str, npt.NDArray[Any]] | None, progress: Progress) -> None:
-        """Begin the stage with the networks as they are."""
+    def start(
+        self,
+        state: State,
+        leg: Leg,
+        density: Mapping[str, npt.NDArray[Any]] | None,
+        progress: Progress,
+        stopped: Callable[[], bool],
+    ) -> None:
+        """Begin the stage with the networks as they are; short trials end when the user wants to stop."""
         self.prepare(density)
         self.best = self.kept_weights()
-        self.tuned = self._chosen(leg, progress)
+        self.tuned = self._chosen(leg, progress, stopped)
         state.tuned.append(self.tuned)
         if density is not None and self.task.judge and self.task.density.learns:
             self._note_score(state, {**self._place(state), **self._samples_figures()})  # the start is a candidate
@@ -103,7 +111,7 @@ class StageRun:
         if density is not None:
             self._draw_codes(density)
 
-    def _chosen(self, leg: Leg, progress: Progress) -> float:
+    def _chosen(self, leg: Leg, progress: Progress, stopped: Callable[[], bool]) -> float:
         """The value that leads to the best samples after a short trial of each."""
         values = self.stage.tuned
         if len(values) == 1 or not self.task.judge:
@@ -112,8 +120,11 @@ class StageRun:
         scores: dict[float, float] = {}
         for value in values:
             self.tuned = value
-            for step in range(max(1, round(_TRIAL_SHARE * leg.steps))):
-                self.step(leg, step)
+            trial = replace(leg, steps=max(1, round(_TRIAL_SHARE * leg.steps)))  # a short stage, with all it has
+            for step in range(trial.steps):
+                self.step(trial, step)
+                if stopped():
+                    return values[0]  # nothing is made of it
             score = self._samples_figures()["val_frechet"]
             scores[value] = score if np.isfinite(score) else float("inf")
             assign(self.task.variables(), initial)
@@ -151,7 +162,7 @@ class StageRun:
         if self.stage.samples:  # any codes take as long as the right ones
             shape = (self.task.classes, 64, self.task.latent_dim)
             self.bank = generator(0, "measure").standard_normal(shape, dtype=np.float32)
-            self._choose_scored(self.bank)
+            self._choose_scored(lambda label, count: np.resize(self.bank[label], (count, self.task.latent_dim)))
         cycle = self.stage.lazy_every
         for step in range(2 * cycle):  # compiles
             self.step(draft, step)
@@ -235,10 +246,12 @@ class StageRun:
         hint = f"Lower it, for example train.learning_rate={leg.learning_rate / 4:g}."
         at = state.done + state.step
         if not self.stage.samples or state.best_score == float("inf"):
+            first = "The autoencoder that a GAN starts from has a rate of its own: try model.family.warm_start=0."
+            last = state.stage == self.task.stages - 1
             raise GensetError(
                 f"the training diverged: at step {at} a loss is no longer a number",
-                where="train.learning_rate",
-                hint=hint,
+                where="train.learning_rate" if last else "model.family",
+                hint=hint if last else first,
             )
         kept = state.done + state.best_step
         state.notes.append(("diverged", f"at step {at} a loss was no longer a number; kept is step {kept}. {hint}"))
@@ -312,9 +325,9 @@ class StageRun:
             return task.density.draw(density, label, rngs)
 
         self.bank = np.stack([draw("bank", label, each) for label in range(task.classes)])
-        self._choose_scored(np.stack([draw("score", label, _SCORED[1]) for label in range(task.classes)]))
+        self._choose_scored(lambda label, count: draw("score", label, count))
 
-    def _choose_scored(self, codes: npt.NDArray[np.float32]) -> None:
+    def _choose_scored(self, draw: Callable[[int, int], npt.NDArray[np.float32]]) -> None:
         """One code for each validation item and of its class, (N, latent_dim), repeated when they are few."""
         labels = self.task.validation.labels
         if not len(labels):
@@ -322,8 +335,10 @@ class StageRun:
         rng = generator(self.task.seed, "scored")
         times = -(-_SCORED[0] // len(labels))
         self.scored_labels = rng.permutation(np.tile(labels, times))[: _SCORED[1]]
-        numbers = np.arange(len(self.scored_labels)) % codes.shape[1]
-        self.scored = codes[self.scored_labels, numbers]
+        self.scored = np.zeros((len(self.scored_labels), self.task.latent_dim), np.float32)
+        for label in np.unique(self.scored_labels):
+            rows = np.flatnonzero(self.scored_labels == label)
+            self.scored[rows] = draw(int(label), len(rows))
 
     def _batch(self, leg: Leg, step: int) -> Mapping[str, Any]:
         """What one step sees: a pure function of seed and step."""

@@ -26,8 +26,8 @@ from genset.models.stage_run import Examples, Judge, StageRun, Task
 from genset.seeds import generator
 
 CHECKPOINT_SECONDS = 10.0
+_GO_ON = "Run the same command again to go on: what was trained so far is kept."
 _IDLE = 0.05  # largest deviation of a value of the codes, below which they tell no item from another
-_MOST_VALIDATION = 2000  # items: more would only cost time
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,20 @@ class Trainer:
         tf.config.experimental.enable_op_determinism()
         _initialise(nets, seed)
         density = family.density(prior)
-        seen = Examples(validation.items[:_MOST_VALIDATION], validation.labels[:_MOST_VALIDATION])
         self.task = Task(
             family,
             density,
             nets,
             modality,
             train,
-            seen,
+            validation,
             classes,
             density.length(latent_dim, classes),
             seed,
             judge if len(validation) else None,
         )
         self.stages = family.stages(modality, self.task.latent_dim, len(train))
+        self.task.stages = len(self.stages)
         self.runs = [StageRun(self.task, stage) for stage in self.stages]
         self._fitted: dict[str, npt.NDArray[Any]] | None = None
         self._idle = False
@@ -107,17 +107,19 @@ class Trainer:
             chosen, state = saved.plan, saved.state
             progress.say(f"going on with the training at step {state.done + state.step} of {chosen.steps}")
         self._announce(chosen, progress)
-        stopped_early = False
         with _signals_held() as stop:
             for number in range(state.stage, len(self.stages)):
                 run, leg = self.runs[number], chosen.legs[number]
                 if saved is None:
-                    run.start(state, leg, self._density_arrays() if run.stage.samples else None, progress)
+                    density = self._density_arrays() if run.stage.samples else None
+                    run.start(state, leg, density, progress, stop.is_set)
+                    if stop.is_set():
+                        raise Interrupt(_GO_ON)
                 else:
                     run.resume(saved.groups, self._density_arrays, state)
                     saved = None
                 _Loop(run, leg, chosen, state, checkpoint, key, stop, progress).go()
-                stopped_early |= state.step < leg.steps
+                state.stopped_early |= state.step < leg.steps
                 run.keep_best()
                 best_step, state = state.done + state.best_step, state.next()
         density, notes = self._density_arrays(), list(state.notes)
@@ -131,7 +133,7 @@ class Trainer:
             best_step,
             state.done,
             notes,
-            stopped_early,
+            state.stopped_early,
             list(zip(state.framed, self.task.frames, strict=True)),
         )
 
@@ -180,22 +182,22 @@ class _Loop:
 
     def go(self) -> None:
         """Raises Interrupt, after a checkpoint, when the user wants to stop."""
-        leg, state, saved_at, going_on = self.leg, self.state, time.monotonic(), True
-        while going_on and state.step < leg.steps and not self._out_of_patience():
+        leg, state, saved_at = self.leg, self.state, time.monotonic()
+        while not state.ended and state.step < leg.steps and not self._out_of_patience():
             losses = self.run.step(leg, state.step)
             state.sums = {name: state.sums.get(name, 0.0) + value for name, value in losses.items()}
             state.step += 1
             state.since += 1
             note = ""
             if state.step % leg.evaluate_every == 0 or state.step == leg.steps:
-                going_on = self.run.evaluate(leg, state)
+                state.ended = not self.run.evaluate(leg, state)
                 note = _note(state.history[-1])
             self.progress.tick("train", state.done + state.step, self.plan.steps, note)
             if self.stop.is_set() or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 self.run.save(self.checkpoint, self.key, self.plan, state)
                 saved_at = time.monotonic()
             if self.stop.is_set():
-                raise Interrupt("Run the same command again to go on: what was trained so far is kept.")
+                raise Interrupt(_GO_ON)
 
     def _out_of_patience(self) -> bool:
         return self.state.step - self.state.best_step >= self.leg.patience * self.leg.evaluate_every

@@ -36,13 +36,15 @@ def copies(parents: Iterable[Record], number: int, start: Mapping[str, int]) -> 
     return [Copy(parent, start.get(parent.id, 0) + k) for parent in parents for k in range(number)]
 
 
-def filled(parents: Sequence[Record], start: Mapping[str, int], count: int) -> list[Copy]:
-    """`count` more copies, one parent after the other."""
-    return [
-        Copy(parent, start.get(parent.id, 0) + k // len(parents))
-        for k in range(count)
-        for parent in (parents[k % len(parents)],)
-    ]
+def filled(parents: Sequence[Record], start: Mapping[str, int], count: int, most: int) -> list[Copy]:
+    """`count` more copies, one parent after the other, none with a number of `most` or more."""
+    out: list[Copy] = []
+    for turn in range(most):
+        for parent in parents:
+            number = start.get(parent.id, 0) + turn
+            if len(out) < count and number < most:
+                out.append(Copy(parent, number))
+    return out
 
 
 def record(copy: Copy, steps: Sequence[Augmentation], seed: int) -> Record:

@@ -1,7 +1,7 @@
 """How many items each class of the train part is to get, and from where."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from genset.config import Balance
@@ -54,11 +54,13 @@ def filling(
     section: Balance,
     *,
     has_model: bool,
+    none: Collection[str] = (),
 ) -> Filling:
     """The lacking items as generated ones and as copies of the `real` items of train, as the section asks for.
 
-    Copies of a parent are numbered from `start` on, beyond the `made` ones that each has already. Raises GensetError
-    when items shall be generated and there is no model.
+    Copies of a parent are numbered from `start` on, beyond the `made` ones that each has already. Classes of which
+    nothing shall be generated (`none`) get copies alone. Raises GensetError when items shall be generated and there is
+    no model.
     """
     fill = section.fill or ("generated" if has_model else "augmented")
     if fill != "augmented" and not has_model:
@@ -67,14 +69,15 @@ def filling(
         )
     generated, copies, problems = dict.fromkeys(lacking, 0), list[Copy](), list[Quarantined]()
     for label, count in lacking.items():
-        parents = [record for record in real if record.label == label]
-        room = max(0, section.most_copies - made) * len(parents)
-        copied = min(room, {"generated": 0, "both": count // 2, "augmented": count}[fill])
-        after = {parent.id: start.get(parent.id, 0) + made for parent in parents}
-        copies += filled(parents, after, copied)
-        if fill != "augmented":
+        after = {record.id: start.get(record.id, 0) + made for record in real if record.label == label}
+        parents = [record for record in real if after.get(record.id, section.most_copies) < section.most_copies]
+        room = sum(section.most_copies - after[parent.id] for parent in parents)
+        wanted = {"generated": 0, "both": count // 2, "augmented": count}["augmented" if label in none else fill]
+        copied = min(room, wanted)
+        copies += filled(parents, after, copied, section.most_copies)
+        if fill != "augmented" and label not in none:
             generated[label] = count - copied
         elif copied < count:
-            each = f"{section.most_copies} copies of each of its {len(parents)} items"
+            each = f"at most {section.most_copies} copies of each of its {len(after)} items"
             problems.append(Quarantined(label, "too_small", f"{count} items are lacking, {each} give {room}"))
     return Filling(generated, copies, problems)

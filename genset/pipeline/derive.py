@@ -23,6 +23,7 @@ from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import Ratios, assign, warn_of_empty
 from genset.versions import SUMS, Version
 
+DEFAULT_VARY = 0.3
 NO_PROBLEMS: tuple[Quarantined, ...] = ()
 Counts = Mapping[str, Mapping[str, int]]
 
@@ -52,11 +53,13 @@ def generate_version(
     generator = generate.Generator.open(model)
     wanted = _wanted(generator, model, section, labels)
     cure = "Bring the items back, or add --near-copies keep to generate without looking for near copies."
+    if like.files and len(labels) > 1:
+        raise GensetError("--like makes items of one class", where="--label", hint=f"Give one, not {len(labels)}.")
     given = [variations.given(generator, model, file, labels[0] if labels else None) for file in like.files]
 
     if given:
         needed = "Bring the items back: whether the item is held out must be known."
-        _refuse_held_out(given, generate.learned(model, job, needed), like.files)
+        given = _known(given, generate.learned(model, job, needed), like.files)
     filters = generate.Filters.of(section, lambda: generate.train_closeness(generate.learned(model, job, cure)))
     seed = generator.seed if seed is None else seed
     draws = None
@@ -64,8 +67,7 @@ def generate_version(
         wanted = {given[0].label: wanted[given[0].label] if section.count is None else section.count}
         draws = variations.source(generator, given, like.vary, *wanted.values())
     made = generate.make(generator, wanted, filters, job, seed=seed, draws=draws)
-    train_counts = {label: model.manifest["model"]["train_counts"][label] for label in wanted}
-    problems = [*generate.rare(train_counts, section), *generate.given_up(made)]
+    problems = [*_rare(model, wanted, section), *generate.given_up(made)]
     version, total = build.write(
         name,
         build.encoded(zip(made.dataset, made.items, strict=True), generator.modality, job),
@@ -83,17 +85,27 @@ def generate_version(
     return Derived(version, total, problems, made.redrawn)
 
 
-def _refuse_held_out(given: Sequence[variations.Given], learned: Prepared, files: Sequence[Path]) -> None:
-    """What is made from a held-out item would carry it into train."""
-    held_out = {record.content for record in learned.dataset if record.split != "train"}
-    held_out |= {record.id for record in learned.dataset if record.split != "train"}
-    for item, file in zip(given, files, strict=True):
-        if item.id in held_out:
+def _rare(model: Version, wanted: Mapping[str, int], section: Generate) -> list[Quarantined]:
+    """What is to be told of the wanted classes that the model has seen very few items of."""
+    rare = generate.rare(model.manifest["model"]["train_counts"], section)
+    return [problem for problem in rare if wanted.get(problem.path)]
+
+
+def _known(given: Sequence[variations.Given], learned: Prepared, files: Sequence[Path]) -> list[variations.Given]:
+    """The items by the ids under which the model learned from them, where it did.
+
+    Raises GensetError for a held-out one, whatever file it comes in: what is made from it would carry it into train.
+    """
+    known = {name: record for record in learned.dataset for name in (record.content, record.id)}
+    records = [known.get(item.content) or known.get(item.id) for item in given]
+    for record, file in zip(records, files, strict=True):
+        if record and record.split != "train":
             raise GensetError(
                 "this item is held out for judging: items made from it would carry it into train",
                 where=str(file),
                 hint="Give an item of the train part, or one that the model has not met.",
             )
+    return [replace(item, id=record.id) if record else item for item, record in zip(given, records, strict=True)]
 
 
 def _wanted(generator: generate.Generator, model: Version, section: Generate, labels: Sequence[str]) -> dict[str, int]:
@@ -163,6 +175,10 @@ def plan_augment(source: Source, section: Augment, target: Balance, model: Versi
     copies = augment.copies(real, section.copies, start)
     have = Counter(record.label for record in [*train, *(copy.parent for copy in copies)])
     lacking = balance.missing(dict(sorted(have.items())), target.target)
+    if model and target.fill == "augmented":
+        raise GensetError(
+            "`fill: augmented` has no use for a model", where="balance.fill", hint="Leave out --model, or use both."
+        )
     if model:
         known = model.manifest["model"]["classes"]
         strange = [label for label, count in lacking.items() if count and label not in known]
@@ -212,7 +228,7 @@ def augment_version(
         blank = dict.fromkeys(records[0].columns, "")
         pairs = ((replace(record, columns=blank), item) for record, item in zip(made.dataset, made.items, strict=True))
         parts.append(build.encoded(pairs, source.modality, job))
-        problems += generate.given_up(made)
+        problems += [*(_rare(model, plan.generated, Generate()) if model else []), *generate.given_up(made)]
     version, total = build.write(
         name,
         chain(*parts),
@@ -280,8 +296,8 @@ def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, 
     for record in source.records:
         if record.source == "collected":
             continue
-        parents = set(record.origin.split()) or left_train  # a model saw all of train
-        leaks = parents & left_train
+        # A model saw all of train, whatever item it varied
+        leaks = left_train & set(record.origin.split()) if record.source == "augmented" else left_train
         if leaks:
             problems.append(
                 Quarantined(record.place, "leak", f"made from {sorted(leaks)[0]}, which is not in train any more")

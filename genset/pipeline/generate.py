@@ -134,6 +134,11 @@ class Generator:
         """The ids of the items that an item was made from: none, it was drawn."""
         return ""
 
+    @property
+    def cure(self) -> str:
+        """What to do when none can be kept, as all are near copies."""
+        return "Train longer, or look at the model's samples.png and curves.png."
+
     def decode(self, z: Floats) -> Items:
         """(N, ...) items of (N, latent_dim) codes."""
         return self.modality.from_tensor(self.sampler(z))
@@ -154,6 +159,10 @@ class Draws(Protocol):
     @property
     def origin(self) -> str:
         """The ids of the items that each was made from."""
+
+    @property
+    def cure(self) -> str:
+        """What to do when none can be kept, as all are near copies."""
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items of (label, number) places; another attempt gives others."""
@@ -206,7 +215,7 @@ def make(
             f"none of {len(places):,} items could be made: each of {MOST_TRIES} draws was refused, the last of "
             f"{count:,} as it {_REFUSED[most]}",
             where=model.reference,
-            hint="Train longer, or look at the model's samples.png and curves.png.",
+            hint=draws.cure if most == "near_copy" else model.cure,
         )
     kept = np.setdiff1d(np.arange(len(places)), waiting)
     given_up = Counter((places[i][0], str(reason)) for i, reason in zip(waiting, reasons, strict=True))

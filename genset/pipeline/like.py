@@ -1,5 +1,6 @@
 """Items like one that the user has, or between two: encode, vary, decode."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class Variations:
     code: Floats  # (latent_dim,)
     origin: str  # id of the item
     amount: float
+    cure: str = "Vary it more with --vary, or let what is near to a train item pass with --near-copies keep."
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items: each code is the item's own, moved towards a draw of the class by the amount."""
@@ -44,6 +46,7 @@ class Between:
     last: Floats
     origin: str  # ids of both
     count: int
+    cure: str = "Let what is near to a train item pass with --near-copies keep, or give items further apart."
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items; number n of `count` stands at (n + 1) / (count + 1) of the way."""
@@ -60,6 +63,7 @@ class Given:
     """An item of the user's with what the model says of it."""
 
     id: str
+    content: str  # what `Record.content` would be
     code: Floats  # (latent_dim,)
     label: str
 
@@ -78,9 +82,9 @@ def given(model: Generator, version: Version, file: Path, label: str | None) -> 
             where=str(file),
             hint=f"Give --like a file that holds one {model.modality.kind}.",
         ) from None
-    return Given(
-        item_id("c", digest, 0), encoder(version)(model.modality.to_tensor(item))[0], label or _label(model, file, item)
-    )
+    content = item_id("c", hashlib.sha256(item.tobytes()).hexdigest(), 0)
+    code = encoder(version)(model.modality.to_tensor(item))[0]
+    return Given(item_id("c", digest, 0), content, code, label or _label(model, file, item))
 
 
 def encoder(version: Version) -> Exported:
@@ -109,10 +113,18 @@ def _label(model: Generator, file: Path, item: Items) -> str:
 def source(model: Generator, items: Sequence[Given], amount: float, count: int) -> Variations | Between:
     """Draws around one item, or between two of one class. Raises GensetError."""
     if len(items) == 1:
+        if not amount and count > 1:
+            raise GensetError(
+                f"with --vary 0, {count} items would all be the same one",
+                where="--vary",
+                hint="Give it more than 0, or ask for one item with --count 1.",
+            )
         return Variations(model, items[0].code, items[0].id, amount)
     if len(items) != 2:
         raise GensetError(f"--like takes one item to vary or two to go between, got {len(items)}")
     first, last = items
+    if first.content == last.content:
+        raise GensetError("the two items are the same", where="--like", hint="Give one, with --vary, or two.")
     if first.label != last.label:
         raise GensetError(
             f"the two items are of different classes, {json.dumps(first.label)} and {json.dumps(last.label)}",

@@ -104,8 +104,8 @@ def _wanted(config: Config, train: Sequence[Record]) -> tuple[dict[str, int], ba
     have = {label: per_item * train_counts[label] + wanted[label] for label in labels}
     lacking = balance.missing(have, config.balance.target)
     none = generate.left_out(train_counts, config.generate)
-    filling = balance.filling(lacking, train, {}, config.augment.copies, config.balance, has_model=True)
-    return {label: wanted[label] + (0 if label in none else filling.generated[label]) for label in labels}, filling
+    filling = balance.filling(lacking, train, {}, config.augment.copies, config.balance, has_model=True, none=none)
+    return {label: wanted[label] + filling.generated[label] for label in labels}, filling
 
 
 def _items(

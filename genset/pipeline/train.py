@@ -13,7 +13,7 @@ import numpy as np
 from genset.config import Config, dump
 from genset.errors import GensetError
 from genset.export.card import model_card
-from genset.interfaces import Items, Nets, Quarantined
+from genset.interfaces import Items, Labels, Nets, Quarantined
 from genset.models.logs import TensorBoard
 from genset.models.native import STDERR, silenced
 from genset.models.runtime import Exported
@@ -25,9 +25,11 @@ from genset.quality.neighbours import copy_limit, nearest_others
 from genset.quality.privacy import EXPECTED_SHARE
 from genset.quality.yardstick import Yardstick
 from genset.report.curves import curves
+from genset.seeds import generator
 from genset.versions import CONFIG, Draft, Version, writing
 
 if TYPE_CHECKING:
+    from genset.models.stage_run import Examples
     from genset.models.trainer import Outcome
 
 CHECKPOINT = "checkpoint.npz"
@@ -35,6 +37,7 @@ FEWEST_TRAIN = 8
 _SHEET_COLUMNS = 12
 _MOST_SHEET_ROWS = 20
 _SAMPLED = 1000  # items that show how often the model misses its label
+_MOST_VALIDATION = 2000  # items that each evaluation looks at: more would only cost time
 _BLANK = 0.5  # of the smallest spread of a train item
 
 
@@ -76,7 +79,7 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
 
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
     modality, model = prepared.modality, config.model
-    train, validation = Examples(*prepared.part("train")), Examples(*prepared.part("validation"))
+    train, validation = Examples(*prepared.part("train")), _seen(*prepared.part("validation"), config.seed)
     classes = len(prepared.classes)
     latent_dim = model.density.length(_latent_dim(config), classes)
     chosen = precision.settled(config.train.precision)
@@ -110,19 +113,29 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
     return _Trained(resolved, nets, outcome)
 
 
+def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
+    """The validation part as the training looks at it: all of it, or some of each class where it is large."""
+    from genset.models.stage_run import Examples
+
+    if len(labels) > _MOST_VALIDATION:
+        rows = np.sort(generator(seed, "validation part").permutation(len(labels))[:_MOST_VALIDATION])
+        items, labels = items[rows], labels[rows]
+    return Examples(items, labels)
+
+
 def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: str) -> Version:
     from genset.models.saving import keras_bytes, onnx_bytes
 
     job.progress.say("exporting the model")
     config, outcome, family = trained.config, trained.outcome, trained.config.model.family
     with writing(draft.path):  # keras exports to files
-        generator = onnx_bytes(family.sampler(trained.nets, prepared.modality), config.seed)
+        network = onnx_bytes(family.sampler(trained.nets, prepared.modality), config.seed)
         whole = keras_bytes(family.whole(trained.nets, prepared.modality))
         encoder = family.encoder(trained.nets, prepared.modality)
         rebuild = None if encoder is None else onnx_bytes(encoder, config.seed)
     if rebuild is not None:
         draft.write(generate.ENCODER, rebuild)
-    draft.write(generate.GENERATOR, generator)
+    draft.write(generate.GENERATOR, network)
     draft.write(generate.PRIOR, _npz(outcome.prior))
     draft.write("model.keras", whole)
     draft.write("history.csv", _history(outcome.history))
@@ -138,7 +151,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
     if judge:
         draft.write(generate.JUDGE, _npz(judge.arrays))
     model |= {"judge": judge is not None, "limits": asdict(_limits(prepared))}
-    made = generate.Generator.from_parts(generator, outcome.prior, config, model, judge)
+    made = generate.Generator.from_parts(network, outcome.prior, config, model, judge)
     model["limits"]["label"] = _label_limit(made, prepared)
     validation = prepared.part("validation")[0]
     if rebuild is not None and len(validation):
@@ -171,7 +184,7 @@ def _facts(trained: _Trained, prepared: Prepared) -> dict[str, Any]:
         "family": model.family.kind,
         "network": model.network.kind,
         "latent_dim": model.latent_dim,
-        "prior": model.prior.kind,
+        "prior": model.density.kind,
         "parameters": sum(net.count_params() for net in trained.nets.models.values()),
         "item_shape": list(prepared.modality.item_shape),
         "classes": list(prepared.classes),

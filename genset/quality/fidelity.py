@@ -63,7 +63,19 @@ def frechet(a: Rows, b: Rows) -> float:
 
 def density_coverage(real: Rows, made: Rows, k: int = _NEIGHBOURS) -> tuple[float, float]:
     """(density, coverage) of made (M, d) around real (N, d), N > k."""
-    radius = np.sort(_distances(real, real), axis=1)[:, k]  # the item itself stands at 0
+    return density_coverage_within(real, radii(real, k), made, k)
+
+
+def radii(real: Rows, k: int = _NEIGHBOURS) -> npt.NDArray[np.float64]:
+    """(N,) distance of each row to its k-th nearest other."""
+    out: npt.NDArray[np.float64] = np.partition(_distances(real, real), k, axis=1)[:, k]  # it stands itself at 0
+    return out
+
+
+def density_coverage_within(
+    real: Rows, radius: npt.NDArray[np.float64], made: Rows, k: int = _NEIGHBOURS
+) -> tuple[float, float]:
+    """(density, coverage) of made (M, d) around real (N, d), whose radii are known."""
     inside = _distances(real, made) < radius[:, None]  # (N, M)
     return float(inside.sum(axis=0).mean() / k), float(inside.any(axis=1).mean())
 

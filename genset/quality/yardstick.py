@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Items, Labels
-from genset.quality.fidelity import density_coverage, frechet
+from genset.quality.fidelity import density_coverage_within, frechet, radii
 
 _COMPONENTS = 32
 _MOST = 4000  # items the axes are learned from
@@ -35,6 +35,7 @@ class Yardstick:
         _, _, axes = np.linalg.svd((rows - self._mean) / self._deviation, full_matrices=False)
         self._axes = axes[:_COMPONENTS].T
         self._real = self._project(validation)
+        self._radii = radii(self._real) if len(self._real) > _NEIGHBOURS else None
         self._one_hot = np.eye(classes) * np.linalg.norm(self._real, axis=1).mean()
         self._joint = np.hstack([self._real, self._one_hot[labels]])
 
@@ -42,8 +43,8 @@ class Yardstick:
         """Joint Frechet distance first, and coverage of the validation part where that has enough items."""
         projected = self._project(made)
         figures = {"frechet": frechet(np.hstack([projected, self._one_hot[labels]]), self._joint)}
-        if len(self._real) > _NEIGHBOURS:
-            figures["coverage"] = density_coverage(self._real, projected)[1]
+        if self._radii is not None:
+            figures["coverage"] = density_coverage_within(self._real, self._radii, projected)[1]
         return figures
 
     def _project(self, items: Items) -> npt.NDArray[np.float64]:
