@@ -135,7 +135,7 @@ def _read(train: Path) -> tuple[Modality, Items, Labels, list[str]]:
     names = sorted(path.name for path in train.iterdir() if path.is_dir())
     files = [(path, label) for label, name in enumerate(names) for path in sorted((train / name).iterdir())]
     table = MODALITIES["image"]
-    probes: list[Probe] = list(Local(workers=2).map(lambda pair: table.probe(pair[0]), files))
+    probes: list[Probe] = list(Local(workers=2).map(lambda pair: table(table.Settings()).probe(pair[0]), files))
     modality = table(table.settle(table.Settings(), probes))
     items = np.stack([modality.decode(path) for path, _ in files])
     return modality, items, np.array([label for _, label in files]), names

@@ -132,7 +132,7 @@ def _keras_vae(modality: Modality) -> Any:
             with tf.GradientTape() as tape:
                 z_mean, z_log_var = ops.split(self.encoder(x, training=True), 2, axis=-1)
                 z = z_mean + ops.exp(0.5 * z_log_var) * keras.random.normal(ops.shape(z_mean), seed=self.seeds)
-                made = modality.activate(self.decoder(z, training=True))
+                made = keras.ops.sigmoid(self.decoder(z, training=True))
                 reconstruction_loss, kl = gaussian_loss(x, made), ops.mean(kl_loss(z_mean, z_log_var))
                 loss = reconstruction_loss + kl
             self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
@@ -169,7 +169,7 @@ def _keras_gan(modality: Modality) -> Any:
             def d(items: Any) -> Any:
                 return self.discriminator([items, label], training=True)[:, 0]
 
-            made = modality.activate(self.generator(z, training=True))
+            made = keras.ops.sigmoid(self.generator(z, training=True))
             moment = Moment(tf.constant(0.0), True, True, tf.constant(0.3), gradient)
             with tf.GradientTape() as tape:
                 d_loss = ops.mean(loss.d_loss(d(x), d(made)))
@@ -177,7 +177,7 @@ def _keras_gan(modality: Modality) -> Any:
             weights = self.discriminator.trainable_weights
             self.d_optimizer.apply(tape.gradient(d_loss, weights), weights)
             with tf.GradientTape() as tape:
-                made = modality.activate(self.generator(z, training=True))
+                made = keras.ops.sigmoid(self.generator(z, training=True))
                 g_loss = ops.mean(loss.g_loss(d(x), d(made)))
             weights = self.generator.trainable_weights
             self.g_optimizer.apply(tape.gradient(g_loss, weights), weights)

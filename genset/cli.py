@@ -135,6 +135,10 @@ def generate(
     model: Annotated[
         str, typer.Argument(help="model version: folder, NAME or NAME@vNNNN", metavar="MODEL", show_default=False)
     ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="settings of generate, such as generate.sampling.temperature=0.7", metavar="KEY=VALUE"),
+    ] = None,
     count: Annotated[int | None, typer.Option("--count", "-n", help="items in all", min=1, show_default=False)] = None,
     per_class: Annotated[
         int | None, typer.Option(help="items for each class  [default: 200]", min=1, show_default=False)
@@ -143,9 +147,11 @@ def generate(
         list[str] | None, typer.Option(help="items of this class alone; may be given again", show_default=False)
     ] = None,
     like: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            help="items like this one; given twice, items between the two", metavar="FILE", show_default=False
+            help="items like this one, a file or a text; given twice, items between the two",
+            metavar="FILE_OR_TEXT",
+            show_default=False,
         ),
     ] = None,
     vary: Annotated[
@@ -162,11 +168,19 @@ def generate(
         typer.Option(help="another seed gives other items; by default that of the training", min=0, show_default=False),
     ] = None,
     near_copies: Annotated[
-        str, typer.Option(help="reject draws again what is too near to a train item; keep does not look")
-    ] = "reject",
+        str | None,
+        typer.Option(
+            help="reject draws again what is too near to a train item; keep does not look  [default: reject]",
+            show_default=False,
+        ),
+    ] = None,
     wrong_labels: Annotated[
-        str, typer.Option(help="reject draws again what a classifier takes for another class; keep does not ask it")
-    ] = "reject",
+        str | None,
+        typer.Option(
+            help="reject draws again what a classifier takes for another class; keep does not ask  [default: reject]",
+            show_default=False,
+        ),
+    ] = None,
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
@@ -192,7 +206,8 @@ def generate(
             "near_copies": near_copies,
             "wrong_labels": wrong_labels,
         }
-        (section,) = command.sections(("generate",), {f"generate.{key}": value for key, value in flags.items()})
+        given = {f"generate.{key}": value for key, value in flags.items()}
+        (section,) = command.sections(("generate",), given, overrides, version.manifest["modality"])
         target = command.version_name(name, f"{version.name}-generated")
         with command.locked(root, workers) as job:
             made = generate_version(

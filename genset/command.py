@@ -96,7 +96,8 @@ class Command:
             )
         classes = dict(_SECTIONS)
         if modality:
-            classes["augment"] = type(config_class(modality).model_fields["augment"].default)
+            own = config_class(modality).model_fields
+            classes |= {name: type(own[name].default) for name in ("augment", "generate")}
         return [section(classes[key], tree, key) for key in keys]
 
     def version_name(self, given: str | None, default: str) -> str:

@@ -4,7 +4,7 @@ import functools
 import os
 import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -14,15 +14,19 @@ from pydantic_core import PydanticCustomError
 from genset.engine import ENGINES, Engine, Local
 from genset.export import EXPORTERS
 from genset.export.folder import Folder
-from genset.interfaces import Augmentation, Exporter, Family, Kinds, Modality, Network, Prior, Section
+from genset.interfaces import Augmentation, Exporter, Family, Figure, Kinds, Modality, Network, Prior, Sampling, Section
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES, PRIORS
 from genset.models.prior import GaussianMixture
 from genset.models.schedule import Train
 from genset.models.vae import VAE
-from genset.quality import gates
+from genset.quality import FIGURES, gates
 from genset.yaml_source import ConfigError, Fault, Tree, did_you_mean, dotted, override, read, write
 
+EVERY_FIGURE: Mapping[str, Figure] = {
+    **FIGURES,
+    **{figure.name: figure for table in MODALITIES.values() for figure in table.figures},
+}
 DEFAULT_ROOT = "out"
 DEFAULT_PER_CLASS = 200
 DEFAULT_RATIOS = (0.8, 0.1, 0.1)
@@ -44,7 +48,7 @@ def _target(value: Any) -> Any:
 
 
 def _gate(text: str) -> str:
-    gates.parse(text)
+    gates.parse(text, EVERY_FIGURE)
     return text
 
 
@@ -128,6 +132,8 @@ class Generate(Section):
     wrong_labels: Literal["reject", "keep"] = "reject"
     """Whether items that look like another class are drawn again, until they are as rare as among real items."""
 
+    sampling: Any = Sampling()
+    """How items are drawn from the model's output: settled by the modality."""
     rare_classes: Literal["vary", "leave_out"] = "vary"
     """What is done for a class of 1 to 3 train items: vary them as items of the other classes vary, or nothing."""
 
@@ -244,7 +250,17 @@ def config_class(modality: str) -> type[Config]:
         __base__=Config,
         modality=(Annotated[Section, Kinds({modality: kinds.Settings})], ...),
         model=(model, model()),
+        generate=(_generate_class(modality), _generate_class(modality)()),
         augment=(augment, augment()),
+    )
+
+
+@functools.cache
+def _generate_class(modality: str) -> type[Generate]:
+    sampling = MODALITIES[modality].Sampling
+    described = "How items are drawn from the model's output."
+    return pydantic.create_model(
+        "Generate", __base__=Generate, sampling=(sampling, pydantic.Field(sampling(), description=described))
     )
 
 

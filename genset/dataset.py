@@ -7,8 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from genset.errors import GensetError
+
+if TYPE_CHECKING:
+    from genset.interfaces import Modality
 
 SPLITS = ("train", "validation", "test")
 METADATA = "metadata.jsonl"
@@ -40,16 +44,24 @@ class Record:
     columns: Mapping[str, str] = field(default_factory=dict)  # the user's own
     content: str = ""  # equal for items of equal decoded content, once that was looked at
     versioned: bool = False  # read from a version: its id is its own for good
+    text: str | None = None  # the item itself, where its file holds several
 
     @property
     def place(self) -> str:
         """Where a person finds it: the user's file, or the path inside the version."""
-        return "/".join(self.path.parts[-3:]) if self.versioned else self.origin
+        if not self.versioned:
+            return self.origin
+        return "/".join(self.path.parts[-3:]) if self.text is None else f"{self.path.name}: {self.id}"
 
-    def row(self, file_name: str) -> dict[str, str]:
-        """The item's line in metadata.jsonl: text everywhere, "" and no null, so that every split has one schema."""
+    @property
+    def raw(self) -> Path | str:
+        """What a modality reads the item from."""
+        return self.path if self.text is None else self.text
+
+    def row(self) -> dict[str, str]:
+        """What is known of the item: text everywhere, "" and no null, so that every split has one schema."""
         ours = {name: getattr(self, name) for name in COLUMNS if name != "file_name"}
-        return {"file_name": file_name, **ours, **self.columns}
+        return {**ours, **self.columns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,7 @@ class Item:
     record: Record
     data: bytes
     suffix: str
+    fields: Mapping[str, Any] | None = None  # in place of data: the item as columns of a row
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,11 @@ def read_metadata(path: Path) -> list[tuple[str, dict[str, str]]]:
 
 
 def _json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    for where, row in _objects(text, path):
+        yield where, {key: as_text(value) for key, value in row.items()}
+
+
+def _objects(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may stand in a value
         if line.strip():
             where = f"{path}:{number}"
@@ -143,7 +161,7 @@ def _json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 raise GensetError(f"not JSON: {error.msg}", where=f"{where}:{error.colno}") from None
             if not isinstance(row, dict):
                 raise GensetError(f"must be an object, got {line[:40]!r}", where=where)
-            yield where, {str(key): _text(value) for key, value in row.items()}
+            yield where, row
 
 
 def _csv_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -161,14 +179,15 @@ def _lone_surrogate(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A value of a row as text."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def write_metadata(rows: Iterable[Mapping[str, str]]) -> bytes:
-    """metadata.jsonl of one split."""
+def write_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Rows as JSON Lines."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
@@ -193,14 +212,42 @@ def from_row(row: Mapping[str, str], folder: Path, where: str, split: str = "") 
     return Record(id=file.stem, path=file, split=split, columns=columns, versioned=True, **ours)
 
 
-def read_version(folder: Path, modality: str) -> Dataset:
+def rows_file(split: str) -> str:
+    """The name of the file that holds the items of a split, where a version holds rows and not files."""
+    return f"{split}.jsonl"
+
+
+def read_version(folder: Path, modality: "Modality") -> Dataset:
     """The records of a dataset version that genset wrote, in the order in which it wrote them."""
     records = []
     for split in SPLITS:
+        if (rows := folder / rows_file(split)).is_file():
+            records += [_from_item_row(row, modality, rows, where, split) for where, row in _version_rows(rows)]
+            continue
         path = folder / split / METADATA
         for where, row in read_metadata(path) if path.is_file() else ():
             missing = [name for name in COLUMNS if name not in row]
             if missing:
                 raise GensetError(f"the column {missing[0]} is missing", where=where, hint="Was the version edited?")
             records.append(from_row(row, folder / split, where, split))
-    return Dataset(modality, tuple(records))
+    return Dataset(modality.kind, tuple(records))
+
+
+def _version_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        yield from _objects(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise GensetError(f"cannot be read: {error}", where=str(path)) from None
+
+
+def _from_item_row(row: dict[str, Any], modality: "Modality", path: Path, where: str, split: str) -> Record:
+    """The record of a row that holds its item."""
+    missing = [name for name in ("id", *COLUMNS) if name not in row and name != "file_name"]
+    if missing:
+        raise GensetError(f"the column {missing[0]} is missing", where=where, hint="Was the version edited?")
+    content, rest = modality.content(row)
+    ours = {name: as_text(rest.pop(name)) for name in COLUMNS if name != "file_name"}
+    if ours["label"]:
+        check_label(ours["label"], where)
+    columns = {name: as_text(value) for name, value in rest.items() if name != "id"}
+    return Record(id=str(rest["id"]), path=path, split=split, columns=columns, versioned=True, text=content, **ours)

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from genset.dataset import Item as VersionItem
     from genset.versions import Draft
 
+Raw = Path | str  # what an item is read from: a file of its own, or text that stood among others in one file
 Item = npt.NDArray[np.uint8]  # one decoded item, in the compact form of its modality
 Items = npt.NDArray[np.uint8]  # (N, ...) items of one shape
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]  # (N,) index of each item's class
+Tensors = npt.NDArray[Any]  # (B, ...) items as the networks see them: float32 in [0, 1], or int32 numbers of tokens
 Trunk = Literal["encoder", "discriminator"]  # what a network from items to features is the body of
 Tensor = Any  # a keras tensor: only code that trains sees one
 
@@ -84,15 +86,27 @@ class Probe:
     loadable: str = ""  # suffix under which every common loader reads the file's own bytes; "" to write it anew
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item as it stands in a user's file."""
+
+    content: str | None = None  # the item itself, where the file holds several; None where the file is the item
+    place: str = ""  # in the file, such as a line number
+    label: str | None = None  # that stands beside it; None where only the place of the file can tell
+    columns: Mapping[str, str] = field(default_factory=dict)  # what else stands beside it
+    fault: str = ""  # why there is no item here
+
+
 class UndecodableError(Exception):
     """A file that holds no item of this modality; the text is the reason, for the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nets:
-    """The keras models of one family, by role: "encoder", "decoder", "generator", ..."""
+    """The keras models of one family, by role: "encoder", "decoder", "generator", ...; and what they are built by."""
 
     models: Mapping[str, Any]
+    network: "Network"
 
     def __getitem__(self, role: str) -> Any:
         return self.models[role]
@@ -105,12 +119,28 @@ class Network(Section):
 
     @abstractmethod
     def trunk(self, modality: "Modality", role: Trunk) -> Any:
-        """A keras model from (B, *modality.tensor_shape) in [0, 1] to (B, d) features: an encoder or a discriminator
-        but for its last layer."""
+        """A keras model from (B, *modality.tensor_shape) to (B, d) features: an encoder or a discriminator but for its
+        last layer."""
 
     @abstractmethod
-    def decoder(self, modality: "Modality", latent_dim: int) -> Any:
-        """A keras model from (B, latent_dim) to (B, *modality.tensor_shape): what `modality.activate` takes."""
+    def decoder(self, modality: "Modality", latent_dim: int, classes: int) -> Any:
+        """A keras model that rebuilds items from codes: with inputs and outputs that the other methods know."""
+
+    @abstractmethod
+    def reconstruction_loss(
+        self, nets: "Nets", z: Tensor, x: Tensor, batch: "Batch", likelihood: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """() negative log-likelihood of items x (B, *tensor_shape) given codes z (B, latent_dim), in nats an item.
+        `likelihood` (x, rebuilt) is for values in [0, 1]; tokens always have their cross-entropy."""
+
+    @abstractmethod
+    def rebuilt(self, nets: "Nets", z: Tensor) -> Tensor:
+        """(B, *tensor_shape) what the decoder makes of codes z (B, latent_dim), differentiable (keras.ops); of networks
+        for tokens only what `whole` saves."""
+
+    @abstractmethod
+    def exported(self, nets: "Nets", modality: "Modality") -> Mapping[str, Any]:
+        """The keras models that `modality.render` samples with, by name; the first takes codes."""
 
 
 class Augmentation(Section):
@@ -126,7 +156,11 @@ class Augmentation(Section):
 
     @abstractmethod
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
-        """The transformed item: same shape, dtype and range."""
+        """The transformed item: same dtype and range, and same shape where the modality's items have a fixed one."""
+
+
+class Sampling(Section):
+    """How items are drawn from a model's output; a modality whose models draw no numbers of their own has no keys."""
 
 
 class Modality(ABC):
@@ -139,17 +173,39 @@ class Modality(ABC):
     networks: ClassVar[Mapping[str, type[Network]]]
     augmentations: ClassVar[Mapping[str, type[Augmentation]]]
     default_steps: ClassVar[tuple[Augmentation, ...]]  # mild transforms that rarely change a label
+    Sampling: ClassVar[type[Sampling]] = Sampling
+    sheet_suffix: ClassVar[str] = ".png"  # of the file that shows samples
+    state_files: ClassVar[tuple[str, ...]] = ()  # in a model's folder, of what is learned beside the networks
+    adversarial_space: ClassVar[Literal["items", "codes"]] = "items"  # where a GAN plays, unless told otherwise
+    free_bits: ClassVar[float] = 0.0  # nats of each value of z that a VAE need not pay for
+    tensor_dtype: ClassVar[Literal["float32", "int32"]] = "float32"
+    fixed_shape: ClassVar[bool] = True  # whether all items have the one shape; a shorter one is no other kind otherwise
+    rows: ClassVar[bool] = False  # whether a version holds rows, not files
+    denoises: ClassVar[bool] = False  # whether a perturbed item is to be rebuilt as it was, not as it is seen
+    figures: ClassVar[tuple["Figure", ...]] = ()  # that only this modality has
+    faults_told: ClassVar[Mapping[str, str]] = {}  # what `faults` may find, with how it is told: "it was ..."
 
     @abstractmethod
     def __init__(self, settings: Any) -> None:
-        """A modality with settled settings; decode, encode and tensors follow them."""
+        """A modality with settings as far as they are settled; decode, encode and tensors follow them."""
 
     settings: Any
 
-    @classmethod
+    def opened(self, files: Sequence[Path]) -> Self:
+        """The modality that knows what the user's files tell before any is decoded, such as the names of columns."""
+        return self
+
+    def entries(self, path: Path, *, top: bool) -> Iterable[Entry]:
+        """The items of a file, in order; `top` for one that stands in no class folder. Raises OSError."""
+        return (Entry(),)
+
+    def file_label(self, path: Path) -> str:
+        """The label that the name of a file outside the class folders gives, "" for none."""
+        return ""
+
     @abstractmethod
-    def probe(cls, path: Path) -> Probe:
-        """Decode a file as it is. Raises UndecodableError with the reason."""
+    def probe(self, raw: Raw) -> Probe:
+        """Decode an item as it is. Raises UndecodableError with the reason."""
 
     @classmethod
     @abstractmethod
@@ -157,16 +213,46 @@ class Modality(ABC):
         """The settings with whatever the user left open (size, rate, length) taken from the data."""
 
     @abstractmethod
-    def native(self, path: Path) -> Item:
+    def native(self, raw: Raw) -> Item:
         """One item in its own size. Raises UndecodableError."""
 
     @abstractmethod
-    def decode(self, path: Path) -> Item:
+    def decode(self, raw: Raw) -> Item:
         """One item in the configured form, of `item_shape`. Raises UndecodableError."""
 
     @abstractmethod
     def encode(self, item: Item) -> bytes:
         """The bytes of a file with `suffix` that decodes to exactly `item`."""
+
+    def raw(self, text: str) -> Raw:
+        """What a user gives on the command line as an item: a path, unless the modality takes items themselves."""
+        return Path(text)
+
+    def fields(self, item: Item) -> Mapping[str, Any] | None:
+        """The item as columns of a row, for a modality of which a version holds rows; None for one of files."""
+        return None
+
+    @property
+    def form(self) -> Mapping[str, Any]:
+        """The settings that `content` needs to read the rows of a version again."""
+        return {}
+
+    def content(self, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """(the item, the other columns) of a row that `fields` made."""
+        raise NotImplementedError(f"{self.kind} items are files")
+
+    def learned(self, items: Items) -> Self:
+        """The modality with what it learns from the train items itself, such as tokens."""
+        return self
+
+    @property
+    def state(self) -> Mapping[str, bytes]:
+        """What `learned` learned, as files by `state_files`."""
+        return {}
+
+    def restored(self, state: Mapping[str, bytes]) -> Self:
+        """The modality as it was learned."""
+        return self
 
     @property
     @abstractmethod
@@ -176,7 +262,7 @@ class Modality(ABC):
     @property
     @abstractmethod
     def tensor_shape(self) -> tuple[int, ...]:
-        """Shape of one item as the networks see it (float32 in [0, 1])."""
+        """Shape of one item as the networks see it. For some modalities only known once it has `learned`."""
 
     @property
     @abstractmethod
@@ -184,19 +270,41 @@ class Modality(ABC):
         """A length of z that suits items of this shape, where the config gives none."""
 
     @abstractmethod
-    def to_tensor(self, items: Items) -> Floats:
-        """(B, *item_shape) uint8 to (B, *tensor_shape) float32 in [0, 1]."""
+    def to_tensor(self, items: Items) -> Tensors:
+        """(B, *item_shape) uint8 to (B, *tensor_shape)."""
 
     @abstractmethod
-    def from_tensor(self, tensor: Floats) -> Items:
-        """(B, *tensor_shape) float32 to (B, *item_shape) uint8, clipped and rounded."""
+    def from_tensor(self, tensor: Tensors) -> Items:
+        """(B, *tensor_shape) to (B, *item_shape) uint8."""
 
     @abstractmethod
-    def activate(self, output: Tensor) -> Tensor:
-        """A decoder's output brought to [0, 1] (keras.ops)."""
+    def render(
+        self,
+        models: Mapping[str, Callable[..., Sequence[Tensors]]],
+        z: Floats,
+        label: Floats,
+        rngs: Sequence[np.random.Generator],
+        sampling: Any,
+    ) -> Items:
+        """Items of codes z (N, latent_dim) and labels (N, classes) by the networks that `Network.exported` named; what
+        is drawn for the n-th comes from the n-th generator."""
 
     @abstractmethod
-    def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Floats]:
+    def errors(
+        self, models: Mapping[str, Callable[..., Sequence[Tensors]]], z: Floats, label: Floats, items: Items
+    ) -> Floats:
+        """(N,) how badly codes z rebuild items: mean squared error, or nats a token."""
+
+    def faults(self, items: Items) -> npt.NDArray[np.str_]:
+        """(N,) why a made item is of no use, one of `faults_told`; "" for the others."""
+        return np.full(len(items), "", dtype="U16")
+
+    def measure(self, train: Items, test: Items, made: Items) -> Mapping[str, float]:
+        """The values of `figures`, on items in the configured form. Raises SkipError."""
+        return {}
+
+    @abstractmethod
+    def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Tensors]:
         """The random inputs of `perturb` for a batch, (B, ...) each. Strong ones may leave much of an item out."""
 
     @abstractmethod
@@ -213,17 +321,18 @@ class Modality(ABC):
 
     @abstractmethod
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
-        """A picture (PNG) of items in rows of one title each: item k stands in row k // (len(items) // len(titles))."""
+        """A file with `sheet_suffix` that shows items, as many under each title: item k stands under title
+        k // (len(items) // len(titles))."""
 
-    @classmethod
     @abstractmethod
-    def describe(cls, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
+    def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
         """Counts of traits for `inspect`, such as {"size": {"8x8": 1797}, "mode": {"L": 1797}}."""
 
 
 Batch = Mapping[str, Tensor]
 """What a loss sees of some items: "x" (B, *tensor_shape), "label" (B, classes) as one-hot rows, and what the stage
-drew for this step; "z" (B, latent_dim), codes of the same labels, where the stage says so."""
+drew for this step; "z" (B, length of a draw), draws of the density for the same labels, and "code" (B, latent_dim), the
+items' own codes, where the stage says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +366,7 @@ class Stage:
 
     name: str
     updates: tuple[Update, ...]
-    draw: Callable[[np.random.Generator, int], Mapping[str, Floats]]
+    draw: Callable[[np.random.Generator, int], Mapping[str, Tensors]]
     """(generator, B) -> the random inputs of one step, so that no training rule draws anything itself."""
     share: float = 1.0  # of the budget
     learning_rate: float = 2e-3  # at the start, where the config gives none
@@ -265,6 +374,7 @@ class Stage:
     evaluations: int = 40  # on the validation part, in the whole of the stage
     samples: bool = False
     """Whether its batches carry "z" drawn from the density on z, and its progress is told by what it samples."""
+    space: Literal["items", "codes"] = "items"  # what its samples are, and are compared with
     average: tuple[str, ...] = ()  # networks of which the running mean of the weights is kept, not the last ones
     lazy_every: int = 1  # costly terms of the losses are due in every so-many-th step
     tuned: tuple[float, ...] = (0.0,)  # values to choose `Moment.tuned` from: by short trials where there are several
@@ -287,9 +397,17 @@ class Family(Section):
         """The same family with what the training chose: each stage's share of all the steps, and its tuned value."""
         return self
 
+    def fitted(self, modality: type[Modality]) -> Self:
+        """The same family with what was left to the modality."""
+        return self
+
     def density(self, prior: "Prior") -> "Prior":
-        """The density on z: the one the config asks for, unless the family samples from one of its own."""
+        """What z is drawn from: the density the config asks for, unless the family has one of its own."""
         return prior
+
+    def notes(self, row: Mapping[str, float], modality: Modality) -> Sequence[tuple[str, str]]:
+        """(kind, text) of what is to be told of the training by the row of its history that is kept."""
+        return ()
 
     def codes(self, nets: Nets, x: Tensor) -> Tensor:
         """(B, latent_dim) codes of items: what a density is fitted to."""
@@ -301,12 +419,13 @@ class Family(Section):
             return None
         import keras
 
-        x = keras.Input(modality.tensor_shape, name="x")
+        x = keras.Input(modality.tensor_shape, dtype=modality.tensor_dtype, name="x")
         return keras.Model(x, self.codes(nets, x), name="codes")
 
-    @abstractmethod
-    def sampler(self, nets: Nets, modality: Modality) -> Any:
-        """The keras model from z (B, latent_dim) to items (B, *tensor_shape) in [0, 1] that is exported."""
+    def sampler(self, nets: Nets, modality: Modality) -> Mapping[str, Any]:
+        """The keras models that are exported, by name: those of `Network.exported`, and "codes", from draws of the
+        density to codes, where they differ."""
+        return nets.network.exported(nets, modality)
 
     @abstractmethod
     def whole(self, nets: Nets, modality: Modality) -> Any:

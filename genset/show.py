@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genset.command import Command
-from genset.config import dump, load
+from genset.config import EVERY_FIGURE, dump, load
 from genset.console import Console
 from genset.engine import Local
 from genset.errors import ExitCode, GensetError
@@ -15,7 +15,7 @@ from genset.pipeline import inspect
 from genset.pipeline.build import Verdict
 from genset.pipeline.derive import Derived
 from genset.pipeline.run import Result
-from genset.quality import FIGURES, gates
+from genset.quality import gates
 from genset.versions import Version, open_version
 
 
@@ -62,7 +62,7 @@ def model(version: Version, made: bool, command: Command) -> int:
     )
     console.counts("real items by split", facts["counts"]["split"])
     console.problems(facts["problems"])
-    console.say(f"curves  {version.path / 'curves.png'}\nsamples {version.path / 'samples.png'}")
+    console.say(f"curves  {version.path / 'curves.png'}\nsamples {version.path / about['samples']}")
     console.say(f"next: genset generate {version.path}")
     command.finish(version=_version(version), made=made, **facts)
     damaged = any(problem["kind"] == "checksum" for problem in facts["problems"])
@@ -173,7 +173,7 @@ def _named(text: str, command: Command, output: Path | None) -> Version | None:
 
 def _check_gate(condition: str, against: str | None) -> None:
     try:
-        gates.parse(condition)
+        gates.parse(condition, EVERY_FIGURE)
     except ValueError as error:
         raise GensetError(str(error), where="--gate") from None
     if not against:
@@ -182,7 +182,7 @@ def _check_gate(condition: str, against: str | None) -> None:
 
 def _figures(console: Console, figures: Mapping[str, float], skipped: Mapping[str, str]) -> None:
     rows = [
-        [("* " if FIGURES[name].headline else "  ") + name, f"{value:.3f}", what]
+        [("* " if EVERY_FIGURE[name].headline else "  ") + name, f"{value:.3f}", what]
         for name, value, what in inspect.in_order(figures)
     ]
     console.table("figures", rows)

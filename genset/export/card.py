@@ -25,7 +25,7 @@ def dataset_card(
     if verdict.get("figures"):
         lines.append("## Does it help?\n")
         lines.append(_figures(verdict["figures"], figures))
-    lines.append(_COLUMNS)
+    lines.append(_COLUMNS.format(file="SPLIT.jsonl" if manifest["form"] else "metadata.jsonl"))
     return "\n".join(lines).encode()
 
 
@@ -36,17 +36,17 @@ def model_card(name: str, manifest: Mapping[str, Any], model: Mapping[str, Any])
         f"# {name}\n",
         f"A {model['family']} for {manifest['modality']} items, trained by genset {manifest['genset']}.\n",
         _table("what", rows),
-        "![samples](samples.png)\n\n![learning curves](curves.png)\n",
+        f"{'!' * model['samples'].endswith('.png')}[samples]({model['samples']})\n\n![learning curves](curves.png)\n",
         "`genset generate` samples from it without TensorFlow; `model.keras` loads in Keras 3.\n",
     ]
     return "\n".join(lines).encode()
 
 
-_COLUMNS = """## Columns of metadata.jsonl
+_COLUMNS = """## Columns of {file}
 
 | column | meaning |
 | --- | --- |
-| file_name | path of the item, relative to its split |
+| file_name, or id and the item | path of the item, relative to its split; where items are rows, they stand here |
 | label | class, as text |
 | source | collected, generated or augmented |
 | origin | the user's file, or the ids of the parents |

@@ -2,5 +2,6 @@
 
 from genset.interfaces import Modality
 from genset.modalities.image.codec import Image
+from genset.modalities.text.codec import Text
 
-MODALITIES: dict[str, type[Modality]] = {"image": Image}
+MODALITIES: dict[str, type[Modality]] = {"image": Image, "text": Text}

@@ -20,7 +20,7 @@ class Autoencoder(Family):
 
     kind: Literal["ae"] = "ae"
     likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    """gaussian: squared error, on a logarithmic scale; bernoulli: cross-entropy."""
+    """gaussian: squared error, on a logarithmic scale; bernoulli: cross-entropy. Tokens always have cross-entropy."""
     code_penalty: float = pydantic.Field(0.1, ge=0)
     """Weight of code_loss, the mean squared length of the codes, beside reconstruction_loss."""
     penalty_warmup: float = pydantic.Field(0.1, ge=0, le=1)
@@ -28,20 +28,22 @@ class Autoencoder(Family):
     code_noise: float = pydantic.Field(0.1, ge=0)
     """Standard deviation of what is added to each value of a code while learning."""
     perturb: bool = True
-    """Whether items are shifted a little while learning, against learning them by heart."""
+    """Whether items are perturbed a little while learning (images shifted, words dropped), against learning them by
+    heart."""
 
     def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
         encoder = parts.encoder(network.trunk(modality, "encoder"), latent_dim)
-        return Nets({"encoder": encoder, "decoder": network.decoder(modality, latent_dim)})
+        return Nets({"encoder": encoder, "decoder": network.decoder(modality, latent_dim, classes)}, network)
 
     def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
         def loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
             from keras import ops
 
-            x = modality.perturb(batch["x"], batch) if self.perturb and moment.learning else batch["x"]
+            x, target = parts.seen(modality, batch, moment, self.perturb)
             z = self.codes(nets, x)
-            reconstruction = parts.decode(nets, z + self.code_noise * batch["epsilon"], modality)
-            reconstruction_loss = LIKELIHOODS[self.likelihood](x, reconstruction)
+            noisy, likelihood = z + self.code_noise * batch["epsilon"], LIKELIHOODS[self.likelihood]
+            told = parts.told(batch, moment)
+            reconstruction_loss = nets.network.reconstruction_loss(nets, noisy, target, told, likelihood)
             code_loss = ops.mean(per_item(ops.square(z)))
             weight = parts.warmed_up(self.code_penalty, self.penalty_warmup, moment)
             total = reconstruction_loss + weight * code_loss
@@ -63,9 +65,6 @@ class Autoencoder(Family):
         # A code that grows too long is drawn back to its bound, or the first steps saturate the decoder for good.
         length = ops.sqrt(ops.mean(ops.square(z), axis=-1, keepdims=True) + 1e-6)
         return z / ops.maximum(1.0, length / _LONGEST)
-
-    def sampler(self, nets: Nets, modality: Modality) -> Any:
-        return parts.sampler(nets, modality)
 
     def whole(self, nets: Nets, modality: Modality) -> Any:
         return parts.autoencoder(nets, modality, self.codes, self.kind)

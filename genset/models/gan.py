@@ -4,6 +4,10 @@ The discriminator knows the label by projection (Miyato and Koyama 2018, arXiv:1
 trained VAE's decoder and is fed with codes drawn for the label from the density on that VAE's codes (BAGAN, Mariani et
 al. 2018, arXiv:1803.09655): it need not find the items first, only sharpen them. Without that warm start it is fed
 with N(0, I) and the label (Mirza and Osindero 2014, arXiv:1411.1784).
+
+Where items are no values that a generator could shift a little, such as tokens, the two play with codes: an autoencoder
+learns first, a small generator then turns noise and label into codes that a discriminator cannot tell from those of
+real items, and the autoencoder's decoder makes items of them (ARAE: Zhao et al. 2018, arXiv:1706.04223).
 """
 
 import dataclasses
@@ -16,7 +20,6 @@ import pydantic
 from genset.interfaces import (
     Batch,
     Family,
-    Floats,
     Kinds,
     Modality,
     Moment,
@@ -25,16 +28,20 @@ from genset.interfaces import (
     Prior,
     Stage,
     Tensor,
+    Tensors,
     Update,
 )
-from genset.models import parts
 from genset.models.adversarial import LOSSES, AdversarialLoss, Relativistic
+from genset.models.autoencoder import Autoencoder
 from genset.models.prior import Labelled
 from genset.models.vae import VAE
 
 FEW = 5000  # train items below which the discriminator would learn them by heart
 _LAZY_EVERY = 4
 _RATE = 2e-4
+_CODES_WARM_START = 0.8  # where the two play with codes: most of the work is the autoencoder's
+_ITEMS_WARM_START = 0.3
+_CODES_WIDTH = 256  # units of the hidden layers that turn noise into codes, and judge codes
 
 
 class GAN(Family):
@@ -43,23 +50,42 @@ class GAN(Family):
     kind: Literal["gan"] = "gan"
     loss: Annotated[AdversarialLoss, Kinds(LOSSES)] = Relativistic()
     """What the two play for."""
-    warm_start: float = pydantic.Field(0.3, ge=0, lt=1)
-    """Share of the budget in which the generator learns as the decoder of a VAE; 0 starts from nothing."""
+    space: Literal["items", "codes"] | None = None
+    """What the two play with: items, or codes of an autoencoder that learns first. When not given: items for images,
+    codes for texts, whose tokens no generator can shift a little."""
+    warm_start: float | None = pydantic.Field(None, ge=0, lt=1)
+    """Share of the budget before the two play. Items: the generator learns as the decoder of a VAE for 0.3 of it; 0
+    starts from nothing. Codes: the autoencoder learns for 0.8 of it."""
     perturb: bool | None = None
     """Whether the discriminator sees all items perturbed (DiffAugment); when not given, below 5,000 train items."""
 
+    def fitted(self, modality: type[Modality]) -> "GAN":
+        space = self.space or modality.adversarial_space
+        usual = _CODES_WARM_START if space == "codes" else _ITEMS_WARM_START
+        warm_start = usual if self.warm_start is None else self.warm_start
+        return self.model_copy(update={"space": space, "warm_start": warm_start})
+
     def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
-        nets = {"decoder": network.decoder(modality, latent_dim)}
+        if self.space == "codes":
+            nets = dict(Autoencoder().build(modality, network, latent_dim, classes).models)
+            nets["generator"] = _layered(latent_dim + classes, "generator", latent_dim)
+            nets["discriminator"] = _projection(_layered(latent_dim, "discriminator"), classes)
+            return Nets(nets, network)
+        fed = latent_dim if self.warm_start else Labelled().length(latent_dim, classes)
+        nets = {"decoder": network.decoder(modality, fed, classes)}
         if self.warm_start:
             nets = dict(VAE().build(modality, network, latent_dim, classes).models)
         nets["discriminator"] = _projection(network.trunk(modality, "discriminator"), classes)
-        return Nets(nets)
+        return Nets(nets, network)
 
     def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
-        perturb = items < FEW if self.perturb is None else self.perturb
+        coded = self.space == "codes"
+        real_name, maker = ("code", "generator") if coded else ("x", "decoder")
+        axes = 1 if coded else len(modality.tensor_shape)
+        perturb = not coded and self._perturbs(items)
 
-        def draw(rng: np.random.Generator, size: int) -> Mapping[str, Floats]:
-            mix = rng.random((size, *(1 for _ in modality.tensor_shape)), dtype=np.float32)
+        def draw(rng: np.random.Generator, size: int) -> Mapping[str, Tensors]:
+            mix = rng.random((size, *(1 for _ in range(axes))), dtype=np.float32)
             return {"mix": mix, **(modality.draw_perturbation(rng, size, strong=True) if perturb else {})}
 
         def seen(x: Tensor, batch: Batch) -> Tensor:
@@ -69,17 +95,18 @@ class GAN(Family):
             def d(x: Tensor) -> Tensor:
                 return nets["discriminator"]([seen(x, batch), batch["label"]])[:, 0]
 
-            return d, parts.decode(nets, batch["z"], modality)
+            return d, nets["generator"](batch["z"]) if coded else nets.network.rebuilt(nets, batch["z"])
 
         def d_loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
             from keras import ops
 
             d, made = scores(nets, batch)
             made = ops.stop_gradient(made)
-            loss = ops.mean(self.loss.d_loss(d(batch["x"]), d(made)))
+            real = batch[real_name]
+            loss = ops.mean(self.loss.d_loss(d(real), d(made)))
             penalty = ops.zeros(())
             if moment.lazy and self.loss.penalty:
-                penalty = self.loss.penalty_loss(d, batch["x"], made, batch["mix"], moment)
+                penalty = self.loss.penalty_loss(d, real, made, batch["mix"], moment)
                 penalty = _LAZY_EVERY * moment.tuned * penalty
             return {"d_total_loss": loss + penalty, "d_loss": loss, "penalty_loss": penalty}
 
@@ -92,46 +119,68 @@ class GAN(Family):
         # Adam without momentum, as adversarial training has it since Karras et al. 2018, arXiv:1710.10196
         updates = (
             Update("discriminator", ("discriminator",), d_loss, rate=2.0, beta_1=0.0, beta_2=0.99),
-            Update("generator", ("decoder",), g_loss, beta_1=0.0, beta_2=0.99),
+            Update("generator", (maker,), g_loss, beta_1=0.0, beta_2=0.99),
         )
         adversarial = Stage(
             "gan",
             updates,
             draw,
-            share=1 - self.warm_start,
+            share=1 - (self.warm_start or 0.0),
             learning_rate=_RATE,
             largest_batch=64,
             evaluations=20,
             samples=True,
-            average=("decoder",),
+            space=self.space or "items",
+            average=(maker,),
             lazy_every=_LAZY_EVERY if self.loss.penalty else 1,
             tuned=self.loss.weights,
         )
         if not self.warm_start:
             return (adversarial,)
-        (first,) = VAE().stages(modality, latent_dim, items)
+        (first,) = (Autoencoder() if coded else VAE()).stages(modality, latent_dim, items)
         return (dataclasses.replace(first, share=self.warm_start), adversarial)
 
     def settled(self, shares: Sequence[float], tuned: Sequence[float]) -> "GAN":
         loss = self.loss.model_copy(update={"penalty": tuned[-1]})
         return self.model_copy(update={"warm_start": shares[0] if len(shares) > 1 else 0.0, "loss": loss})
 
+    def _perturbs(self, items: int) -> bool:
+        return items < FEW if self.perturb is None else self.perturb
+
     def density(self, prior: Prior) -> Prior:
-        return prior if self.warm_start else Labelled()
+        return prior if self.warm_start and self.space != "codes" else Labelled()
 
     def codes(self, nets: Nets, x: Tensor) -> Tensor:
-        return VAE().codes(nets, x)
+        return (Autoencoder() if self.space == "codes" else VAE()).codes(nets, x)
 
-    def sampler(self, nets: Nets, modality: Modality) -> Any:
-        return parts.sampler(nets, modality)
+    def sampler(self, nets: Nets, modality: Modality) -> Mapping[str, Any]:
+        exported = super().sampler(nets, modality)
+        return {**exported, "codes": nets["generator"]} if self.space == "codes" else exported
 
     def whole(self, nets: Nets, modality: Modality) -> Any:
         import keras
 
-        z = keras.Input(nets["decoder"].input_shape[1:], name="z")
+        maker = nets["generator" if self.space == "codes" else "decoder"]
+        z = keras.Input(maker.input_shape[1:], name="z")
         label = keras.Input(nets["discriminator"].input_shape[1][1:], name="label")
-        made = parts.decode(nets, z, modality)
-        return keras.Model([z, label], [made, nets["discriminator"]([made, label])], name=self.kind)
+        code = maker(z) if self.space == "codes" else z
+        made = code if self.space == "codes" else nets.network.rebuilt(nets, z)
+        outputs = [made, nets["discriminator"]([made, label])]
+        if self.space == "codes":
+            outputs.append(nets.network.rebuilt(nets, code))
+        return keras.Model([z, label], outputs, name=self.kind)
+
+
+def _layered(inputs: int, name: str, outputs: int = 0) -> Any:
+    """Two hidden layers, and a linear one of so many outputs where they are given: (B, inputs) to (B, d)."""
+    import keras
+    from keras import layers
+
+    z = keras.Input((inputs,), name="z")
+    h = z
+    for _ in range(2):
+        h = layers.Dense(_CODES_WIDTH, activation="leaky_relu")(h)
+    return keras.Model(z, layers.Dense(outputs, dtype="float32")(h) if outputs else h, name=name)
 
 
 def _projection(trunk: Any, classes: int) -> Any:

@@ -15,10 +15,11 @@ def per_item(values: Tensor) -> Tensor:
 
 
 def kl_loss(z_mean: Tensor, z_log_var: Tensor) -> Tensor:
-    """(B,) KL divergence of N(z_mean, exp(z_log_var)) from N(0, I) in nats; Kingma and Welling 2013, appendix B."""
+    """(B, latent_dim) KL divergence of N(z_mean, exp(z_log_var)) from N(0, I) in nats, of each value of z; Kingma and
+    Welling 2013, appendix B."""
     from keras import ops
 
-    return -0.5 * per_item(1 + z_log_var - ops.square(z_mean) - ops.exp(z_log_var))
+    return -0.5 * (1 + z_log_var - ops.square(z_mean) - ops.exp(z_log_var))
 
 
 def gaussian_loss(x: Tensor, reconstruction: Tensor) -> Tensor:

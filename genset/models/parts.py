@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from genset.interfaces import Floats, Modality, Moment, Nets, Tensor
+from genset.interfaces import Batch, Modality, Moment, Nets, Tensor, Tensors
 
 
 def encoder(trunk: Any, outputs: int) -> Any:
@@ -15,35 +15,33 @@ def encoder(trunk: Any, outputs: int) -> Any:
     return keras.Model(trunk.input, keras.layers.Dense(outputs, dtype="float32")(trunk.output), name="encoder")
 
 
-def decode(nets: Nets, z: Tensor, modality: Modality) -> Tensor:
-    """Codes (B, latent_dim) to items (B, *tensor_shape) in [0, 1]."""
-    from keras import ops
+def seen(modality: Modality, batch: Batch, moment: Moment, perturb: bool) -> tuple[Tensor, Tensor]:
+    """(what the encoder sees of the items, what is to be rebuilt): perturbed while learning, where asked for."""
+    if not (perturb and moment.learning):
+        return batch["x"], batch["x"]
+    x = modality.perturb(batch["x"], batch)
+    return x, batch["x"] if modality.denoises else x
 
-    return modality.activate(ops.cast(nets["decoder"](z), "float32"))
 
-
-def sampler(nets: Nets, modality: Modality) -> Any:
-    """The keras model from z to items that is exported."""
-    import keras
-
-    z = keras.Input(nets["decoder"].input_shape[1:], name="z")
-    return keras.Model(z, decode(nets, z, modality), name="sampler")
+def told(batch: Batch, moment: Moment) -> Batch:
+    """What a decoder is told while it rebuilds: with what was drawn against learning by heart only while learning."""
+    return batch if moment.learning else {"label": batch["label"]}
 
 
 def autoencoder(nets: Nets, modality: Modality, codes: Any, name: str) -> Any:
-    """The keras model from items to their reconstructions and to what the encoder says of them."""
+    """The keras model from items to what the encoder says of them, and to what the decoder makes of their codes."""
     import keras
 
-    x = keras.Input(modality.tensor_shape, name="x")
-    return keras.Model(x, [decode(nets, codes(nets, x), modality), nets["encoder"](x)], name=name)
+    x = keras.Input(modality.tensor_shape, dtype=modality.tensor_dtype, name="x")
+    return keras.Model(x, [nets.network.rebuilt(nets, codes(nets, x)), nets["encoder"](x)], name=name)
 
 
 def noise(
     modality: Modality, latent_dim: int, perturb: bool
-) -> Callable[[np.random.Generator, int], Mapping[str, Floats]]:
+) -> Callable[[np.random.Generator, int], Mapping[str, Tensors]]:
     """The random inputs of a step of an autoencoder: "epsilon" (B, latent_dim), and those of mild perturbations."""
 
-    def draw(rng: np.random.Generator, size: int) -> Mapping[str, Floats]:
+    def draw(rng: np.random.Generator, size: int) -> Mapping[str, Tensors]:
         drawn = modality.draw_perturbation(rng, size, strong=False) if perturb else {}
         return {"epsilon": rng.standard_normal((size, latent_dim), dtype=np.float32), **drawn}
 

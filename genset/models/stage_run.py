@@ -33,8 +33,10 @@ _XLA = bool(tf.config.list_physical_devices("GPU"))
 _FRAMES, _FRAME = 4, 12  # moments of a stage at which a few codes are shown, and how many
 _TRIAL_SHARE = 0.05  # of the steps of a stage, for each value that is tried
 _COLLAPSED = 0.5  # share of the best coverage below which samples have collapsed, when three scores in a row say so
-Judge = Callable[[Items, Labels], Mapping[str, float]]
-"""Figures of sampled items beside the validation part: the first is the score, lower is better."""
+Judge = Callable[[Any, Labels], Mapping[str, float]]
+"""Figures of samples (N, ...) and their labels: the first is the score, lower is better."""
+Judging = Callable[[Callable[[Any], Any], Any, Any], Judge]
+"""(function from items or codes to features (N, d), those of train, those of validation) to what judges samples."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Task:
     classes: int
     latent_dim: int  # length of what the density draws
     seed: int
-    judge: Judge | None
+    judging: Judging | None
     stages: int = 1
     watch: Callable[[Row], None] | None = None  # is shown each row of the history
     frames: list[Items] = field(default_factory=list)  # what a few codes became, from time to time
@@ -72,6 +74,15 @@ class Task:
     def variables(self) -> list[Any]:
         """All variables of all networks, in a fixed order."""
         return [variable for net in self.nets.models.values() for variable in net.variables]
+
+    def codes(self, items: Items, batch_size: int = 256) -> npt.NDArray[np.float32]:
+        """(N, latent_dim) codes of items under the encoder as it is."""
+        encode = tf.function(lambda x: self.family.codes(self.nets, x), reduce_retracing=True)
+        parts = [
+            encode(tf.constant(self.modality.to_tensor(items[start : start + batch_size]))).numpy()
+            for start in range(0, len(items), batch_size)
+        ]
+        return np.concatenate(parts)
 
 
 class StageRun:
@@ -86,6 +97,8 @@ class StageRun:
         self.bank = np.zeros((0, 0, 0), np.float32)  # (classes, K, latent_dim) codes to train with
         self.scored = np.zeros((0, 0), np.float32)  # (N, latent_dim) codes to score by
         self.scored_labels = np.zeros(0, np.int64)
+        self.real_codes = np.zeros((0, 0), np.float32)  # (N, latent_dim) of the train items, where samples are codes
+        self.judge: Judge | None = None
         self._order = -1, np.zeros(0, np.int64)  # an epoch, and the order in which it shows the items
 
     def start(
@@ -101,7 +114,7 @@ class StageRun:
         self.best = self.kept_weights()
         self.tuned = self._chosen(leg, progress, stopped)
         state.tuned.append(self.tuned)
-        if density is not None and self.task.judge and self.task.density.learns:
+        if density is not None and self.judge and self.task.density.learns:
             self._note_score(state, {**self._place(state), **self._samples_figures()})  # the start is a candidate
 
     def prepare(self, density: Mapping[str, npt.NDArray[Any]] | None) -> None:
@@ -110,11 +123,12 @@ class StageRun:
         self._reset()
         if density is not None:
             self._draw_codes(density)
+            self._see_real()
 
     def _chosen(self, leg: Leg, progress: Progress, stopped: Callable[[], bool]) -> float:
         """The value that leads to the best samples after a short trial of each."""
         values = self.stage.tuned
-        if len(values) == 1 or not self.task.judge:
+        if len(values) == 1 or not self.judge:
             return values[len(values) // 2]
         initial = [variable.numpy().copy() for variable in self.task.variables()]
         scores: dict[float, float] = {}
@@ -141,6 +155,7 @@ class StageRun:
             # Encoders do not change in a stage that samples, so the density is the one that the stage began with.
             assign(self.task.variables(), groups["weights"])
             self._draw_codes(density())
+            self._see_real()
         for name, group in self._groups().items():
             assign(group, groups[name])
         self.best, self.task.frames = list(groups["best"]), list(groups["frames"])
@@ -163,6 +178,7 @@ class StageRun:
             shape = (self.task.classes, 64, self.task.latent_dim)
             self.bank = generator(0, "measure").standard_normal(shape, dtype=np.float32)
             self._choose_scored(lambda label, count: np.resize(self.bank[label], (count, self.task.latent_dim)))
+            self._see_real()
         cycle = self.stage.lazy_every
         for step in range(2 * cycle):  # compiles
             self.step(draft, step)
@@ -203,7 +219,7 @@ class StageRun:
         if not all(np.isfinite(value) for value in row.values()):
             return self._diverged(leg, state)
         self._note_score(state, row)
-        if state.step // leg.evaluate_every % max(1, leg.evaluations // _FRAMES) == 0:
+        if self._framed and state.step // leg.evaluate_every % max(1, leg.evaluations // _FRAMES) == 0:
             state.framed.append(state.done + state.step)
             self.task.frames.append(self._frame())
         return not self._collapsed(state)
@@ -307,7 +323,9 @@ class StageRun:
 
         self._steps = {True: compiled(True), False: compiled(False)}
         self._losses = tf.function(losses, reduce_retracing=True)
-        sampler = task.family.sampler(task.nets, task.modality)
+        networks = task.family.sampler(task.nets, task.modality)
+        self._framed = set(networks) == {"generator"}  # an item is all that its code says, and nothing is drawn
+        sampler = networks["codes" if self.stage.space == "codes" else "generator"]
         self._sample = tf.function(lambda z: sampler(z), reduce_retracing=True)
 
     def _reset(self) -> None:
@@ -326,6 +344,16 @@ class StageRun:
 
         self.bank = np.stack([draw("bank", label, each) for label in range(task.classes)])
         self._choose_scored(lambda label, count: draw("score", label, count))
+
+    def _see_real(self) -> None:
+        """Be ready to show and to judge what samples are compared with."""
+        task = self.task
+        if self.stage.space == "codes":
+            self.real_codes = task.codes(task.train.items)
+            if task.judging:
+                self.judge = task.judging(lambda rows: rows, self.real_codes, task.codes(task.validation.items))
+        elif task.judging and self.judge is None:
+            self.judge = task.judging(task.modality.features, task.train.items, task.validation.items)
 
     def _choose_scored(self, draw: Callable[[int, int], npt.NDArray[np.float32]]) -> None:
         """One code for each validation item and of its class, (N, latent_dim), repeated when they are few."""
@@ -358,6 +386,8 @@ class StageRun:
         }
         if self.stage.samples:
             batch["z"] = self.bank[labels, rng.integers(self.bank.shape[1], size=len(index))]
+        if len(self.real_codes):
+            batch["code"] = self.real_codes[index]
         return {name: tf.constant(value) for name, value in batch.items()}
 
     def _validation_losses(self, batch_size: int = 256) -> dict[str, float]:
@@ -370,15 +400,17 @@ class StageRun:
         return totals
 
     def _samples_figures(self, batch_size: int = 250) -> dict[str, float]:
-        if self.task.judge is None:
+        if self.judge is None:
             return {}
         with self._averaged():
             parts = [
                 self._sample(tf.constant(self.scored[start : start + batch_size])).numpy()
                 for start in range(0, len(self.scored), batch_size)
             ]
-        made = self.task.modality.from_tensor(np.concatenate(parts))
-        return {f"val_{name}": value for name, value in self.task.judge(made, self.scored_labels).items()}
+        made = np.concatenate(parts)
+        if self.stage.space == "items":
+            made = self.task.modality.from_tensor(made)
+        return {f"val_{name}": value for name, value in self.judge(made, self.scored_labels).items()}
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:

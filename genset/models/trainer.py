@@ -22,7 +22,7 @@ from genset.interfaces import Family, Items, Modality, Nets, Prior, Progress
 from genset.models import checkpoint as checkpoints
 from genset.models.checkpoint import Row, State
 from genset.models.schedule import Leg, Plan, Train, plan
-from genset.models.stage_run import Examples, Judge, StageRun, Task
+from genset.models.stage_run import Examples, Judging, StageRun, Task
 from genset.seeds import generator
 
 CHECKPOINT_SECONDS = 10.0
@@ -60,7 +60,7 @@ class Trainer:
         classes: int,
         latent_dim: int,
         seed: int,
-        judge: Judge | None,
+        judging: Judging | None,
     ) -> None:
         tf.config.experimental.enable_op_determinism()
         _initialise(nets, seed)
@@ -75,9 +75,9 @@ class Trainer:
             classes,
             density.length(latent_dim, classes),
             seed,
-            judge if len(validation) else None,
+            judging if len(validation) else None,
         )
-        self.stages = family.stages(modality, self.task.latent_dim, len(train))
+        self.stages = family.stages(modality, latent_dim, len(train))
         self.task.stages = len(self.stages)
         self.runs = [StageRun(self.task, stage) for stage in self.stages]
         self._fitted: dict[str, npt.NDArray[Any]] | None = None
@@ -123,6 +123,8 @@ class Trainer:
                 run.keep_best()
                 best_step, state = state.done + state.best_step, state.next()
         density, notes = self._density_arrays(), list(state.notes)
+        kept = next((row for row in reversed(state.history) if row["step"] == best_step), None)
+        notes += self.task.family.notes(kept or {}, self.task.modality)
         if self._idle:
             notes.append(("idle_codes", "the codes tell no item from another: made items will all look alike"))
         return Outcome(
@@ -137,14 +139,9 @@ class Trainer:
             list(zip(state.framed, self.task.frames, strict=True)),
         )
 
-    def codes(self, items: Items, batch_size: int = 256) -> npt.NDArray[np.float64]:
+    def codes(self, items: Items) -> npt.NDArray[np.float64]:
         """(N, latent_dim) codes of items under the trained encoder."""
-        encode = tf.function(lambda x: self.task.family.codes(self.task.nets, x), reduce_retracing=True)
-        parts = [
-            encode(tf.constant(self.task.modality.to_tensor(items[start : start + batch_size]))).numpy()
-            for start in range(0, len(items), batch_size)
-        ]
-        return np.concatenate(parts).astype(np.float64)
+        return self.task.codes(items).astype(np.float64)
 
     def _density_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The density on z, fitted to the codes of the train items."""
@@ -207,11 +204,13 @@ def _initialise(nets: Nets, seed: int) -> None:
     """Draw every kernel anew by its own layer's rule, from the seed: keras would draw from global state."""
     for role, net in nets.models.items():
         rng = generator(seed, "weights", role)
-        for layer in net.layers:
-            if getattr(layer, "kernel", None) is not None:
-                rule = layer.kernel_initializer
-                rule = type(rule).from_config({**rule.get_config(), "seed": int(rng.integers(2**31))})
-                layer.kernel.assign(rule(layer.kernel.shape))
+        # With the cells inside recurrent layers
+        for layer in (part for whole in net.layers for part in whole._flatten_layers()):
+            for name in ("kernel", "recurrent_kernel", "embeddings"):
+                weight, rule = getattr(layer, name, None), getattr(layer, f"{name}_initializer", None)
+                if weight is not None and rule is not None and not callable(weight):
+                    rule = type(rule).from_config({**rule.get_config(), "seed": int(rng.integers(2**31))})
+                    weight.assign(rule(weight.shape))
 
 
 @contextlib.contextmanager

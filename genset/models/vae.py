@@ -1,5 +1,6 @@
 """The variational autoencoder (Kingma and Welling 2013, arXiv:1312.6114)."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pydantic
@@ -8,6 +9,7 @@ from genset.interfaces import Batch, Family, Modality, Moment, Nets, Network, St
 from genset.models import parts
 from genset.models.losses import LIKELIHOODS, kl_loss
 
+_COLLAPSED = 1.0  # nats in z below which it tells nothing worth having
 _MOST_LOG_VAR = 10.0  # either way: one step too far, and exp(z_log_var) is no number any more
 
 
@@ -16,31 +18,43 @@ class VAE(Family):
 
     kind: Literal["vae"] = "vae"
     likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    """gaussian: squared error, scaled by the variance that fits best; bernoulli: cross-entropy."""
+    """gaussian: squared error, scaled by the variance that fits best; bernoulli: cross-entropy. Tokens always have
+    cross-entropy."""
     kl_weight: float = pydantic.Field(1.0, ge=0)
     """Weight of kl_loss beside reconstruction_loss (beta)."""
     kl_warmup: float = pydantic.Field(0.1, ge=0, le=1)
     """Share of the training over which that weight grows from 0."""
 
+    free_bits: float | None = pydantic.Field(None, ge=0)
+    """Nats that each value of z may tell for nothing, against a z that tells nothing (Kingma et al. 2016,
+    arXiv:1606.04934); when not given, 0 for images and 0.25 for texts."""
     perturb: bool = True
-    """Whether items are shifted a little while learning, against learning them by heart."""
+    """Whether items are perturbed a little while learning (images shifted, words dropped), against learning them by
+    heart."""
 
     def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
         # z_mean and z_log_var side by side
         encoder = parts.encoder(network.trunk(modality, "encoder"), 2 * latent_dim)
-        return Nets({"encoder": encoder, "decoder": network.decoder(modality, latent_dim)})
+        return Nets({"encoder": encoder, "decoder": network.decoder(modality, latent_dim, classes)}, network)
 
     def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
+        free_bits = modality.free_bits if self.free_bits is None else self.free_bits
+
         def loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
             from keras import ops
 
-            x = modality.perturb(batch["x"], batch) if self.perturb and moment.learning else batch["x"]
+            x, target = parts.seen(modality, batch, moment, self.perturb)
             z_mean, z_log_var = ops.split(nets["encoder"](x), 2, axis=-1)
             z_log_var = ops.clip(z_log_var, -_MOST_LOG_VAR, _MOST_LOG_VAR)
             z = z_mean + ops.exp(0.5 * z_log_var) * batch["epsilon"]  # (B, latent_dim)
-            reconstruction_loss = LIKELIHOODS[self.likelihood](x, parts.decode(nets, z, modality))
-            kl = ops.mean(kl_loss(z_mean, z_log_var))
-            total = reconstruction_loss + parts.warmed_up(self.kl_weight, self.kl_warmup, moment) * kl
+            likelihood = LIKELIHOODS[self.likelihood]
+            reconstruction_loss = nets.network.reconstruction_loss(
+                nets, z, target, parts.told(batch, moment), likelihood
+            )
+            kl = ops.mean(kl_loss(z_mean, z_log_var), axis=0)  # (latent_dim,)
+            paid = ops.sum(ops.maximum(kl, free_bits))
+            kl = ops.sum(kl)
+            total = reconstruction_loss + parts.warmed_up(self.kl_weight, self.kl_warmup, moment) * paid
             return {"loss": total, "reconstruction_loss": reconstruction_loss, "kl_loss": kl}
 
         update = Update("vae", ("encoder", "decoder"), loss)
@@ -52,13 +66,20 @@ class VAE(Family):
             ),
         )
 
+    def notes(self, row: Mapping[str, float], modality: Modality) -> Sequence[tuple[str, str]]:
+        if modality.tensor_dtype != "int32" or "kl_loss" not in row:
+            return ()  # the likelihood of values that are no tokens is a density: no share can be taken of it
+        told = row.get("val_kl_loss", row["kl_loss"])
+        left = row.get("val_reconstruction_loss", row["reconstruction_loss"])
+        share = f"z tells {told:.1f} of the {told + left:.1f} nats of an item ({told / (told + left):.0%})"
+        if told < _COLLAPSED:
+            return (("collapsed_codes", f"{share}: made items follow the density alone; raise free_bits"),)
+        return (("information", share),)
+
     def codes(self, nets: Nets, x: Tensor) -> Tensor:
         from keras import ops
 
         return ops.split(nets["encoder"](x), 2, axis=-1)[0]
-
-    def sampler(self, nets: Nets, modality: Modality) -> Any:
-        return parts.sampler(nets, modality)
 
     def whole(self, nets: Nets, modality: Modality) -> Any:
         return parts.autoencoder(nets, modality, self.codes, self.kind)

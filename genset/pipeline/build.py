@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genset.config import Augment, Config
+from genset.config import EVERY_FIGURE, Augment, Config
 from genset.config import dump as dump_config
 from genset.dataset import SPLIT_FOLDERS, SPLITS, Dataset, Item, Record, same_columns
 from genset.errors import GensetError
@@ -13,7 +13,6 @@ from genset.interfaces import Augmentation, Exporter, Modality, Quarantined
 from genset.interfaces import Item as ItemArray
 from genset.pipeline import augment
 from genset.pipeline.job import Job, as_dicts, counts
-from genset.quality import FIGURES
 from genset.versions import CONFIG, Version, json_bytes
 
 QUALITY = "quality.json"
@@ -40,9 +39,15 @@ class Verdict:
         }
 
 
+def written(record: Record, item: ItemArray, modality: Modality) -> Item:
+    """An item as an exporter takes it: the bytes of a file, or columns of a row."""
+    fields = modality.fields(item)
+    return Item(record, modality.encode(item) if fields is None else b"", modality.suffix, fields)
+
+
 def encoded(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[Item]:
     """Records and their items as files."""
-    return job.engine.map(lambda pair: Item(pair[0], modality.encode(pair[1]), modality.suffix), pairs)
+    return job.engine.map(lambda pair: written(*pair, modality), pairs)
 
 
 def augmented(
@@ -68,7 +73,7 @@ def augmented(
             return Quarantined(copy.parent.place, "unchanged", "no transform changes it: a copy was left out")
         out, drawn = made
         record = replace(augment.record(copy, steps, seed), transform=drawn)
-        return Item(record, modality.encode(out), modality.suffix)
+        return written(record, out, modality)
 
     for outcome in job.engine.map(make, plan):
         if isinstance(outcome, Quarantined):
@@ -84,7 +89,7 @@ def write(
     job: Job,
     *,
     exporter: Exporter,
-    modality: str,
+    modality: Modality,
     config: Config | None = None,
     verdict: Verdict | None = None,
     problems: Sequence[Quarantined] = (),
@@ -95,10 +100,10 @@ def write(
     A version whose gates failed is written and marked, and `latest` stays where it was.
     """
     with job.root.draft("datasets", name) as draft:
-        written: list[Record] = []
-        exporter.write(draft, _noted(items, written, expected, job))
-        warn_of_labels({record.label for record in written}, job)
-        total = counts(Dataset(modality, tuple(written)))
+        noted: list[Record] = []
+        exporter.write(draft, _noted(items, noted, expected, job))
+        warn_of_labels({record.label for record in noted if not modality.rows}, job)
+        total = counts(Dataset(modality.kind, tuple(noted)))
         judged = verdict.as_dict() if verdict else {}
         failed = bool(verdict and verdict.failed_gates)
         manifest = job.manifest(
@@ -107,14 +112,15 @@ def write(
             name=name,
             id=draft.id,
             status="failed" if failed else "ok",
-            modality=modality,
+            modality=modality.kind,
+            form=dict(modality.form),
             counts=total,
             **fields,
         )
         if config:
             draft.write(CONFIG, dump_config(config).encode())
         draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
-        draft.write("README.md", dataset_card(name, manifest, FIGURES, judged))
+        draft.write("README.md", dataset_card(name, manifest, EVERY_FIGURE, judged))
         version = job.root.commit(draft, manifest, latest=not failed)
     return version, total
 

@@ -22,7 +22,7 @@ class Cleaned:
 
 def clean(
     records: Sequence[Record],
-    modality: type[Modality],
+    modality: Modality,
     engine: Engine,
     progress: Progress,
     duplicates: Literal["off", "report", "quarantine"],
@@ -77,11 +77,11 @@ def _free_id(digest: str, used: set[str]) -> str:
     return name
 
 
-def _probe(record: Record, modality: type[Modality]) -> Probe | Quarantined:
+def _probe(record: Record, modality: Modality) -> Probe | Quarantined:
     try:
-        if record.path.stat().st_size == 0:
+        if record.text is None and record.path.stat().st_size == 0:
             return Quarantined(record.place, "empty", "the file has no bytes")
-        return modality.probe(record.path)
+        return modality.probe(record.raw)
     except UndecodableError as reason:
         return Quarantined(record.place, "undecodable", str(reason))
     except OSError as error:

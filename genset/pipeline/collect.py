@@ -24,7 +24,11 @@ from genset.engine import Engine
 from genset.errors import GensetError
 from genset.export.folder import UNLABELLED
 from genset.interfaces import Modality, Progress, Quarantined
-from genset.versions import MANIFEST, is_output, open_version
+from genset.modalities import MODALITIES
+from genset.versions import MANIFEST, Version, is_output, open_version
+
+UNDECODABLE = "undecodable"
+_ABOUT = re.compile(r"(README|LICEN[CS]E|NOTICE|SOURCE|COPYING)([._-].*)?", re.IGNORECASE)  # of notes beside the items
 
 
 @dataclass(frozen=True)
@@ -34,16 +38,25 @@ class Collected:
     records: tuple[Record, ...]
     problems: tuple[Quarantined, ...]
     fingerprint: str  # of names, labels and bytes: equal inputs have equal fingerprints
+    modality: Modality  # with what the files told of themselves
 
 
-def collect(data: Data, modality: type[Modality], engine: Engine, progress: Progress) -> Collected:
+def collect(data: Data, modality: Modality, engine: Engine, progress: Progress) -> Collected:
     """Find all items of the sources. Raises GensetError for a source that is missing or holds none."""
     problems: list[Quarantined] = []
     records: list[Record] = []
     for source in data.source:
         path = Path(source)
         prefix = f"{path.name}/" if len(data.source) > 1 else ""
+        modality = modality.opened(_files(path, modality))
+        before = len(problems)
         found = [replace(r, origin=prefix + (r.origin or r.id)) for r in _find(path, modality, problems)]
+        lost = [problem for problem in problems[before:] if problem.kind == UNDECODABLE]
+        if not found and lost:
+            raise GensetError(
+                f"no usable item here: {len(lost)} left out; the first is {lost[0].path}: {lost[0].detail}",
+                where=str(path),
+            )
         if not found:
             endings = ", ".join(modality.suffixes)
             raise GensetError(
@@ -60,7 +73,25 @@ def collect(data: Data, modality: type[Modality], engine: Engine, progress: Prog
         records = [record for record in records if record.label]
     _say_how_it_was_read(records, progress)
     with_groups = grouped(records, data.group)
-    return Collected(with_groups, tuple(problems), _fingerprint(with_groups, engine))
+    return Collected(with_groups, tuple(problems), _fingerprint(with_groups, engine), modality)
+
+
+def reader(version: Version) -> Modality:
+    """The modality that reads the items of a dataset version in their own form."""
+    table = MODALITIES[version.manifest["modality"]]
+    return table(table.Settings(**version.manifest.get("form", {})))
+
+
+def _files(path: Path, modality: Modality) -> list[Path]:
+    """The files of a source that may hold items, in order."""
+    if os.path.isfile(path):
+        return [path]
+    return sorted(
+        Path(top, name)
+        for top, _, names in os.walk(path)
+        for name in names
+        if Path(name).suffix.lower() in modality.suffixes and not name.startswith(".")
+    )
 
 
 def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
@@ -68,7 +99,7 @@ def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
     splits = sorted({record.split for record in records} - {""}, key=SPLITS.index)
     if splits:
         progress.say(f"the items are divided already, and stay so: {', '.join(splits)}")
-    deeper = [r for r in records if not r.versioned and r.origin.count("/") > 1 + bool(r.split)]
+    deeper = [r for r in records if not r.versioned and r.text is None and r.origin.count("/") > 1 + bool(r.split)]
     if deeper:
         progress.say(
             f"items in inner folders have the label of the outermost: {deeper[0].origin} is {deeper[0].label!r}"
@@ -76,8 +107,11 @@ def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
 
 
 def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
-    """The modality that most files of a folder belong to. Raises GensetError when no file belongs to any."""
-    suffixes = [Path(name).suffix.lower() for _, _, names in os.walk(path, followlinks=False) for name in names]
+    """The modality that most files of a folder belong to, or one file. Raises GensetError when none belongs to any."""
+    if os.path.isfile(path):
+        suffixes = [path.suffix.lower()]
+    else:
+        suffixes = [Path(name).suffix.lower() for _, _, names in os.walk(path, followlinks=False) for name in names]
 
     def count(modality: type[Modality]) -> int:
         return sum(suffix in modality.suffixes for suffix in suffixes)
@@ -88,7 +122,9 @@ def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Moda
     return best
 
 
-def _find(path: Path, modality: type[Modality], problems: list[Quarantined]) -> list[Record]:
+def _find(path: Path, modality: Modality, problems: list[Quarantined]) -> list[Record]:
+    if modality.rows and os.path.isfile(path) and path.suffix.lower() in modality.suffixes:
+        return list(_from_file(path, path.name, "", modality, problems))
     if not os.path.isdir(path):
         what = "is a file" if os.path.exists(path) else "does not exist"
         raise GensetError(
@@ -97,7 +133,9 @@ def _find(path: Path, modality: type[Modality], problems: list[Quarantined]) -> 
             hint="Point data.source at a folder; relative paths start at the config file.",
         )
     if (path / MANIFEST).is_file() and open_version(path):
-        return list(read_version(path, modality.kind).where(source="collected"))
+        version = open_version(path)
+        own = reader(version) if version and version.manifest["modality"] == modality.kind else modality
+        return list(read_version(path, own).where(source="collected"))
     if is_output(path):
         raise GensetError(
             "genset writes its versions here: they are no classes",
@@ -112,10 +150,28 @@ def _find(path: Path, modality: type[Modality], problems: list[Quarantined]) -> 
             for name in sorted(folders, key=lambda name: (splits[name] != "train", name))
             for record in _find_in(folders[name], modality, problems)
         ]
+    files = _split_files(path, modality)
+    if files:
+        return [
+            replace(record, split=split)
+            for file, split in files
+            for record in _from_file(file, file.name, "", modality, problems)
+        ]
     return _find_in(path, modality, problems)
 
 
-def _find_in(folder: Path, modality: type[Modality], problems: list[Quarantined]) -> list[Record]:
+def _split_files(path: Path, modality: Modality) -> list[tuple[Path, str]]:
+    """Files such as train.jsonl and test.jsonl with the parts that they are, train first; [] where there are none."""
+    if not modality.rows:
+        return []
+    files = [entry for entry in _visible(path) if entry.is_file() and entry.suffix.lower() in modality.suffixes]
+    splits = [(file, SPLIT_FOLDERS.get(file.stem.lower(), "")) for file in files]
+    if not all(split for _, split in splits) or "train" not in {split for _, split in splits}:
+        return []
+    return sorted(splits, key=lambda pair: (pair[1] != "train", pair[0]))
+
+
+def _find_in(folder: Path, modality: Modality, problems: list[Quarantined]) -> list[Record]:
     metadata = metadata_file(folder)
     return _from_metadata(metadata, problems) if metadata else list(_from_folders(folder, modality, problems))
 
@@ -138,7 +194,7 @@ def _from_metadata(path: Path, problems: list[Quarantined]) -> list[Record]:
     return records
 
 
-def _from_folders(folder: Path, modality: type[Modality], problems: list[Quarantined]) -> Iterator[Record]:
+def _from_folders(folder: Path, modality: Modality, problems: list[Quarantined]) -> Iterator[Record]:
     unlabelled = [entry.name for entry in _visible(folder) if entry.is_dir()] == [UNLABELLED]
     for top, names, files in os.walk(folder, followlinks=True):
         names[:] = sorted(name for name in names if _is_entered(Path(top, name), folder, modality, problems))
@@ -150,19 +206,42 @@ def _from_folders(folder: Path, modality: type[Modality], problems: list[Quarant
             origin = _text(str(relative.as_posix()))
             if name.startswith("."):
                 continue
-            if path.suffix.lower() not in modality.suffixes:
+            if path.suffix.lower() not in modality.suffixes or _ABOUT.fullmatch(path.stem):
                 if len(relative.parts) == 1:
                     continue  # a licence or a note about the set stands beside the classes
                 problems.append(
                     Quarantined(origin, "ignored", f"{path.suffix or 'no'} ending: not {modality.kind} files")
                 )
                 continue
-            label = relative.parts[0] if len(relative.parts) > 1 else ""
+            label = relative.parts[0] if len(relative.parts) > 1 else modality.file_label(path)
             label = "" if unlabelled else label and check_label(label, str(folder))
-            yield Record(origin, path, label, origin=origin)
+            yield from _from_file(path, origin, label, modality, problems, top=len(relative.parts) == 1)
 
 
-def _is_entered(path: Path, folder: Path, modality: type[Modality], problems: list[Quarantined]) -> bool:
+def _from_file(
+    path: Path, origin: str, label: str, modality: Modality, problems: list[Quarantined], *, top: bool = True
+) -> Iterator[Record]:
+    """The items of one file."""
+    try:
+        for entry in modality.entries(path, top=top):
+            place = f"{origin}:{entry.place}" if entry.place else origin
+            if entry.fault:
+                problems.append(Quarantined(place, UNDECODABLE, entry.fault))
+                continue
+            own = dict(entry.columns)
+            if all(name in own for name in COLUMNS if name not in ("file_name", "label")):  # a row that genset wrote
+                if own["source"] != "collected":
+                    problems.append(Quarantined(place, "made", f"it was {own['source']}: not a real item"))
+                    continue
+                own = {name: value for name, value in own.items() if name not in (*COLUMNS, "id")}
+            own = {f"user_{key}" if key in (*COLUMNS, "id") else key: value for key, value in own.items()}
+            stated = label if entry.label is None else entry.label and check_label(entry.label, f"{path}:{entry.place}")
+            yield Record(place, path, stated, origin=place, columns=own, text=entry.content)
+    except OSError as error:
+        problems.append(Quarantined(origin, UNDECODABLE, f"cannot be read: {error.strerror}"))
+
+
+def _is_entered(path: Path, folder: Path, modality: Modality, problems: list[Quarantined]) -> bool:
     """Whether items are looked for in an inner folder; where a user might expect it, the reason why not is noted."""
     origin = _text(str(path.relative_to(folder)))
     if path.name.startswith("."):
@@ -216,6 +295,8 @@ def _fingerprint(records: Sequence[Record], engine: Engine) -> str:
 
 
 def _bytes_digest(record: Record) -> str:
+    if record.text is not None:
+        return hashlib.sha256(record.text.encode()).hexdigest()
     try:
         return hashlib.sha256(record.path.read_bytes()).hexdigest()
     except OSError as error:  # it is quarantined with this reason when it is decoded

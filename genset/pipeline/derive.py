@@ -17,7 +17,7 @@ from genset.modalities import MODALITIES
 from genset.pipeline import augment, balance, build, generate
 from genset.pipeline import like as variations
 from genset.pipeline.clean import clean
-from genset.pipeline.collect import collect, grouped, guess_modality
+from genset.pipeline.collect import collect, grouped, guess_modality, reader
 from genset.pipeline.job import Job
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import Ratios, assign, warn_of_empty
@@ -40,9 +40,9 @@ class Derived:
 
 @dataclass(frozen=True)
 class Like:
-    """What generated items shall be like: one file, varied, or what lies between two."""
+    """What generated items shall be like: one item, varied, or what lies between two."""
 
-    files: Sequence[Path] = ()
+    items: Sequence[str] = ()  # files, or items themselves where the modality takes them
     vary: float = 0.0
 
 
@@ -51,15 +51,16 @@ def generate_version(
 ) -> Derived:
     """Items from a model as a dataset version: all in train, all generated."""
     generator = generate.Generator.open(model)
+    if "sampling" in section.model_fields_set:  # else as the model's config has it
+        generator = replace(generator, sampling=section.sampling)
     wanted = _wanted(generator, model, section, labels)
     cure = "Bring the items back, or add --near-copies keep to generate without looking for near copies."
-    if like.files and len(labels) > 1:
+    if like.items and len(labels) > 1:
         raise GensetError("--like makes items of one class", where="--label", hint=f"Give one, not {len(labels)}.")
-    given = [variations.given(generator, model, file, labels[0] if labels else None) for file in like.files]
-
+    given = [variations.given(generator, model, item, labels[0] if labels else None) for item in like.items]
     if given:
         needed = "Bring the items back: whether the item is held out must be known."
-        given = _known(given, generate.learned(model, job, needed), like.files)
+        given = _known(given, generate.learned(model, job, needed), like.items)
     filters = generate.Filters.of(section, lambda: generate.train_closeness(generate.learned(model, job, cure)))
     seed = generator.seed if seed is None else seed
     draws = None
@@ -74,7 +75,7 @@ def generate_version(
         len(made.dataset),
         job,
         exporter=Folder(),
-        modality=generator.modality.kind,
+        modality=generator.modality,
         problems=problems,
         seed=seed,
         inputs={"model": generator.reference},
@@ -91,18 +92,18 @@ def _rare(model: Version, wanted: Mapping[str, int], section: Generate) -> list[
     return [problem for problem in rare if wanted.get(problem.path)]
 
 
-def _known(given: Sequence[variations.Given], learned: Prepared, files: Sequence[Path]) -> list[variations.Given]:
+def _known(given: Sequence[variations.Given], learned: Prepared, items: Sequence[str]) -> list[variations.Given]:
     """The items by the ids under which the model learned from them, where it did.
 
     Raises GensetError for a held-out one, whatever file it comes in: what is made from it would carry it into train.
     """
     known = {name: record for record in learned.dataset for name in (record.content, record.id)}
     records = [known.get(item.content) or known.get(item.id) for item in given]
-    for record, file in zip(records, files, strict=True):
+    for record, item in zip(records, items, strict=True):
         if record and record.split != "train":
             raise GensetError(
                 "this item is held out for judging: items made from it would carry it into train",
-                where=str(file),
+                where=item,
                 hint="Give an item of the train part, or one that the model has not met.",
             )
     return [replace(item, id=record.id) if record else item for item, record in zip(given, records, strict=True)]
@@ -136,21 +137,22 @@ class Source:
 def open_dataset(path: Path, version: Version | None, job: Job, group: str | None = None) -> Source:
     """A version, or any folder of class folders, without what cannot be decoded or stands twice."""
     if version:
-        table = MODALITIES[version.manifest["modality"]]
-        records, problems = grouped(read_version(version.path, table.kind).records, group), NO_PROBLEMS
+        modality = reader(version)
+        records, problems = grouped(read_version(version.path, modality).records, group), NO_PROBLEMS
         inputs = {"sums": hashlib.sha256((version.path / SUMS).read_bytes()).hexdigest()}
     else:
         table = guess_modality(path, MODALITIES)
-        found = collect(Data(source=[str(path)], group=group), table, job.engine, job.progress)
+        found = collect(Data(source=[str(path)], group=group), table(table.Settings()), job.engine, job.progress)
         records, problems, inputs = found.records, found.problems, {"fingerprint": found.fingerprint}
-    cleaned = clean(records, table, job.engine, job.progress, "quarantine")
+        modality = found.modality
+    cleaned = clean(records, modality, job.engine, job.progress, "quarantine")
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
     name = version.name if version else _name_of(path)
     parents = [version.reference] if version else []
     kept = tuple(replace(record, split=record.split or "train") for record in cleaned.records)
     every = (*problems, *cleaned.problems)
-    return Source(kept, every, table(table.Settings()), cleaned.probes, name, inputs, parents)
+    return Source(kept, every, modality, cleaned.probes, name, inputs, parents)
 
 
 def _name_of(path: Path) -> str:
@@ -235,7 +237,7 @@ def augment_version(
         len(records) + len(copies) + (len(made.dataset) if made else 0),
         job,
         exporter=Folder(),
-        modality=source.modality.kind,
+        modality=source.modality,
         problems=problems,
         seed=seed,
         inputs=source.inputs,
@@ -256,8 +258,8 @@ def _fill(model: Version, source: Source, plan: Plan, seed: int, job: Job) -> ge
             where=model.reference,
             hint="Give --model a model that was trained on such items.",
         )
-    shape, own = table(table.settle(table.Settings(), source.probes)).item_shape, generator.modality.item_shape
-    if shape != own:
+    shape, own = table(table.settle(source.modality.settings, source.probes)).item_shape, generator.modality.item_shape
+    if source.modality.fixed_shape and shape != own:
         raise GensetError(
             f"the model makes items of shape {own}, those of the dataset have {shape}",
             where=model.reference,
@@ -281,7 +283,7 @@ def _fill(model: Version, source: Source, plan: Plan, seed: int, job: Job) -> ge
 
 
 def _decoder(record: Record, modality: Modality) -> Callable[[], ItemArray]:
-    return lambda: modality.native(record.path)
+    return lambda: modality.native(record.raw)
 
 
 def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, name: str, job: Job) -> Derived:
@@ -311,7 +313,7 @@ def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, 
         len(ordered),
         job,
         exporter=Folder(),
-        modality=source.modality.kind,
+        modality=source.modality,
         problems=problems,
         seed=seed,
         inputs=source.inputs,
@@ -330,6 +332,6 @@ def _as_they_are(records: Sequence[Record], source: Source, job: Job) -> Iterato
         suffix = loadable[record.id]
         if suffix:
             return Item(record, record.path.read_bytes(), suffix)
-        return Item(record, modality.encode(modality.native(record.path)), modality.suffix)
+        return build.written(record, modality.native(record.raw), modality)
 
     return job.engine.map(one, records)

@@ -15,16 +15,17 @@ from genset.config import DEFAULT_PER_CLASS, Config, Generate
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, check_label
 from genset.errors import GensetError
-from genset.interfaces import Floats, Items, Labels, Modality, Prior, Quarantined
+from genset.interfaces import Floats, Items, Labels, Modality, Prior, Quarantined, Sampling
+from genset.modalities import MODALITIES
 from genset.models.runtime import BATCH, Exported
 from genset.pipeline import prepare as preparing
 from genset.pipeline.job import Job
 from genset.quality.labels import LabelJudge, own
 from genset.quality.neighbours import nearest
 from genset.seeds import generator, item_id
-from genset.versions import CONFIG, WORK, Version, verify_sums
+from genset.versions import CONFIG, MANIFEST, WORK, Version, verify_sums
 
-GENERATOR = "generator.onnx"
+CODES = "codes"  # the network from draws of the density to codes, where they differ
 ENCODER = "encoder.onnx"
 PRIOR = "prior.npz"
 JUDGE = "judge.npz"
@@ -34,6 +35,7 @@ _REFUSED = {
     "near_copy": "was too near to a train item",
     "wrong_label": "looked like another class",
     "blank": "was blank",
+    **{reason: f"was {told}" for table in MODALITIES.values() for reason, told in table.faults_told.items()},
 }
 Places = list[tuple[str, int]]  # (label, number) of each item
 
@@ -65,7 +67,7 @@ class Filters:
 class Generator:
     """A trained model, ready to sample without TensorFlow."""
 
-    sampler: Exported
+    models: Mapping[str, Exported]  # those that `Family.sampler` named
     prior: Prior
     arrays: Mapping[str, Any]
     modality: Modality
@@ -74,28 +76,31 @@ class Generator:
     limits: Limits
     judge: LabelJudge | None  # of labels, where there are several
     reference: str  # what the items name as their model: equal models have equal references
+    sampling: Sampling
 
     @classmethod
     def from_parts(
         cls,
-        model: bytes | Path,
+        models: Mapping[str, bytes | Path],
         arrays: Mapping[str, Any],
         config: Config,
+        modality: Modality,
         facts: Mapping[str, Any],
         judge: LabelJudge | None,
     ) -> Self:
         """Put a generator together from what training made; `facts` are those of the manifest."""
-        classes = tuple(check_label(label, GENERATOR) if label else "" for label in facts["classes"])
+        classes = tuple(check_label(label, MANIFEST) if label else "" for label in facts["classes"])
         return cls(
-            Exported(model),
+            {name: Exported(model) for name, model in models.items()},
             config.model.density,
             arrays,
-            config.items,
+            modality,
             classes,
             config.seed,
             Limits(**facts["limits"]),
             judge,
             facts["reference"],
+            config.generate.sampling,
         )
 
     @classmethod
@@ -103,19 +108,22 @@ class Generator:
         """A model version, read. Raises GensetError when its files are not those that were written."""
         model = version.manifest["model"]
         arrays = [PRIOR, JUDGE] if model["judge"] else [PRIOR]
-        wrong = verify_sums(version, (GENERATOR, *arrays))
+        networks = {name: version.path / f"{name}.onnx" for name in model["networks"]}
+        config = load_config(version.path / CONFIG)
+        state = config.items.state_files
+        wrong = verify_sums(version, (*(path.name for path in networks.values()), *arrays, *state))
         if wrong:
             raise GensetError(
                 f"{wrong[0]} has changed since it was written",
                 where=str(version.path),
                 hint="Train the model again with --force, or bring the file back.",
             )
-        config = load_config(version.path / CONFIG)
+        modality = config.items.restored({name: (version.path / name).read_bytes() for name in state})
         prior, *judges = (
             dict(np.load(io.BytesIO((version.path / name).read_bytes()), allow_pickle=False)) for name in arrays
         )
         judge = LabelJudge(judges[0]) if judges else None
-        return cls.from_parts(version.path / GENERATOR, prior, config, model, judge)
+        return cls.from_parts(networks, prior, config, modality, model, judge)
 
     def sample(self, label: str, seed: int, numbers: Iterable[int]) -> Items:
         """Items of one class by their numbers, unfiltered: number 7 is the same item whatever else is asked for."""
@@ -123,11 +131,12 @@ class Generator:
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items of (label, number) places."""
-        return self.decode(self.codes(places, seed, attempt))
+        return self.decode(self.codes(places, seed, attempt), places, seed, attempt)
 
     def told(self) -> dict[str, Any]:
         """What is written beside each item, beyond its number."""
-        return {}
+        sampling = self.sampling.model_dump(exclude_defaults=True)
+        return {"sampling": sampling} if sampling else {}
 
     @property
     def origin(self) -> str:
@@ -139,18 +148,26 @@ class Generator:
         """What to do when none can be kept, as all are near copies."""
         return "Train longer, or look at the model's samples.png and curves.png."
 
-    def decode(self, z: Floats) -> Items:
-        """(N, ...) items of (N, latent_dim) codes."""
-        return self.modality.from_tensor(self.sampler(z))
+    def decode(self, z: Floats, places: Places, seed: int, attempt: int) -> Items:
+        """(N, ...) items of (N, latent_dim) codes; what else is drawn depends on the place, seed and attempt."""
+        rngs = [generator(seed, "render", label, number, attempt) for label, number in places]
+        label = self.one_hot([label for label, _ in places])
+        return self.modality.render(self.models, z, label, rngs, self.sampling)
+
+    def one_hot(self, labels: Sequence[str]) -> Floats:
+        """(N, classes) rows of labels."""
+        out = np.zeros((len(labels), len(self.classes)), np.float32)
+        out[np.arange(len(labels)), [self.classes.index(label) for label in labels]] = 1
+        return out
 
     def codes(self, places: Places, seed: int, attempt: int) -> Floats:
         """(N, latent_dim) codes of (label, number) places."""
-        z = np.zeros((len(places), self.sampler.width), np.float32)
+        z = np.zeros((len(places), self.models.get(CODES, next(iter(self.models.values()))).width), np.float32)
         for label in dict.fromkeys(label for label, _ in places):
             rows = [row for row, (other, _) in enumerate(places) if other == label]
             rngs = [generator(seed, "generate", label, places[row][1], attempt) for row in rows]
             z[rows] = self.prior.draw(self.arrays, self.classes.index(label), rngs)
-        return z
+        return self.models[CODES](z)[0] if CODES in self.models and len(z) else z
 
 
 class Draws(Protocol):
@@ -246,7 +263,8 @@ def _refused(model: Generator, made: Items, labels: Sequence[str], filters: Filt
     if filters.train is not None:
         reasons[nearest(close, filters.train) <= model.limits.copy] = "near_copy"
     reasons[spread(close) < model.limits.blank] = "blank"
-    return reasons
+    found = model.modality.faults(made)
+    return np.where(found != "", found, reasons)
 
 
 def spread(close: Floats) -> Floats:

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from genset.config import DEFAULT_RATIOS, Config, Data
+from genset.config import DEFAULT_RATIOS, EVERY_FIGURE, Config, Data
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
 from genset.errors import GensetError
-from genset.interfaces import Items, Labels, Modality, Probe, Quarantined
+from genset.interfaces import Items, Labels, Modality, Probe, Quarantined, SkipError
 from genset.modalities import MODALITIES
 from genset.pipeline import generate
 from genset.pipeline.build import Verdict
 from genset.pipeline.clean import clean
-from genset.pipeline.collect import collect, guess_modality
+from genset.pipeline.collect import collect, guess_modality, reader
 from genset.pipeline.job import Job, counts
 from genset.pipeline.outliers import outliers
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
-from genset.quality import FIGURES, gates, measure
+from genset.quality import gates, measure
 from genset.quality.evidence import Features, gather
 from genset.versions import CONFIG, Root, Version, open_version, verify_sums
 
@@ -35,25 +35,26 @@ class Contents:
     traits: Mapping[str, Mapping[str, int]]
     problems: Sequence[Quarantined]
     probes: Sequence[Probe]
+    modality: Modality  # as the files tell
 
 
 def contents(path: Path, job: Job) -> Contents:
     """Look at every file of a dataset: a version, or any folder of class folders."""
     version = open_version(path)
     if version and version.kind == "datasets":
-        modality = MODALITIES[version.manifest["modality"]]
-        records: Sequence[Record] = read_version(version.path, modality.kind).records
+        modality = reader(version)
+        records: Sequence[Record] = read_version(version.path, modality).records
         problems = [
             Quarantined(name, "checksum", "missing or changed since it was written") for name in verify_sums(version)
         ]
     else:
-        modality = guess_modality(path, MODALITIES)
-        found = collect(Data(source=[str(path)]), modality, job.engine, job.progress)
-        records, problems = found.records, list(found.problems)
+        table = guess_modality(path, MODALITIES)
+        found = collect(Data(source=[str(path)]), table(table.Settings()), job.engine, job.progress)
+        records, problems, modality = found.records, list(found.problems), found.modality
     looked = clean(records, modality, job.engine, job.progress, "report")
     kept = Dataset(modality.kind, looked.records)
     every = [*problems, *looked.problems]
-    return Contents(kept, counts(kept), modality.describe(looked.probes), every, looked.probes)
+    return Contents(kept, counts(kept), modality.describe(looked.probes), every, looked.probes, modality)
 
 
 def with_outliers(found: Contents, model: Version, job: Job) -> Contents:
@@ -90,7 +91,7 @@ def against(made: Contents, version: Version | None, real_path: Path, job: Job) 
     pairs = [(r, probe) for r, probe in zip(real.dataset, real.probes, strict=True) if r.source == "collected"]
     records, probes = [record for record, _ in pairs], [probe for _, probe in pairs]
     learned = _learned(version, job)
-    modality = learned.modality if learned else table(table.settle(table.Settings(), probes))
+    modality = learned.modality if learned else table(table.settle(real.modality.settings, probes))
     if not any(record.split == "test" for record in records):
         if learned:
             records = _held_out(records, learned)
@@ -179,20 +180,24 @@ def judge(
     )
     evidence = gather(classes, train_features, test_features, made_features)
     figures, skipped = measure(evidence)
-    failed = gates.failures([gates.parse(text) for text in conditions], figures, skipped)
+    try:
+        figures |= {name: round(value, 4) for name, value in modality.measure(train[0], test[0], made[0]).items()}
+    except SkipError as reason:
+        skipped |= {figure.name: str(reason) for figure in modality.figures}
+    failed = gates.failures([gates.parse(text, EVERY_FIGURE) for text in conditions], figures, skipped)
     sizes = {"train": len(train[1]), "test": len(test[1]), "made": len(made[1])}
     return Verdict(figures, skipped, sizes, evidence.space_name, failed)
 
 
 def gated(verdict: Verdict, conditions: Sequence[str]) -> Verdict:
     """The verdict with the gates that fail."""
-    parsed = [gates.parse(text) for text in conditions]
+    parsed = [gates.parse(text, EVERY_FIGURE) for text in conditions]
     return replace(verdict, failed_gates=gates.failures(parsed, verdict.figures, verdict.skipped))
 
 
 def in_order(figures: Mapping[str, float]) -> list[tuple[str, float, str]]:
     """(name, value, what it is) of every figure that was computed, in the order of the table."""
-    return [(name, figures[name], figure.what) for name, figure in FIGURES.items() if name in figures]
+    return [(name, figures[name], figure.what) for name, figure in EVERY_FIGURE.items() if name in figures]
 
 
 def config_of(version: Version) -> Config:
@@ -212,6 +217,6 @@ def _labels(dataset: Dataset, classes: Sequence[str]) -> Labels:
 
 def _decoded(dataset: Dataset, modality: Modality, job: Job) -> Items:
     out = np.zeros((len(dataset), *modality.item_shape), np.uint8)
-    for row, item in enumerate(job.engine.map(lambda record: modality.decode(record.path), dataset)):
+    for row, item in enumerate(job.engine.map(lambda record: modality.decode(record.raw), dataset)):
         out[row] = item
     return out

@@ -15,7 +15,7 @@ from genset.engine import Engine
 from genset.interfaces import Progress
 from genset.versions import Root, Version
 
-LIBRARIES = ("keras", "tensorflow", "numpy", "scikit-learn", "onnxruntime", "pillow", "scipy")
+LIBRARIES = ("keras", "tensorflow", "numpy", "scikit-learn", "onnxruntime", "pillow", "scipy", "tokenizers")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genset.errors import GensetError
-from genset.interfaces import Floats, Items, UndecodableError
+from genset.interfaces import Floats, Items, Raw, UndecodableError
 from genset.models.runtime import Exported
 from genset.pipeline.generate import ENCODER, Generator, Places
 from genset.seeds import item_id
@@ -30,11 +30,11 @@ class Variations:
     def at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items: each code is the item's own, moved towards a draw of the class by the amount."""
         z = (1 - self.amount) * self.code + self.amount * self.model.codes(places, seed, attempt)
-        return self.model.decode(z.astype(np.float32))
+        return self.model.decode(z.astype(np.float32), places, seed, attempt)
 
     def told(self) -> dict[str, Any]:
         """What is written beside each item, and makes it another item than its like."""
-        return {"like": self.origin, "vary": self.amount}
+        return {"like": self.origin, "vary": self.amount, **self.model.told()}
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,12 @@ class Between:
     def at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items; number n of `count` stands at (n + 1) / (count + 1) of the way."""
         share = np.array([(number + 1) / (self.count + 1) for _, number in places])[:, None]
-        return self.model.decode(((1 - share) * self.first + share * self.last).astype(np.float32))
+        z = ((1 - share) * self.first + share * self.last).astype(np.float32)
+        return self.model.decode(z, places, seed, attempt)
 
     def told(self) -> dict[str, Any]:
         """What is written beside each item."""
-        return {"between": self.origin.split(), "of": self.count}
+        return {"between": self.origin.split(), "of": self.count, **self.model.told()}
 
 
 @dataclass(frozen=True)
@@ -68,23 +69,25 @@ class Given:
     label: str
 
 
-def given(model: Generator, version: Version, file: Path, label: str | None) -> Given:
-    """Read and encode a file. Its label is the one given, that of its folder, or what the model's judge takes it for.
+def given(model: Generator, version: Version, text: str, label: str | None) -> Given:
+    """Read and encode an item: a file, or the item itself where the modality takes that.
 
-    Raises GensetError when it cannot be read, or the model has no encoder.
+    Its label is the one given, that of its folder, or what the model's judge takes it for. Raises GensetError when it
+    cannot be read, or the model has no encoder.
     """
     try:
-        digest = model.modality.probe(file).digest
-        item = model.modality.decode(file)[None]
+        raw = model.modality.raw(text)
+        digest = model.modality.probe(raw).digest
+        item = model.modality.decode(raw)[None]
     except (UndecodableError, OSError) as error:
         raise GensetError(
             f"cannot be read: {error}",
-            where=str(file),
+            where=text,
             hint=f"Give --like a file that holds one {model.modality.kind}.",
         ) from None
     content = item_id("c", hashlib.sha256(item.tobytes()).hexdigest(), 0)
-    code = encoder(version)(model.modality.to_tensor(item))[0]
-    return Given(item_id("c", digest, 0), content, code, label or _label(model, file, item))
+    code = encoder(version)(model.modality.to_tensor(item))[0][0]
+    return Given(item_id("c", digest, 0), content, code, label or _label(model, raw, item))
 
 
 def encoder(version: Version) -> Exported:
@@ -100,13 +103,13 @@ def encoder(version: Version) -> Exported:
     return Exported(version.path / ENCODER)
 
 
-def _label(model: Generator, file: Path, item: Items) -> str:
+def _label(model: Generator, raw: Raw, item: Items) -> str:
     if len(model.classes) == 1:
         return model.classes[0]
-    if file.resolve().parent.name in model.classes:
-        return file.resolve().parent.name
+    if isinstance(raw, Path) and raw.resolve().parent.name in model.classes:
+        return raw.resolve().parent.name
     if model.judge is None:
-        raise GensetError("which class is it?", where=str(file), hint="Say so with --label.")
+        raise GensetError("which class is it?", where=str(raw), hint="Say so with --label.")
     return model.classes[int(model.judge.probabilities(model.modality.features(item)).argmax())]
 
 

@@ -28,12 +28,10 @@ class Outlier:
         return Quarantined(self.record.place, "outlier", detail)
 
 
-def errors(generator: Generator, encode: Exported, items: Items) -> Floats:
-    """(N,) mean squared difference of items and their reconstructions, in units of [0, 1]."""
-    x = generator.modality.to_tensor(items)
-    rebuilt = generator.sampler(encode(x))
-    out: Floats = np.square(x - rebuilt).reshape(len(x), -1).mean(axis=1)
-    return out
+def errors(generator: Generator, encode: Exported, items: Items, labels: Sequence[str]) -> Floats:
+    """(N,) how badly the model rebuilds items, as their modality measures it."""
+    (z,) = encode(generator.modality.to_tensor(items))
+    return generator.modality.errors(generator.models, z, generator.one_hot(labels), items)
 
 
 def outliers(version: Version, records: Sequence[Record], job: Job) -> list[Outlier]:
@@ -50,7 +48,10 @@ def outliers(version: Version, records: Sequence[Record], job: Job) -> list[Outl
 
     def one(part: Sequence[Record]) -> list[Outlier]:
         items = np.stack([_decoded(generator, record) for record in part])
-        return [Outlier(r, float(e) / limit) for r, e in zip(part, errors(generator, encode, items), strict=True)]
+        labels = [record.label if record.label in generator.classes else generator.classes[0] for record in part]
+        return [
+            Outlier(r, float(e) / limit) for r, e in zip(part, errors(generator, encode, items, labels), strict=True)
+        ]
 
     found = [outlier for part in job.engine.map(one, parts) for outlier in part]
     return sorted(found, key=lambda outlier: -outlier.ratio)
@@ -58,6 +59,6 @@ def outliers(version: Version, records: Sequence[Record], job: Job) -> list[Outl
 
 def _decoded(generator: Generator, record: Record) -> Items:
     try:
-        return generator.modality.decode(record.path)
+        return generator.modality.decode(record.raw)
     except (UndecodableError, OSError) as error:
         raise GensetError(f"cannot be read: {error}", where=str(record.path)) from None

@@ -54,16 +54,16 @@ def prepare(config: Config, job: Job) -> Prepared:
     """Do all that comes before learning, or take it from the last time when nothing has changed."""
     table = MODALITIES[config.modality.kind]
     job.progress.say("looking for items")
-    collected = collect(config.data, table, job.engine, job.progress)
+    collected = collect(config.data, table(config.modality), job.engine, job.progress)
     parts = (collected.fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump())
     work = job.root.work(config.name)
     folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"
     if folder.is_dir():
         return _open(folder)
-    cleaned = clean(collected.records, table, job.engine, job.progress, config.clean.exact_duplicates)
+    cleaned = clean(collected.records, collected.modality, job.engine, job.progress, config.clean.exact_duplicates)
     problems = (*collected.problems, *cleaned.problems)
     _check_enough(cleaned.records, problems, config)
-    modality = table(table.settle(config.modality, cleaned.probes))
+    modality = table(table.settle(collected.modality.settings, cleaned.probes))
     with _new_folder(folder) as partial:
         digests = _decode(cleaned.records, modality, partial / _DECODED, job)
         again = twins(cleaned.records, digests)  # files that differ may be equal in the configured form
@@ -155,7 +155,7 @@ def _write_items(path: Path, items: Iterable[Item], count: int, modality: Modali
 
 def _decode_one(record: Record, modality: Modality) -> Item:
     try:
-        return modality.decode(record.path)
+        return modality.decode(record.raw)
     except (UndecodableError, OSError) as error:
         raise GensetError(
             f"the file changed while it was read: {error}", where=str(record.path), hint="Run again when it is at rest."

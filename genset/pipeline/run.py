@@ -55,7 +55,7 @@ def _key(config: Config, prepared: Prepared, model: Version) -> str:
 
 
 def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Job) -> Result:
-    generator = generate.Generator.open(model)
+    generator = replace(generate.Generator.open(model), sampling=config.generate.sampling)
     real = build.one_schema(prepared.dataset.records)
     (train_items, train_labels), test = prepared.part("train"), prepared.part("test")
     train = [record for record in real if record.split == "train"]
@@ -82,7 +82,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
         len(real) + len(made.dataset) + len(copies),
         job,
         exporter=config.output.format,
-        modality=prepared.modality.kind,
+        modality=prepared.modality,
         config=_resolved(config, model),
         verdict=verdict,
         problems=problems,

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy as np
 from genset.config import Config, dump
 from genset.errors import GensetError
 from genset.export.card import model_card
-from genset.interfaces import Items, Labels, Nets, Quarantined
+from genset.interfaces import Items, Labels, Modality, Nets, Quarantined
 from genset.models.logs import TensorBoard
 from genset.models.native import STDERR, silenced
 from genset.models.runtime import Exported
@@ -62,8 +62,8 @@ def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: 
 class _Trained:
     """What a training leaves behind, before it is written."""
 
-    def __init__(self, config: Config, nets: Nets, outcome: "Outcome") -> None:
-        self.config, self.nets, self.outcome = config, nets, outcome
+    def __init__(self, config: Config, modality: Modality, nets: Nets, outcome: "Outcome") -> None:
+        self.config, self.modality, self.nets, self.outcome = config, modality, nets, outcome
 
 
 def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool) -> _Trained:
@@ -78,17 +78,19 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
         from genset.models.trainer import Trainer
 
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
-    modality, model = prepared.modality, config.model
+    train_items = prepared.part("train")[0]
+    modality, model = prepared.modality.learned(train_items), config.model
     train, validation = Examples(*prepared.part("train")), _seen(*prepared.part("validation"), config.seed)
     classes = len(prepared.classes)
-    latent_dim = model.density.length(_latent_dim(config), classes)
+    latent_dim = _latent_dim(config)
     chosen = precision.settled(config.train.precision)
     settings = config.train.model_copy(update={"precision": chosen})
     with precision.building(chosen):
         nets = model.family.build(modality, model.network, latent_dim, classes)
-    judge = None
-    if len(validation) > 1:
-        judge = Yardstick(modality.features, train.items, validation.items, validation.labels, classes)
+
+    def judging(features: Callable[[Any], Any], known: Any, held_out: Any) -> Yardstick:
+        return Yardstick(features, known, held_out, validation.labels, classes)
+
     trainer = Trainer(
         model.family,
         model.prior,
@@ -97,9 +99,9 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
         train,
         validation,
         classes=classes,
-        latent_dim=_latent_dim(config),
+        latent_dim=latent_dim,
         seed=config.seed,
-        judge=judge,
+        judging=judging if len(validation) > 1 else None,
     )
     checkpoint = job.root.work(config.name) / CHECKPOINT
     logs = config.output.tensorboard
@@ -110,7 +112,7 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
         job.progress.say(text)
     settled = model.model_copy(update={"family": outcome.family})
     resolved = config.model_copy(update={"model": settled, "train": outcome.plan.resolved(settings)})
-    return _Trained(resolved, nets, outcome)
+    return _Trained(resolved, modality, nets, outcome)
 
 
 def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
@@ -128,21 +130,24 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
 
     job.progress.say("exporting the model")
     config, outcome, family = trained.config, trained.outcome, trained.config.model.family
+    modality = trained.modality
     with writing(draft.path):  # keras exports to files
-        network = onnx_bytes(family.sampler(trained.nets, prepared.modality), config.seed)
-        whole = keras_bytes(family.whole(trained.nets, prepared.modality))
-        encoder = family.encoder(trained.nets, prepared.modality)
+        models = family.sampler(trained.nets, modality)
+        networks = {name: onnx_bytes(network, config.seed) for name, network in models.items()}
+        whole = keras_bytes(family.whole(trained.nets, modality))
+        encoder = family.encoder(trained.nets, modality)
         rebuild = None if encoder is None else onnx_bytes(encoder, config.seed)
     if rebuild is not None:
         draft.write(generate.ENCODER, rebuild)
-    draft.write(generate.GENERATOR, network)
+    for name, data in {**{f"{name}.onnx": data for name, data in networks.items()}, **modality.state}.items():
+        draft.write(name, data)
     draft.write(generate.PRIOR, _npz(outcome.prior))
     draft.write("model.keras", whole)
     draft.write("history.csv", _history(outcome.history))
     draft.write("curves.png", curves(outcome.history, outcome.best_step))
     if outcome.frames:
         frames = np.concatenate([items for _, items in outcome.frames])
-        draft.write("progress.png", prepared.modality.sheet(frames, [f"step {step:,}" for step, _ in outcome.frames]))
+        draft.write("progress.png", modality.sheet(frames, [f"step {step:,}" for step, _ in outcome.frames]))
     draft.write(CONFIG, dump(config).encode())
     model = _facts(trained, prepared)
     resolved_key = _key(config, prepared)
@@ -150,13 +155,15 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
     judge = _judge(prepared)
     if judge:
         draft.write(generate.JUDGE, _npz(judge.arrays))
-    model |= {"judge": judge is not None, "limits": asdict(_limits(prepared))}
-    made = generate.Generator.from_parts(network, outcome.prior, config, model, judge)
+    model |= {"judge": judge is not None, "limits": asdict(_limits(prepared)), "networks": list(networks)}
+    model["samples"] = f"samples{modality.sheet_suffix}"
+    made = generate.Generator.from_parts(networks, outcome.prior, config, modality, model, judge)
     model["limits"]["label"] = _label_limit(made, prepared)
-    validation = prepared.part("validation")[0]
+    validation, labels = prepared.part("validation")
     if rebuild is not None and len(validation):
-        model["limits"]["error"] = float(outliers.errors(made, Exported(rebuild), validation).max())
-    draft.write("samples.png", _samples(made, job))
+        told = [prepared.classes[label] for label in labels]
+        model["limits"]["error"] = float(outliers.errors(made, Exported(rebuild), validation, told).max())
+    draft.write(model["samples"], _samples(made, job))
     manifest = job.manifest(
         config,
         kind="model",
@@ -200,6 +207,8 @@ def _facts(trained: _Trained, prepared: Prepared) -> dict[str, Any]:
 def _settled(config: Config, prepared: Prepared) -> Config:
     """The config with what the data decide: size and mode, latent length."""
     config = with_settings(config, prepared)
+    family = config.model.family.fitted(type(prepared.modality))
+    config = config.model_copy(update={"model": config.model.model_copy(update={"family": family})})
     latent_dim = config.model.latent_dim or prepared.modality.latent_dim
     return config.model_copy(update={"model": config.model.model_copy(update={"latent_dim": latent_dim})})
 

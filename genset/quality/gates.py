@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from genset.quality import FIGURES
+from genset.interfaces import Figure
 from genset.yaml_source import did_you_mean
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -39,18 +39,18 @@ class Gate:
         return f"{self}: is {value:g}, off by {abs(value - self.bound):.4g}"
 
 
-def parse(text: str) -> Gate:
-    """Read a gate. Raises ValueError with what was expected."""
+def parse(text: str, figures: Mapping[str, Figure]) -> Gate:
+    """Read a gate on one of some figures. Raises ValueError with what was expected."""
     match = _FORM.match(text)
     if not match:
         raise ValueError(
             f"must be a figure, one of {' '.join(_COMPARE)} and a number, such as `cas_ratio >= 0.9`; got {text!r}"
         )
-    if match[1] not in FIGURES:
+    if match[1] not in figures:
         raise ValueError(
-            f"no such figure: {match[1]!r}{did_you_mean(match[1], FIGURES)}; there are {', '.join(FIGURES)}"
+            f"no such figure: {match[1]!r}{did_you_mean(match[1], figures)}; there are {', '.join(figures)}"
         )
-    figure, bound = FIGURES[match[1]], float(match[3])
+    figure, bound = figures[match[1]], float(match[3])
     if not figure.low <= bound <= figure.high:
         raise ValueError(f"{figure.name} lies between {figure.low:g} and {figure.high:g}, got {bound:g}")
     return Gate(figure.name, match[2], bound)

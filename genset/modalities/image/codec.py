@@ -5,9 +5,9 @@ import io
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import PIL.Image
@@ -23,8 +23,10 @@ from genset.interfaces import (
     Modality,
     Network,
     Probe,
+    Raw,
     Section,
     Tensor,
+    Tensors,
     UndecodableError,
 )
 from genset.modalities.image import augment, features, networks, perturb, preview
@@ -72,13 +74,12 @@ class Image(Modality):
     def __init__(self, settings: ImageSettings) -> None:
         self.settings = settings
 
-    @classmethod
-    def probe(cls, path: Path) -> Probe:
-        image = _open(path)
+    def probe(self, raw: Raw) -> Probe:
+        image = _open(Path(raw))
         pixels = np.asarray(_plain(image, "RGBA"))
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": image.mode in _GREY}
-        return Probe(digest, traits, cls._as_it_is(image))
+        return Probe(digest, traits, self._as_it_is(image))
 
     @staticmethod
     def _as_it_is(image: PIL.Image.Image) -> str:
@@ -96,14 +97,14 @@ class Image(Modality):
         mode: Literal["L", "RGB"] = "L" if all(p.traits["grey"] for p in probes) else "RGB"
         return settings.model_copy(update={"size": size, "mode": settings.mode or mode})
 
-    def native(self, path: Path) -> Item:
-        image = _open(path)
+    def native(self, raw: Raw) -> Item:
+        image = _open(Path(raw))
         mode = self.settings.mode or ("L" if image.mode in _GREY else "RGB")
         return _array(_plain(image, mode, self.settings.background))
 
-    def decode(self, path: Path) -> Item:
+    def decode(self, raw: Raw) -> Item:
         size = self.item_shape[0]
-        image = _plain(_open(path), self._mode, self.settings.background)
+        image = _plain(_open(Path(raw)), self._mode, self.settings.background)
         if image.size != (size, size):
             box = None
             if self.settings.fit == "crop":
@@ -136,18 +137,30 @@ class Image(Modality):
         values = math.prod(self.item_shape)
         return 16 if values <= 256 else 32 if values <= 1024 else 64
 
-    def to_tensor(self, items: Items) -> Floats:
+    def to_tensor(self, items: Items) -> Tensors:
         return items.astype(np.float32) / np.float32(255)
 
-    def from_tensor(self, tensor: Floats) -> Items:
+    def from_tensor(self, tensor: Tensors) -> Items:
         return (np.clip(tensor, 0, 1) * 255 + 0.5).astype(np.uint8)
 
-    def activate(self, output: Tensor) -> Tensor:
-        from keras import ops
+    def render(
+        self,
+        models: Mapping[str, Callable[..., Sequence[Tensors]]],
+        z: Floats,
+        label: Floats,
+        rngs: Sequence[np.random.Generator],
+        sampling: Any,
+    ) -> Items:
+        return self.from_tensor(models["generator"](z)[0])
 
-        return ops.sigmoid(output)
+    def errors(
+        self, models: Mapping[str, Callable[..., Sequence[Tensors]]], z: Floats, label: Floats, items: Items
+    ) -> Floats:
+        difference = self.to_tensor(items) - models["generator"](z)[0]
+        out: Floats = np.square(difference).reshape(len(items), -1).mean(axis=1)
+        return out
 
-    def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Floats]:
+    def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Tensors]:
         return perturb.draw(rng, size, self.item_shape[0], strong=strong)
 
     def perturb(self, x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
@@ -162,8 +175,7 @@ class Image(Modality):
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, titles)
 
-    @classmethod
-    def describe(cls, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
+    def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
         sizes = Counter(f"{p.traits['width']}x{p.traits['height']}" for p in probes)
         return {
             "size": dict(sizes.most_common()),

@@ -1,14 +1,35 @@
 """Encoders and decoders for images. keras is imported inside the builders: reading a config must not pay for it."""
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import pydantic
 
-from genset.interfaces import Modality, Network, Tensor, Trunk
+from genset.interfaces import Batch, Modality, Nets, Network, Tensor, Trunk
 
 
-class Conv(Network):
+class _Feedforward(Network):
+    """A decoder from a code to all pixels at once."""
+
+    def reconstruction_loss(
+        self, nets: Nets, z: Tensor, x: Tensor, batch: Batch, likelihood: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        return likelihood(x, self.rebuilt(nets, z))
+
+    def rebuilt(self, nets: Nets, z: Tensor) -> Tensor:
+        from keras import ops
+
+        return ops.sigmoid(ops.cast(nets["decoder"](z), "float32"))
+
+    def exported(self, nets: Nets, modality: Modality) -> Mapping[str, Any]:
+        import keras
+
+        z = keras.Input(nets["decoder"].input_shape[1:], name="z")
+        return {"generator": keras.Model(z, self.rebuilt(nets, z), name="sampler")}
+
+
+class Conv(_Feedforward):
     """3x3 convolutions at stride 1 between space-to-depth (down) and depth-to-space (up).
 
     Strided convolutions would have a slow gradient under XLA on CPU; rearranged pixels cost nothing.
@@ -35,7 +56,7 @@ class Conv(Network):
         x = layers.Dense(4 * self.width * levels, activation=activation)(_flat(x))
         return keras.Model(image, x, name=role)
 
-    def decoder(self, modality: Modality, latent_dim: int) -> Any:
+    def decoder(self, modality: Modality, latent_dim: int, classes: int) -> Any:
         import keras
         from keras import layers
 
@@ -53,7 +74,7 @@ class Conv(Network):
         return keras.Model(z, x[:, :size, :size, :], name="decoder")
 
 
-class Mlp(Network):
+class Mlp(_Feedforward):
     """Fully connected layers: the classic of the textbooks, for any small size.
 
     With the default width and z of 100 values, the generator is 100-128-256-512-1024-784 for 28x28 pixels and the
@@ -73,7 +94,7 @@ class Mlp(Network):
             x = _dense(self.width * factor)(x)
         return keras.Model(image, x, name=role)
 
-    def decoder(self, modality: Modality, latent_dim: int) -> Any:
+    def decoder(self, modality: Modality, latent_dim: int, classes: int) -> Any:
         import keras
         from keras import layers
 

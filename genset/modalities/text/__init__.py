@@ -1,0 +1,1 @@
+"""Lines, labelled texts and dialogues."""
