@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
+import pydantic.json_schema
 from pydantic_core import PydanticCustomError
 
 from genset.engine import ENGINES, Engine, Local
@@ -47,8 +48,8 @@ def _target(value: Any) -> Any:
     return value
 
 
-def _gate(text: str) -> str:
-    gates.parse(text, EVERY_FIGURE)
+def _gate(text: str, figures: Mapping[str, Figure]) -> str:
+    gates.parse(text, figures)
     return text
 
 
@@ -173,7 +174,7 @@ class Balance(Section):
 class Quality(Section):
     """What must hold."""
 
-    gates: list[Annotated[str, pydantic.AfterValidator(_gate)]] = pydantic.Field(default_factory=list)
+    gates: list[str] = pydantic.Field(default_factory=list)
     """Conditions such as "cas_ratio >= 0.9": one that fails ends the run with exit code 1."""
 
 
@@ -252,6 +253,19 @@ def config_class(modality: str) -> type[Config]:
         model=(model, model()),
         generate=(_generate_class(modality), _generate_class(modality)()),
         augment=(augment, augment()),
+        quality=(_quality_class(modality), _quality_class(modality)()),
+    )
+
+
+@functools.cache
+def _quality_class(modality: str) -> type[Quality]:
+    known = {**FIGURES, **{figure.name: figure for figure in MODALITIES[modality].figures}}
+    gate = Annotated[str, pydantic.AfterValidator(functools.partial(_gate, figures=known))]
+    described = Quality.model_fields["gates"].description
+    return pydantic.create_model(
+        "Quality",
+        __base__=Quality,
+        gates=(list[gate], pydantic.Field(default_factory=list, description=described)),
     )
 
 
@@ -330,8 +344,9 @@ def _without_none(value: Any) -> Any:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the config, for editors."""
-    schemas = [config_class(modality).model_json_schema() for modality in MODALITIES]
-    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    classes = [config_class(modality) for modality in MODALITIES]
+    places, shared = pydantic.json_schema.models_json_schema([(each, "validation") for each in classes])
+    return {**shared, "anyOf": [places[each, "validation"] for each in classes]}
 
 
 def section(cls: type[Section], tree: Tree, key: str) -> Any:

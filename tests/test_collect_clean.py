@@ -20,11 +20,13 @@ from genset.pipeline.collect import Collected, collect
 
 
 def found(folder: Path, group: str | None = None) -> Collected:
-    return collect(Data(source=[str(folder)], group=group), ImageModality, Local(), Progress.silent())  # type: ignore[arg-type]
+    return collect(
+        Data(source=[str(folder)], group=group), ImageModality(ImageModality.Settings()), Local(), Progress.silent()
+    )  # type: ignore[arg-type]
 
 
 def cleaned(folder: Path, duplicates: str = "quarantine") -> Cleaned:
-    return clean(found(folder).records, ImageModality, Local(), Progress.silent(), duplicates)  # type: ignore[arg-type]
+    return clean(found(folder).records, ImageModality(ImageModality.Settings()), Local(), Progress.silent(), duplicates)  # type: ignore[arg-type]
 
 
 def problems(result: Collected | Cleaned) -> set[tuple[str, str, str]]:

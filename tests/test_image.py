@@ -77,15 +77,21 @@ def test_stretch_keeps_all_and_crop_keeps_the_centre(tmp_path: Path) -> None:
 
 def test_the_digest_follows_pixels_and_not_the_file(tmp_path: Path) -> None:
     image = Image.fromarray(GREY)
-    digests = {ImageModality.probe(saved(image, tmp_path / f"x.{ending}")).digest for ending in ("png", "bmp", "tif")}
+    digests = {
+        ImageModality(ImageSettings()).probe(saved(image, tmp_path / f"x.{ending}")).digest
+        for ending in ("png", "bmp", "tif")
+    }
     assert len(digests) == 1
-    assert ImageModality.probe(saved(Image.fromarray(GREY.T.copy()), tmp_path / "y.png")).digest not in digests
+    assert (
+        ImageModality(ImageSettings()).probe(saved(Image.fromarray(GREY.T.copy()), tmp_path / "y.png")).digest
+        not in digests
+    )
 
 
 def test_size_and_mode_are_taken_from_the_data(tmp_path: Path) -> None:
-    grey = ImageModality.probe(saved(Image.new("L", (20, 30)), tmp_path / "g.png"))
-    colour = ImageModality.probe(saved(Image.new("RGB", (500, 10)), tmp_path / "c.png"))
-    tiny = ImageModality.probe(saved(Image.new("L", (2, 2)), tmp_path / "t.png"))
+    grey = ImageModality(ImageSettings()).probe(saved(Image.new("L", (20, 30)), tmp_path / "g.png"))
+    colour = ImageModality(ImageSettings()).probe(saved(Image.new("RGB", (500, 10)), tmp_path / "c.png"))
+    tiny = ImageModality(ImageSettings()).probe(saved(Image.new("L", (2, 2)), tmp_path / "t.png"))
     settle = lambda *probes: ImageModality.settle(ImageSettings(), probes)  # noqa: E731
     assert (settle(grey).size, settle(grey).mode) == (30, "L")
     assert (settle(colour).size, settle(colour).mode) == (64, "RGB")
@@ -98,7 +104,7 @@ def test_more_pixels_than_memory_should_hold_are_refused(tmp_path: Path, monkeyp
     path = saved(Image.new("L", (100, 100)), tmp_path / "x.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UndecodableError, match="more than 1,000 pixels"):
-        ImageModality.probe(path)
+        ImageModality(ImageSettings()).probe(path)
 
 
 def test_a_float_image_with_nan_is_refused(tmp_path: Path) -> None:

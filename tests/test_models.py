@@ -98,6 +98,7 @@ def trained(
     table = MODALITIES["image"]
     modality = table(table.Settings(size=8, mode="L"))
     items, labels = blobs(64)
+    family = family.fitted(table)
     nets = family.build(modality, modality.networks["conv"](kind="conv", width=8), 4, 2)
     trainer = Trainer(
         family,
@@ -109,7 +110,7 @@ def trained(
         classes=2,
         latent_dim=4,
         seed=0,
-        judge=judge,
+        judging=judge and (lambda features, known, held_out: judge),
     )
     said: list[str] = []
 
@@ -247,7 +248,11 @@ def test_an_encoder_that_says_far_too_much_does_not_end_a_training() -> None:
     last.bias.assign(np.array([0.0] * 4 + [200.0] * 4))  # exp(200) is beyond float32
     items, _ = blobs(6)
     (stage,) = family.stages(modality, 4, 6)
-    batch = {"x": modality.to_tensor(items), **stage.draw(np.random.default_rng(0), 6)}
+    batch = {
+        "x": modality.to_tensor(items),
+        "label": np.eye(2, dtype=np.float32)[[0] * 6],
+        **stage.draw(np.random.default_rng(0), 6),
+    }
     moment = Moment(tf.constant(1.0), True, True, tf.constant(0.0), gradient)
     losses = stage.updates[0].loss(nets, batch, moment)
     assert all(np.isfinite(float(value)) for value in losses.values())
@@ -279,13 +284,13 @@ def test_layers_compute_in_bfloat16_while_learning_and_in_float32_when_exported(
     with precision.building("bfloat16"):
         nets = family.build(modality, modality.networks["conv"](kind="conv", width=8), 4, 2)
     x, z = modality.to_tensor(blobs(4)[0]), np.ones((4, 4), np.float32)
-    narrow = np.asarray(family.sampler(nets, modality)(z))
+    narrow = np.asarray(family.sampler(nets, modality)["generator"](z))
     assert np.asarray(family.codes(nets, x)).dtype == narrow.dtype == np.float32
     assert {layer.kernel.dtype for net in nets.models.values() for layer in net.layers if hasattr(layer, "kernel")} == {
         "float32"
     }
     precision.widen(nets)
-    sampler = family.sampler(nets, modality)
+    sampler = family.sampler(nets, modality)["generator"]
     wide = np.asarray(sampler(z))
     assert (wide != narrow).any()
     assert wide == pytest.approx(narrow, abs=0.02)

@@ -119,12 +119,12 @@ def test_what_cannot_be_computed_is_absent_and_says_why() -> None:
     ],
 )
 def test_a_gate_compares(text: str, value: float, holds: bool) -> None:
-    gate = gates.parse(text)
+    gate = gates.parse(text, FIGURES)
     assert (gate.failure({gate.figure: value}, {}) is None) == holds
 
 
 def test_a_failed_gate_says_by_how_much_and_one_without_its_figure_fails() -> None:
-    parsed = [gates.parse("cas_ratio >= 0.95"), gates.parse("copies <= 0.03")]
+    parsed = [gates.parse("cas_ratio >= 0.95", FIGURES), gates.parse("copies <= 0.03", FIGURES)]
     assert gates.failures(parsed, {"cas_ratio": 0.9}, {"copies": "no test part"}) == [
         "cas_ratio >= 0.95: is 0.9, off by 0.05",
         "copies <= 0.03: not computed: no test part",
@@ -136,4 +136,4 @@ def test_a_failed_gate_says_by_how_much_and_one_without_its_figure_fails() -> No
 )
 def test_nothing_but_a_gate_is_a_gate(text: str) -> None:
     with pytest.raises(ValueError, match=r"must be a figure|no such figure"):
-        gates.parse(text)
+        gates.parse(text, FIGURES)

@@ -114,7 +114,7 @@ class GAN(Family):
             from keras import ops
 
             d, made = scores(nets, batch)
-            return {"g_loss": ops.mean(self.loss.g_loss(d(batch["x"]), d(made)))}
+            return {"g_loss": ops.mean(self.loss.g_loss(d(batch[real_name]), d(made)))}
 
         # Adam without momentum, as adversarial training has it since Karras et al. 2018, arXiv:1710.10196
         updates = (

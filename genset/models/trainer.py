@@ -27,6 +27,12 @@ from genset.seeds import generator
 
 CHECKPOINT_SECONDS = 10.0
 _GO_ON = "Run the same command again to go on: what was trained so far is kept."
+# Weights that are drawn, with what draws them
+_DRAWN = {
+    "kernel": "kernel_initializer",
+    "recurrent_kernel": "recurrent_initializer",
+    "embeddings": "embeddings_initializer",
+}
 _IDLE = 0.05  # largest deviation of a value of the codes, below which they tell no item from another
 
 
@@ -206,11 +212,16 @@ def _initialise(nets: Nets, seed: int) -> None:
         rng = generator(seed, "weights", role)
         # With the cells inside recurrent layers
         for layer in (part for whole in net.layers for part in whole._flatten_layers()):
-            for name in ("kernel", "recurrent_kernel", "embeddings"):
-                weight, rule = getattr(layer, name, None), getattr(layer, f"{name}_initializer", None)
-                if weight is not None and rule is not None and not callable(weight):
+            for name, by in _DRAWN.items():
+                weight, rule = getattr(layer, name, None), getattr(layer, by, None)
+                if weight is not None and rule is not None:
                     rule = type(rule).from_config({**rule.get_config(), "seed": int(rng.integers(2**31))})
                     weight.assign(rule(weight.shape))
+        for variable in net.non_trainable_variables:
+            if (
+                variable.name == "seed_generator_state"
+            ):  # the state of a generator of keras's own, which nothing here asks
+                variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ dialogue, is never changed.
 
 import itertools
 import re
+import unicodedata
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 import pydantic
 
 from genset.interfaces import Augmentation, Item
-from genset.modalities.text.form import ROLE, SEPARATORS, clean, item_of, text_of
+from genset.modalities.text.form import ROLE, SEPARATORS, item_of, text_of
 
 _WORD = re.compile(r"[^\W\d_⺀-鿿぀-ヿ가-힣]+(?:['’-][^\W\d_]+)*|[⺀-鿿぀-ヿ가-힣]|\d+|[^\w\s]|_", re.UNICODE)
 _NEIGHBOURS = {
@@ -72,7 +73,7 @@ class TextStep(Augmentation):
         made = "".join(piece.text for piece in self.changed(self._pieces(text), rng, **drawn))
         made = "".join(part if part in SEPARATORS else part.strip() for part in re.split(f"([{SEPARATORS}])", made))
         whole = all(part for part in re.split(f"[{SEPARATORS}]", made))
-        return item_of(clean(made), len(item)) if whole and made != text else item
+        return item_of(unicodedata.normalize("NFC", made), len(item)) if whole and made != text else item
 
     def _pieces(self, text: str) -> list[Piece]:
         """The text in pieces, words apart."""
@@ -151,7 +152,7 @@ class Swap(_Share):
 
 def _divided(between: list[Piece]) -> bool:
     """Whether words with these pieces between them belong to two parts."""
-    return any(not piece.text.isspace() for piece in between)
+    return any(not piece.text.isspace() or piece.text in SEPARATORS for piece in between)
 
 
 class Delete(_Share):

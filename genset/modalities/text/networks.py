@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import numpy as np
 import pydantic
 
 from genset.interfaces import Batch, Modality, Nets, Network, Tensor, Trunk
@@ -180,7 +181,8 @@ class Lstm(Recurrent):
     def _rnns(self) -> list[Any]:
         from keras import layers
 
-        return [layers.LSTM(self.width, return_sequences=True, name=f"rnn{n}") for n in range(2)]
+        cells = [layers.LSTMCell(self.width, name=f"cell{n}") for n in range(2)]  # named apart, as one step has both
+        return [layers.RNN(cell, return_sequences=True, name=f"rnn{n}") for n, cell in enumerate(cells)]
 
 
 class Transformer(Tokenwise):
@@ -193,11 +195,10 @@ class Transformer(Tokenwise):
     """Blocks of attention."""
 
     def _sequence(self, e: Tensor, context: Tensor, length: int) -> Tensor:
-        import numpy as np
         from keras import layers, ops
 
         x = layers.Dense(self.width, name="enter")(_beside(e, context, length))
-        places = ops.zeros_like(e[:, :, 0]) + ops.arange(length, dtype="float32")  # (B, T)
+        places = ops.zeros_like(e[:, :, 0]) + np.arange(length, dtype=np.float32)  # (B, T)
         x = x + layers.Embedding(length, self.width, name="places")(ops.cast(places, "int32"))
         allowed = np.tril(np.ones((1, length, length), np.float32))
         for n in range(self.layers):
@@ -210,26 +211,28 @@ class Transformer(Tokenwise):
         from keras import ops
 
         place = ops.zeros_like(context[:, :1])  # (B, 1) of the next token
-        empty = ops.zeros_like(place[:, :, None]) + ops.zeros((1, length, self.width))  # (B, T, d)
-        return [place, *(empty + 0.0 * n for n in range(2 * self.layers))]
+        # (B, 2 layers, T, d) keys and values of the tokens so far, by layer
+        empty = ops.zeros_like(place[:, :, None, None]) + np.zeros((1, 2 * self.layers, length, self.width), np.float32)
+        return [place, empty]
 
     def _step(self, decoder: Any, e: Tensor, context: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         from keras import ops
 
-        place, *caches = states
-        length = caches[0].shape[1]
+        place, cache = states
+        length = cache.shape[2]
+        place = ops.clip(place, 0.0, length - 1.0)  # runtimes differ in what lies outside
         here = ops.one_hot(ops.cast(place[:, 0], "int32"), length)[:, :, None]  # (B, T, 1)
-        past = ops.cast(ops.arange(length, dtype="float32")[None, None] <= place[:, None], "float32")  # (B, 1, T)
+        past = ops.greater_equal(place[:, None], np.arange(length, dtype=np.float32)[None, None])  # (B, 1, T)
         x = decoder.get_layer("enter")(ops.concatenate([e, context], axis=-1)[:, None])
         x = x + decoder.get_layer("places")(ops.cast(place, "int32"))
-        after = [place + 1.0]
+        after = []
         for n in range(self.layers):
             part = _Block.of(decoder, n)
             q, k, v = part.asked(x)
-            keys, values = caches[2 * n] + here * k, caches[2 * n + 1] + here * v
-            x = part.after(x, _attended(q, keys, values, past))
+            keys, values = cache[:, 2 * n] + here * k, cache[:, 2 * n + 1] + here * v
+            x = part.after(x, _attended(q, keys, values, ops.cast(past, "float32")))
             after += [keys, values]
-        return decoder.get_layer("leave")(x)[:, 0], after
+        return decoder.get_layer("leave")(x)[:, 0], [place + 1.0, ops.stack(after, axis=1)]
 
 
 class _Block:
