@@ -72,6 +72,8 @@ class Command:
 
     def dataset(self, root: Root, text: str) -> tuple[Path, Version | None]:
         """The dataset that was meant: its folder, and its version where genset wrote it."""
+        if Path(text).is_file():  # of rows, where the modality has them
+            return Path(text), None
         version = root.find("datasets", text)
         if version and version.kind != "datasets":
             raise GensetError("this is a model, not a dataset", where=text, hint="Give a folder of items.")

@@ -11,8 +11,10 @@ from genset.console import Console
 from genset.engine import Local
 from genset.errors import ExitCode, GensetError
 from genset.interfaces import Quarantined
+from genset.modalities import MODALITIES
 from genset.pipeline import inspect
 from genset.pipeline.build import Verdict
+from genset.pipeline.collect import guess_modality
 from genset.pipeline.derive import Derived
 from genset.pipeline.run import Result
 from genset.quality import gates
@@ -108,13 +110,13 @@ def inspected(
         _check_gate(condition, against)
     if path.suffix in (".yaml", ".yml"):
         return _config(path, command)
-    if path.is_file():
+    if path.is_file() and not guess_modality(path, MODALITIES).rows:
         raise GensetError(
             "this is one file: a dataset, a version, or a .yaml config can be inspected",
             where=text,
             hint="Give the folder it lies in.",
         )
-    version = open_version(path) if path.is_dir() else _named(text, command, output)
+    version = None if path.is_file() else open_version(path) if path.is_dir() else _named(text, command, output)
     if version and version.kind == "models":
         if against or by_model:
             raise GensetError(

@@ -83,7 +83,8 @@ def given(model: Generator, version: Version, text: str, label: str | None) -> G
         raise GensetError(
             f"cannot be read: {error}",
             where=text,
-            hint=f"Give --like a file that holds one {model.modality.kind}.",
+            hint=f"Give --like a file that holds one {model.modality.kind}"
+            f"{', or the text itself' if model.modality.rows else ''}.",
         ) from None
     content = item_id("c", hashlib.sha256(item.tobytes()).hexdigest(), 0)
     code = encoder(version)(model.modality.to_tensor(item))[0][0]

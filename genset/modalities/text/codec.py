@@ -160,7 +160,7 @@ class Text(Modality):
         path = Path(text)
         if len(text) < 1000 and path.is_file():
             return path
-        return sources.checked(text, self.settings.longest_text)
+        return sources.given(text, self._form, self.settings.longest_text)
 
     def fields(self, item: Item) -> Mapping[str, Any]:
         return sources.divide(form.text_of(item), self._form)

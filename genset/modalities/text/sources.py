@@ -89,10 +89,14 @@ def line_entries(data: bytes, encoding: str, longest: int) -> Iterator[Entry]:
     if _is_binary(data):
         yield Entry(fault="it is not text: it holds zero bytes")
         return
+    found = False
     for number, line, fault in decoded(data, encoding):
         if line is not None and not line.strip():
             continue
+        found = True
         yield _entry(line, fault, str(number), longest)
+    if not found:
+        yield Entry(fault="it holds no text")
 
 
 def _entry(text: str | None, fault: str, place: str, longest: int, **known: Any) -> Entry:
@@ -164,10 +168,7 @@ def table_entries(path: Path, encoding: str, form: Form, longest: int) -> Iterat
             continue
         try:
             text, rest = join(row, form)
-            checked_text = FIELD.join(
-                TURN.join(ROLE.join(checked(part, longest) for part in turn.split(ROLE)) for turn in part.split(TURN))
-                for part in text.split(FIELD)
-            )
+            checked_text = _checked_parts(text, longest)
         except UndecodableError as reason:
             yield Entry(place=place, fault=str(reason))
             continue
@@ -175,6 +176,29 @@ def table_entries(path: Path, encoding: str, form: Form, longest: int) -> Iterat
         told = None if label is None else label if isinstance(label, str) else json.dumps(label)
         columns = {name: _as_text(value) for name, value in rest.items()}
         yield Entry(checked_text, place, told, columns)
+
+
+def _checked_parts(text: str, longest: int) -> str:
+    for separator in (FIELD, TURN, ROLE):
+        if separator in text:
+            return separator.join(_checked_parts(part, longest) for part in text.split(separator))
+    return checked(text, longest)
+
+
+def given(text: str, form: Form, longest: int) -> str:
+    """An item as a user writes it on the command line: plain, or as JSON where it has several parts.
+
+    Raises UndecodableError.
+    """
+    if len(form.fields) == 1 and not form.turn_keys:
+        return checked(text, longest)
+    try:
+        row = json.loads(text)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise UndecodableError(f"an item has {' and '.join(form.fields)}: write it as a JSON object with these keys")
+    return _checked_parts(join(row, form)[0], longest)
 
 
 def join(row: Mapping[str, Any], form: Form) -> tuple[str, dict[str, Any]]:

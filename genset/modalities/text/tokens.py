@@ -1,14 +1,15 @@
 """Tokens: what a text is made of for the networks. Learned on the train items by the tokenizers library."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from genset.modalities.text.form import FIELD, ROLE, TURN
+from genset.modalities.text.form import FIELD, ROLE, SEPARATORS, TURN
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -93,8 +94,14 @@ def _bpe(texts: Sequence[str], vocabulary: int) -> "Tokenizer":
         initial_alphabet=sorted(alphabet),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(_parts(texts), trainer)
     return tokenizer
+
+
+def _parts(texts: Sequence[str]) -> Iterator[str]:
+    """The texts without what divides their parts: that is a token of its own."""
+    for text in texts:
+        yield from re.split(f"[{SEPARATORS}]", text)
 
 
 def _words(texts: Sequence[str], vocabulary: int) -> "Tokenizer":
@@ -111,7 +118,7 @@ def _characters(texts: Sequence[str], vocabulary: int) -> "Tokenizer":
     """Single characters; one that is not among the most frequent is left out."""
     from tokenizers import Regex, decoders, pre_tokenizers
 
-    return _closed(texts, vocabulary, pre_tokenizers.Split(Regex("(?s)."), "isolated"), decoders.Fuse())
+    return _closed(texts, vocabulary, pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated"), decoders.Fuse())
 
 
 def _closed(texts: Sequence[str], vocabulary: int, divide: Any, decoder: Any) -> "Tokenizer":
@@ -122,7 +129,7 @@ def _closed(texts: Sequence[str], vocabulary: int, divide: Any, decoder: Any) ->
     trainer = trainers.WordLevelTrainer(
         vocab_size=vocabulary + len(_SPECIAL), special_tokens=_SPECIAL, show_progress=False
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(_parts(texts), trainer)
     return tokenizer
 
 

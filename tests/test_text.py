@@ -1,0 +1,374 @@
+"""Texts: where they stand in files, what is refused and how, tokens, sampling, figures, and the whole way of a dialogue."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT, genset
+
+from genset.config import Data
+from genset.engine import Local
+from genset.interfaces import Progress
+from genset.modalities.text import form, judging, sampling
+from genset.modalities.text.augment import AUGMENTATIONS
+from genset.modalities.text.codec import Text, TextSettings
+from genset.modalities.text.tokens import END, PAD, Tokens
+from genset.pipeline.collect import Collected, collect
+
+DIALOGUES = ROOT / "samples" / "dialogues"
+MIXED = ["Der Hund schläft.", "床前明月光，疑是地上霜。", "👩‍👩‍👧 grüßt 🇩🇪!", "ὁ λόγος", "one  two"]
+
+
+def found(path: Path, **settings: Any) -> Collected:
+    return collect(Data(source=[str(path)]), Text(TextSettings(**settings)), Local(), Progress.silent())
+
+
+def told(collected: Collected) -> list[tuple[str, str]]:
+    return [(problem.path, problem.detail) for problem in collected.problems]
+
+
+def test_lines_of_files_are_items_of_the_class_that_the_file_is_named_after(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_bytes("﻿one\r\n two \r\n\r\nthré\r\n".encode())
+    (tmp_path / "bad.txt").write_bytes(b"four\rfive")
+    (tmp_path / "README.txt").write_text("about\n")
+    records = found(tmp_path).records
+    assert [(r.text, r.label, r.origin) for r in records] == [
+        ("four", "bad", "bad.txt:1"),
+        ("five", "bad", "bad.txt:2"),
+        ("one", "good", "good.txt:1"),
+        ("two", "good", "good.txt:2"),
+        ("thré", "good", "good.txt:4"),
+    ]
+
+
+def test_files_of_class_folders_are_items_and_lines_have_no_label(tmp_path: Path) -> None:
+    (tmp_path / "a" / "spam").mkdir(parents=True)
+    (tmp_path / "a" / "spam" / "1.txt").write_text("two\nlines\n")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "lines.txt").write_text("x\ny\n")
+    (record,) = found(tmp_path / "a").records
+    modality = Text(TextSettings())
+    assert (form.text_of(modality.native(record.raw)), record.label) == ("two\nlines", "spam")
+    assert [(r.text, r.label) for r in found(tmp_path / "b").records] == [("x", ""), ("y", "")]
+    assert [r.text for r in found(tmp_path / "b" / "lines.txt").records] == ["x", "y"]
+
+
+def test_rows_of_tables_are_items_with_their_label_and_columns(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('text,label,user\n"a, ""b""\nc",x,7\nd,y,8\n')
+    records = found(tmp_path).records
+    assert [(r.text, r.label, r.columns) for r in records] == [
+        ('a, "b"\nc', "x", {"user": "7"}),
+        ("d", "y", {"user": "8"}),
+    ]
+    (tmp_path / "t.csv").unlink()
+    (tmp_path / "t.tsv").write_text("what\tkind\nhello\tgreeting\n")
+    (record,) = found(tmp_path, fields=["what"], label="kind").records
+    assert (record.text, record.label) == ("hello", "greeting")
+
+
+def test_parts_that_a_user_named_stay_divided(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"text": name, "label": "a"}) + "\n")
+    assert [(r.text, r.split) for r in found(tmp_path).records] == [("train", "train"), ("test", "test")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Hi?", "response": "Hello."},
+        {"turns": ["Hi?", "Hello.", "Bye"]},
+        {"messages": [{"role": "user", "content": "Hi?"}, {"role": "bot", "content": "Hello."}]},
+    ],
+)
+def test_a_dialogue_is_one_item_and_comes_back_in_its_columns(row: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text(json.dumps({**row, "label": "chat"}) + "\n")
+    collected = found(path)
+    (record,) = collected.records
+    assert record.label == "chat"
+    assert collected.modality.fields(collected.modality.native(record.raw)) == row
+
+
+REFUSED = {
+    "binary": (b"a\0b", ("x.txt", "it is not text: it holds zero bytes")),
+    "utf-16": ("ab".encode("utf-16"), ("x.txt:1", "it is UTF-16, not UTF-8: set modality.encoding: utf-16 to read it")),
+    "latin-1 among utf-8": (
+        "gut\nschön\n".encode() + "schön\n".encode("latin-1"),
+        (
+            "x.txt:3",
+            "byte 4 of the line (0xF6) is not UTF-8: invalid start byte; set modality.encoding, such as latin-1, cp1251 "
+            "or gb18030, to read the file",
+        ),
+    ),
+    "a control character": (b"a\nb\x1bc\n", ("x.txt:2", "it holds the control character U+001B at character 2")),
+    "a separator": (b"a\nb\x1fc\n", ("x.txt:2", "it holds the control character U+001F at character 2")),
+    "a long line": (
+        b"a\n" + b"b" * 100_000,
+        ("x.txt:2", "100,000 characters, more than the 2,000 of modality.longest_text"),
+    ),
+    "nothing": (b"\n \n", ("x.txt", "it holds no text")),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_text_is_left_out_with_its_line(case: str, tmp_path: Path) -> None:
+    data, expected = REFUSED[case]
+    (tmp_path / "x.txt").write_bytes(data)
+    (tmp_path / "y.txt").write_text("fine\n")
+    assert told(found(tmp_path)) == [expected]
+
+
+def test_bad_rows_are_left_out_with_their_line(tmp_path: Path) -> None:
+    rows = ['{"text": "a"}', "{", '{"txt": "b"}', '{"text": 3}', '{"text": "c", "text": "d"}', "[1]", '{"text": " "}']
+    (tmp_path / "x.jsonl").write_text("\n".join(rows))
+    assert told(found(tmp_path)) == [
+        ("x.jsonl:2", "not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("x.jsonl:3", "the column 'text' is missing: it has txt"),
+        ("x.jsonl:4", "the column 'text' must be text or a list of turns, got 3"),
+        ("x.jsonl:5", "not JSON: the key 'text' stands twice"),
+        ("x.jsonl:6", "must be an object, got [1]"),
+        ("x.jsonl:7", "it is empty"),
+    ]
+    (tmp_path / "x.jsonl").unlink()
+    (tmp_path / "x.csv").write_text("text,label\na,b\nc\nd,e\n")
+    assert told(found(tmp_path)) == [("x.csv:3", "1 columns, the first line has 2")]
+
+
+def test_another_encoding_is_read_when_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_bytes("привет\n".encode("cp1251"))
+    (record,) = found(tmp_path, encoding="cp1251").records
+    assert record.text == "привет"
+
+
+def test_a_table_without_known_columns_asks_for_their_names(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    outcome = genset("inspect", tmp_path / "x.csv")
+    assert outcome.code == 2
+    assert outcome.stderr == (
+        f"genset: {tmp_path}/x.csv: no column that is known to hold texts: it has a, b\n"
+        "  Name the columns that hold the item: modality.fields=[NAME, ...].\n"
+    )
+
+
+def test_texts_are_normalised_and_items_keep_every_byte() -> None:
+    assert form.clean(" e\u0301 ") == "é"
+    items = form.items_of(MIXED, 60)
+    assert form.texts_of(items) == MIXED
+    assert form.text_of(form.items_of(["日本"], 4)[0]) == "日"  # whole characters
+
+
+@pytest.mark.parametrize("kind", ["bpe", "words", "characters"])
+def test_tokens_come_back_as_the_same_text_also_after_they_were_saved(kind: str) -> None:
+    texts = [*MIXED, f"a{form.FIELD}b{form.TURN}c{form.ROLE}d"] * 20
+    tokens = Tokens.learn(texts, kind, None, None)  # type: ignore[arg-type]
+    again = Tokens.read(tokens.as_bytes())
+    rows = tokens.encode(texts[:6])
+    assert (again.encode(texts[:6]) == rows).all()
+    assert again.decode(rows) == texts[:6]
+    assert ((rows == END).sum(axis=1) == 1).all()
+
+
+def test_byte_pairs_have_no_unknown_text_and_long_ones_are_cut() -> None:
+    tokens = Tokens.learn(["abc abd"] * 20, "bpe", None, 8)
+    (row,) = tokens.encode(["中"])
+    assert tokens.decode(row[None]) == ["中"]
+    assert END not in tokens.encode(["zyxwvutsrqponm"])[0]
+
+
+def logits_of(row: list[float]) -> Any:
+    table = np.log(np.array(row, np.float32))
+    return {
+        "generator": lambda z, label: [z, z],
+        "step": lambda token, context, state: [np.tile(table, (len(token), 1)), state],
+    }
+
+
+def drawn(count: int, **settings: Any) -> Counter[int]:
+    models = logits_of([0.1, 0.05, 0.05, 0.4, 0.3, 0.1])
+    rngs = [np.random.default_rng(n) for n in range(count)]
+    z = np.zeros((count, 1), np.float32)
+    rows = sampling.write(models, z, z, rngs, 1, sampling.TokenSampling(**settings))
+    return Counter(rows[:, 0].tolist())
+
+
+def test_tokens_are_drawn_as_often_as_their_odds_say_and_never_those_that_stand_for_nothing() -> None:
+    shares = drawn(4000, temperature=1.0)
+    assert set(shares) == {1, 3, 4, 5}
+    assert [shares[n] / 4000 for n in (1, 3, 4, 5)] == pytest.approx(np.array([0.05, 0.4, 0.3, 0.1]) / 0.85, abs=0.03)
+    assert set(drawn(200, temperature=0.0)) == {3}
+    assert set(drawn(1000, temperature=1.0, top_p=0.8)) == {3, 4}
+    cold = drawn(4000, temperature=0.5)
+    assert cold[3] / cold[4] == pytest.approx(16 / 9, rel=0.15)
+
+
+def test_a_cap_on_the_length_gives_the_same_beginnings() -> None:
+    models = logits_of([0.1, 0.01, 0.1, 0.4, 0.3, 0.1])
+    z = np.zeros((20, 1), np.float32)
+
+    def rows(**settings: Any) -> Any:
+        return sampling.write(
+            models, z, z, [np.random.default_rng(n) for n in range(20)], 9, sampling.TokenSampling(**settings)
+        )
+
+    short, whole = rows(longest=4), rows()
+    assert (short[:, :4] == whole[:, :4]).all()
+    assert (short[:, 4:] == PAD).all()
+
+
+def test_nats_are_the_mean_negative_log_likelihood() -> None:
+    models = logits_of([0.25, 0.25, 0.25, 0.25])
+    z = np.zeros((2, 1), np.float32)
+    ids = np.array([[3, 1, 0], [3, 3, 1]], np.int32)
+    assert sampling.nats(models, z, z, ids) == pytest.approx(np.log([4, 4]))
+
+
+def test_faults_of_made_texts() -> None:
+    texts = ["fine words", "...", "bad \ufffd", "go go go go go", "ha ha", "a b a b a b a b", f"a{form.FIELD}b", "😀"]
+    assert judging.faults(texts, 1).tolist() == [
+        "",
+        "empty",
+        "garbled",
+        "repetitive",
+        "",
+        "repetitive",
+        "incomplete",
+        "",
+    ]
+    assert judging.faults([f"a{form.FIELD}b", "a", f"a{form.FIELD}"], 2).tolist() == ["", "incomplete", "incomplete"]
+
+
+def test_figures_of_a_set_and_itself() -> None:
+    texts = [f"the {a} {b} runs to the {c}" for a in ("big", "red") for b in ("dog", "cat") for c in ("house", "tree")]
+    figures = judging.measure(texts, texts, texts)
+    assert figures["exact_copies"] == figures["overlap_train"] == figures["overlap_test"] == 1
+    assert figures["length_distance"] == figures["character_distance"] == 0
+    assert figures["perplexity"] == pytest.approx(figures["perplexity_real"])
+    other = judging.measure(texts, texts, [text.upper()[::-1] + str(n) for n, text in enumerate(texts)])
+    assert other["exact_copies"] == other["overlap_test"] == 0
+    assert other["perplexity"] > 3 * figures["perplexity"]
+    assert set(figures) == {figure.name for figure in judging.FIGURES}
+
+
+@pytest.mark.parametrize("kind", AUGMENTATIONS)
+def test_transforms_leave_protected_spans_and_the_parts_of_dialogues_alone(kind: str) -> None:
+    table = {"table": {"big": ["large"]}} if kind == "synonyms" else {}
+    step = AUGMENTATIONS[kind](kind=kind, protect=r"ORDER-\d+", **table)
+    text = f"user{form.ROLE}my big ORDER-10 on 2024-03-01, ok?{form.TURN}bot{form.ROLE}it is here; big box 15"
+    made = set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        parameters = step.draw(rng)
+        made.add(form.text_of(step.apply(form.item_of(text, 200), rng, **parameters)))
+    assert len(made) > 1 or kind == "synonyms"
+    for other in made:
+        assert [c for c in other if c in form.SEPARATORS] == [form.ROLE, form.TURN, form.ROLE]
+        assert "ORDER-10" in other
+        assert other.startswith(f"user{form.ROLE}")
+        assert f"{form.TURN}bot{form.ROLE}" in other
+
+
+def test_dates_stay_dates_and_numbers_keep_their_length() -> None:
+    step = AUGMENTATIONS["numbers"](kind="numbers", share=1.0)
+    for seed in range(50):
+        made = form.text_of(step.apply(form.item_of("on 12/05/2023 we paid 1500"), np.random.default_rng(seed)))
+        date, paid = made.split()[1], made.split()[-1]
+        first, second, year = date.split("/")
+        assert (len(first), len(second), len(year), len(paid)) == (2, 2, 4, 4)
+        assert 1 <= int(first) <= 12 and 1 <= int(second) <= 12 and paid[0] != "0"
+
+
+def test_a_pattern_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("name: x\nmodality: text\ndata: {source: .}\naugment: {steps: [{kind: swap, protect: '['}]}\n")
+    outcome = genset("inspect", path)
+    assert outcome.code == 2
+    assert outcome.stderr == (
+        f"genset: {path}:4:32: augment.steps[0].protect: not a regular expression: unterminated character set at "
+        "position 0\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def dialogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of a short run on the dialogues."""
+    folder = tmp_path_factory.mktemp("dialogues")
+    source = folder / "pairs.jsonl"
+    lines = (DIALOGUES / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    source.write_text("\n".join(line for line in lines if '"trivia"' in line or '"emotion"' in line), encoding="utf-8")
+    config = {
+        "name": "talk",
+        "modality": {"kind": "text", "label": "topic"},
+        "data": {"source": str(source)},
+        "model": {"family": "ae", "network": {"kind": "gru", "width": 64}, "latent_dim": 8},
+        "train": {"steps": 300},
+        "generate": {"per_class": 6, "near_copies": "keep", "wrong_labels": "keep"},
+        "augment": {"copies": 1},
+    }
+    (folder / "c.yaml").write_text(json.dumps(config))
+    outcome = genset("run", folder / "c.yaml", "--output", folder / "out", "--json")
+    assert outcome.code == 0, outcome.stderr
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_dialogues_come_out_as_pairs_in_the_columns_they_came_in(dialogues: Path) -> None:
+    version = dialogues / "out/datasets/talk/latest"
+    real = {(row["prompt"], row["response"]) for row in rows_of(dialogues / "pairs.jsonl")}
+    parts = {split: rows_of(version / f"{split}.jsonl") for split in ("train", "validation", "test")}
+    names = ["id", "prompt", "response", "label", "source", "origin", "transform", "seed", "model", "group"]
+    for rows in parts.values():
+        assert all(list(row) == names for row in rows)
+        assert all(row["prompt"].strip() and row["response"].strip() for row in rows)
+    collected = {(r["prompt"], r["response"]) for rows in parts.values() for r in rows if r["source"] == "collected"}
+    assert collected <= real
+    assert {row["source"] for row in parts["train"]} == {"collected", "generated", "augmented"}
+    assert {row["source"] for row in parts["test"]} == {"collected"}
+    assert sorted(p.name for p in version.iterdir() if p.is_dir()) == []
+
+
+def test_a_version_of_rows_loads_splits_and_is_judged(dialogues: Path) -> None:
+    from datasets import load_dataset
+
+    version = dialogues / "out/datasets/talk/latest"
+    files = {split: str(version / f"{split}.jsonl") for split in ("train", "test")}
+    loaded = load_dataset("json", data_files=files, cache_dir=str(dialogues / "cache"))
+    assert loaded["train"].column_names[:3] == ["id", "prompt", "response"]
+    out = ["--output", dialogues / "out", "--json"]
+    divided = genset("split", version, "--ratios", "0.5,0.25,0.25", "--name", "again", *out)
+    assert divided.code == 0, divided.stderr
+    judged = genset("inspect", version, "--against", version, *out)
+    assert judged.code == 0, judged.stderr
+    assert judged.json["figures"]["exact_copies"] >= 0
+    assert judged.json["figures"]["real_acc"] > 0.5
+
+
+def test_a_text_is_varied_and_two_are_gone_between(dialogues: Path) -> None:
+    out = ["--output", dialogues / "out", "--json", "--near-copies", "keep", "--wrong-labels", "keep"]
+    text = json.dumps({"prompt": "Are you sad?", "response": "No, I am happy."})
+    refused = genset("generate", "talk", "--like", "Are you sad?", *out)
+    assert refused.stderr == (
+        "genset: Are you sad?: cannot be read: an item has prompt and response: write it as a JSON object with these "
+        "keys\n  Give --like a file that holds one text, or the text itself.\n"
+    )
+    made = genset("generate", "talk", "--like", text, "--label", "emotion", "-n", "4", "--name", "like", *out)
+    assert made.code == 0, made.stderr
+    rows = rows_of(dialogues / "out/datasets/like/latest/train.jsonl")
+    assert len(rows) == 4
+    assert {row["label"] for row in rows} == {"emotion"}
+    assert all(json.loads(row["transform"])[0]["vary"] == 0.3 for row in rows)
+
+
+def test_the_temperature_of_one_command_is_told_and_makes_other_items(dialogues: Path) -> None:
+    out = ["--output", dialogues / "out", "--json", "--near-copies", "keep", "--wrong-labels", "keep"]
+    for name, extra in (("as-is", []), ("cold", ["generate.sampling.temperature=0.3"])):
+        made = genset("generate", "talk", *extra, "--per-class", "5", "--name", name, *out)
+        assert made.code == 0, made.stderr
+    plain, cold = (rows_of(dialogues / f"out/datasets/{name}/latest/train.jsonl") for name in ("as-is", "cold"))
+    assert json.loads(cold[0]["transform"])[0]["sampling"] == {"temperature": 0.3}
+    assert not {row["id"] for row in plain} & {row["id"] for row in cold}
