@@ -33,6 +33,9 @@ Trunk = Literal["encoder", "discriminator"]  # what a network from items to feat
 Tensor = Any  # a keras tensor: only code that trains sees one
 
 
+INFORMATION = "information"  # the kind of a note that tells of no problem
+
+
 class Section(pydantic.BaseModel):
     """A part of the config: frozen, strict, without unknown keys."""
 
@@ -398,7 +401,7 @@ class Family(Section):
         return self
 
     def fitted(self, modality: type[Modality]) -> Self:
-        """The same family with what was left to the modality."""
+        """The same family with what was left to the modality. Raises GensetError for what it does not allow."""
         return self
 
     def density(self, prior: "Prior") -> "Prior":
@@ -406,7 +409,8 @@ class Family(Section):
         return prior
 
     def notes(self, row: Mapping[str, float], modality: Modality) -> Sequence[tuple[str, str]]:
-        """(kind, text) of what is to be told of the training by the row of its history that is kept."""
+        """(kind, text) of what is to be told of the training by the row of its history that is kept; INFORMATION is no
+        problem."""
         return ()
 
     def codes(self, nets: Nets, x: Tensor) -> Tensor:

@@ -372,3 +372,28 @@ def test_the_temperature_of_one_command_is_told_and_makes_other_items(dialogues:
     plain, cold = (rows_of(dialogues / f"out/datasets/{name}/latest/train.jsonl") for name in ("as-is", "cold"))
     assert json.loads(cold[0]["transform"])[0]["sampling"] == {"temperature": 0.3}
     assert not {row["id"] for row in plain} & {row["id"] for row in cold}
+
+
+def test_a_gan_of_tokens_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"name: x\nmodality: text\ndata: {{source: {ROOT / 'samples' / 'text'}}}\n"
+        "model: {family: {kind: gan, space: items}}\n"
+    )
+    outcome = genset("train", path, "--output", tmp_path / "out", "--quiet")
+    assert outcome.code == 2
+    assert outcome.stderr == (
+        "genset: model.family.space: a generator of tokens cannot be taught by a discriminator of tokens: no gradient leads "
+        "through a draw\n  Leave it out, or use codes.\n"
+    )
+
+
+def test_a_vae_says_how_much_its_code_tells() -> None:
+    from genset.models.vae import VAE
+
+    modality = Text(TextSettings())
+    rows = {"kl_loss": 9.0, "reconstruction_loss": 27.0}
+    assert VAE().notes(rows, modality) == (("information", "z tells 9.0 of the 36.0 nats of an item (25%)"),)
+    ((kind, text),) = VAE().notes({"kl_loss": 0.5, "reconstruction_loss": 49.5}, modality)
+    assert kind == "collapsed_codes"
+    assert text.startswith("z tells 0.5 of the 50.0 nats of an item (1%)")

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pydantic
 
+from genset.errors import GensetError
 from genset.interfaces import (
     Batch,
     Family,
@@ -61,6 +62,12 @@ class GAN(Family):
 
     def fitted(self, modality: type[Modality]) -> "GAN":
         space = self.space or modality.adversarial_space
+        if space == "items" and modality.tensor_dtype == "int32":
+            raise GensetError(
+                "a generator of tokens cannot be taught by a discriminator of tokens: no gradient leads through a draw",
+                where="model.family.space",
+                hint="Leave it out, or use codes.",
+            )
         usual = _CODES_WARM_START if space == "codes" else _ITEMS_WARM_START
         warm_start = usual if self.warm_start is None else self.warm_start
         return self.model_copy(update={"space": space, "warm_start": warm_start})

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from genset.interfaces import Batch, Family, Modality, Moment, Nets, Network, Stage, Tensor, Update
+from genset.interfaces import INFORMATION, Batch, Family, Modality, Moment, Nets, Network, Stage, Tensor, Update
 from genset.models import parts
 from genset.models.losses import LIKELIHOODS, kl_loss
 
@@ -74,7 +74,7 @@ class VAE(Family):
         share = f"z tells {told:.1f} of the {told + left:.1f} nats of an item ({told / (told + left):.0%})"
         if told < _COLLAPSED:
             return (("collapsed_codes", f"{share}: made items follow the density alone; raise free_bits"),)
-        return (("information", share),)
+        return ((INFORMATION, share),)
 
     def codes(self, nets: Nets, x: Tensor) -> Tensor:
         from keras import ops

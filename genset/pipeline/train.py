@@ -13,7 +13,7 @@ import numpy as np
 from genset.config import Config, dump
 from genset.errors import GensetError
 from genset.export.card import model_card
-from genset.interfaces import Items, Labels, Modality, Nets, Quarantined
+from genset.interfaces import INFORMATION, Items, Labels, Modality, Nets, Quarantined
 from genset.models.logs import TensorBoard
 from genset.models.native import STDERR, silenced
 from genset.models.runtime import Exported
@@ -164,6 +164,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
         told = [prepared.classes[label] for label in labels]
         model["limits"]["error"] = float(outliers.errors(made, Exported(rebuild), validation, told).max())
     draft.write(model["samples"], _samples(made, job))
+    problems = [Quarantined("", *note) for note in outcome.notes if note[0] != INFORMATION]
     manifest = job.manifest(
         config,
         kind="model",
@@ -177,7 +178,9 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
         parents=[],
         counts=counts(prepared.dataset),
         model=model,
-        problems=as_dicts([*prepared.problems, *(Quarantined("", *note) for note in outcome.notes)]),
+        problems=as_dicts(
+            [*prepared.problems, *(Quarantined("", *note) for note in outcome.notes if note[0] != INFORMATION)]
+        ),
     )
     draft.write("README.md", model_card(config.name, manifest, model))
     return job.root.commit(draft, manifest)
@@ -200,6 +203,7 @@ def _facts(trained: _Trained, prepared: Prepared) -> dict[str, Any]:
         "planned_steps": outcome.plan.steps,
         "best_step": outcome.best_step,
         "stopped_early": outcome.stopped_early,
+        **{kind: text for kind, text in outcome.notes if kind == INFORMATION},
         "losses": {name: value for name, value in best.items() if name.endswith("loss")},
     }
 
