@@ -178,9 +178,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
         parents=[],
         counts=counts(prepared.dataset),
         model=model,
-        problems=as_dicts(
-            [*prepared.problems, *(Quarantined("", *note) for note in outcome.notes if note[0] != INFORMATION)]
-        ),
+        problems=as_dicts([*prepared.problems, *problems]),
     )
     draft.write("README.md", model_card(config.name, manifest, model))
     return job.root.commit(draft, manifest)
