@@ -123,6 +123,7 @@ def test_what_is_no_text_is_left_out_with_its_line(case: str, tmp_path: Path) ->
 
 def test_bad_rows_are_left_out_with_their_line(tmp_path: Path) -> None:
     rows = ['{"text": "a"}', "{", '{"txt": "b"}', '{"text": 3}', '{"text": "c", "text": "d"}', "[1]", '{"text": " "}']
+    rows.append('{"text": "e", "note": "\\ud800"}')
     (tmp_path / "x.jsonl").write_text("\n".join(rows))
     assert told(found(tmp_path)) == [
         ("x.jsonl:2", "not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
@@ -131,10 +132,16 @@ def test_bad_rows_are_left_out_with_their_line(tmp_path: Path) -> None:
         ("x.jsonl:5", "not JSON: the key 'text' stands twice"),
         ("x.jsonl:6", "must be an object, got [1]"),
         ("x.jsonl:7", "it is empty"),
+        ("x.jsonl:8", "a column holds half a character (a lone surrogate)"),
     ]
     (tmp_path / "x.jsonl").unlink()
     (tmp_path / "x.csv").write_text("text,label\na,b\nc\nd,e\n")
     assert told(found(tmp_path)) == [("x.csv:3", "1 columns, the first line has 2")]
+    (tmp_path / "y.csv").write_text("text,text\na,b\n")
+    assert told(found(tmp_path)) == [
+        ("x.csv:3", "1 columns, the first line has 2"),
+        ("y.csv:1", "the column 'text' stands twice"),
+    ]
 
 
 def test_another_encoding_is_read_when_it_is_named(tmp_path: Path) -> None:

@@ -169,6 +169,8 @@ def table_entries(path: Path, encoding: str, form: Form, longest: int) -> Iterat
         try:
             text, rest = join(row, form)
             checked_text = _checked_parts(text, longest)
+            if any(_half(value) for value in (json.dumps(rest, ensure_ascii=False), *rest)):
+                raise UndecodableError("a column holds half a character (a lone surrogate)")
         except UndecodableError as reason:
             yield Entry(place=place, fault=str(reason))
             continue
@@ -176,6 +178,10 @@ def table_entries(path: Path, encoding: str, form: Form, longest: int) -> Iterat
         told = None if label is None else label if isinstance(label, str) else json.dumps(label)
         columns = {name: _as_text(value) for name, value in rest.items()}
         yield Entry(checked_text, place, told, columns)
+
+
+def _half(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _checked_parts(text: str, longest: int) -> str:
@@ -302,6 +308,10 @@ def _csv_rows(data: bytes, encoding: str, delimiter: str) -> Iterator[tuple[str,
         for row in reader:
             if not header:
                 header = [name.strip() for name in row]
+                twins = sorted({name for name in header if header.count(name) > 1})
+                if twins:
+                    yield str(reader.line_num), {}, f"the column {twins[0]!r} stands twice"
+                    return
             elif len(row) == len(header):
                 yield str(reader.line_num), dict(zip(header, row, strict=True)), ""
             elif row:
