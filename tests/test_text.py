@@ -160,6 +160,14 @@ def test_a_table_without_known_columns_asks_for_their_names(tmp_path: Path) -> N
     )
 
 
+def test_a_text_that_is_too_long_for_a_file_name_is_a_text(tmp_path: Path) -> None:
+    modality = Text(TextSettings())
+    assert modality.raw("word " * 100) == ("word " * 100).strip()
+    path = tmp_path / "x.txt"
+    path.write_text("in a file\n")
+    assert form.text_of(modality.native(modality.raw(str(path)))) == "in a file"
+
+
 def test_texts_are_normalised_and_items_keep_every_byte() -> None:
     assert form.clean(" e\u0301 ") == "é"
     items = form.items_of(MIXED, 60)

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -157,9 +158,8 @@ class Text(Modality):
         return form.text_of(item).encode()
 
     def raw(self, text: str) -> Raw:
-        path = Path(text)
-        if len(text) < 1000 and path.is_file():
-            return path
+        if os.path.isfile(text):  # False, where Path.is_file raises: a text that is too long for a name
+            return Path(text)
         return sources.given(text, self._form, self.settings.longest_text)
 
     def fields(self, item: Item) -> Mapping[str, Any]:
