@@ -295,6 +295,18 @@ def test_dates_stay_dates_and_numbers_keep_their_length() -> None:
         assert 1 <= int(first) <= 12 and 1 <= int(second) <= 12 and paid[0] != "0"
 
 
+def test_a_number_of_many_digits_keeps_as_many() -> None:
+    step = AUGMENTATIONS["numbers"](kind="numbers")
+    made = form.text_of(step.apply(form.item_of("9" * 30), np.random.default_rng(0)))
+    assert made.startswith("9" * 12) and len(made) == 30 and made != "9" * 30
+
+
+@pytest.mark.parametrize("word", ["x\x1fy", "\0", " "])
+def test_a_synonym_that_no_text_may_hold_is_refused(word: str) -> None:
+    with pytest.raises(ValueError, match="must hold words to write"):
+        AUGMENTATIONS["synonyms"](kind="synonyms", table={"big": [word]})
+
+
 def test_a_pattern_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("name: x\nmodality: text\ndata: {source: .}\naugment: {steps: [{kind: swap, protect: '['}]}\n")

@@ -304,8 +304,9 @@ class Numbers(_Share):
         def new(place: int, digits: str) -> str:
             if dated[place] and len(digits) <= 2:  # a day or a month: 1 to 12 is both
                 return str(int(rng.integers(1, 10 if len(digits) == 1 else 13))).zfill(len(digits))
-            low = 10 ** (len(digits) - 1) if digits[0] != "0" and len(digits) > 1 else 0
-            return str(int(rng.integers(low, 10 ** min(18, len(digits))))).zfill(len(digits))
+            last = digits[-18:]  # as many as an integer of 64 bits holds; what stands before them stays
+            low = 10 ** (len(last) - 1) if last[0] != "0" and len(last) > 1 else 0
+            return digits[:-18] + str(int(rng.integers(low, 10 ** len(last)))).zfill(len(last))
 
         return [Piece(new(n, p.text), True) if n in chosen else p for n, p in enumerate(pieces)]
 
@@ -337,6 +338,14 @@ class Synonyms(_Share):
     kind: Literal["synonyms"] = "synonyms"
     table: Mapping[str, list[str]] = pydantic.Field(min_length=1)
     """For each word the words that may stand for it, such as {big: [large, huge]}."""
+
+    @pydantic.field_validator("table")
+    @classmethod
+    def _are_words(cls, value: Mapping[str, list[str]]) -> Mapping[str, list[str]]:
+        for word in (other for others in value.values() for other in others):
+            if not word.strip() or not word.isprintable():
+                raise ValueError(f"must hold words to write, got {word!r}")
+        return value
 
     def changed(self, pieces: list[Piece], rng: np.random.Generator, **drawn: Any) -> list[Piece]:
         table = {word.lower(): others for word, others in self.table.items() if others}
