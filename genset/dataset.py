@@ -140,7 +140,7 @@ def read_metadata(path: Path) -> list[tuple[str, dict[str, str]]]:
                 where=where,
                 hint="Give each line the file's path relative to this file.",
             )
-        if any(_lone_surrogate(text) for pair in row.items() for text in pair):
+        if any(lone_surrogate(text) for pair in row.items() for text in pair):
             raise GensetError("a value holds half a character (a lone surrogate)", where=where, hint="Mend the escape.")
         rows.append((where, row))
     return rows
@@ -175,7 +175,8 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         yield f"{path}:{reader.line_num}", row
 
 
-def _lone_surrogate(text: str) -> bool:
+def lone_surrogate(text: str) -> bool:
+    """Whether a text holds half a character, which no file can hold."""
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 

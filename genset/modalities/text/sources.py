@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genset.dataset import as_text, lone_surrogate
 from genset.errors import GensetError
 from genset.interfaces import Entry, UndecodableError
 from genset.modalities.text.form import FIELD, ROLE, TURN, clean
@@ -57,16 +58,14 @@ def decoded(data: bytes, encoding: str) -> Iterator[tuple[int, str | None, str]]
         for number, line in enumerate(_lines(text.removeprefix("\ufeff")), start=1):
             yield number, line, ""
         return
-    start = 0
     for number, raw in enumerate(_byte_lines(data), start=1):
         try:
             yield number, raw.decode(), ""
         except UnicodeDecodeError as error:
-            yield number, None, _not_utf8(raw, error, start)
-        start += len(raw) + 1
+            yield number, None, _not_utf8(raw, error)
 
 
-def _not_utf8(raw: bytes, error: UnicodeDecodeError, start: int) -> str:
+def _not_utf8(raw: bytes, error: UnicodeDecodeError) -> str:
     cure = "set modality.encoding, such as latin-1, cp1251 or gb18030, to read the file"
     return f"byte {error.start + 1} of the line (0x{raw[error.start]:02X}) is not UTF-8: {error.reason}; {cure}"
 
@@ -99,10 +98,10 @@ def line_entries(data: bytes, encoding: str, longest: int) -> Iterator[Entry]:
         yield Entry(fault="it holds no text")
 
 
-def _entry(text: str | None, fault: str, place: str, longest: int, **known: Any) -> Entry:
+def _entry(text: str | None, fault: str, place: str, longest: int) -> Entry:
     if text is not None:
         try:
-            return Entry(checked(text, longest), place, **known)
+            return Entry(checked(text, longest), place)
         except UndecodableError as reason:
             fault = str(reason)
     return Entry(place=place, fault=fault)
@@ -169,19 +168,15 @@ def table_entries(path: Path, encoding: str, form: Form, longest: int) -> Iterat
         try:
             text, rest = join(row, form)
             checked_text = _checked_parts(text, longest)
-            if any(_half(value) for value in (json.dumps(rest, ensure_ascii=False), *rest)):
+            if any(lone_surrogate(value) for value in (json.dumps(rest, ensure_ascii=False), *rest)):
                 raise UndecodableError("a column holds half a character (a lone surrogate)")
         except UndecodableError as reason:
             yield Entry(place=place, fault=str(reason))
             continue
         label = rest.pop(form.label, None)
         told = None if label is None else label if isinstance(label, str) else json.dumps(label)
-        columns = {name: _as_text(value) for name, value in rest.items()}
+        columns = {name: as_text(value) for name, value in rest.items()}
         yield Entry(checked_text, place, told, columns)
-
-
-def _half(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _checked_parts(text: str, longest: int) -> str:
@@ -318,12 +313,6 @@ def _csv_rows(data: bytes, encoding: str, delimiter: str) -> Iterator[tuple[str,
                 yield str(reader.line_num), {}, f"{len(row)} columns, the first line has {len(header)}"
     except csv.Error as error:
         yield str(reader.line_num), {}, f"not a table: {error}"
-
-
-def _as_text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _shown(value: Any) -> str:
