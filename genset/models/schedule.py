@@ -11,7 +11,7 @@ from genset.errors import GensetError
 from genset.interfaces import Section, Stage
 
 DEFAULT_SECONDS = 120.0
-_WARM_UP = (200, 0.1)  # steps, and share of a stage, at most, in which the learning rate grows
+_WARM_UP = (200, 0.5)  # steps, and share of a stage, at most, in which the learning rate grows
 _SMALLEST_EPOCH = 8  # batches, so that a small set is not learned in one lump
 
 
