@@ -38,6 +38,7 @@ MODELS: dict[str, list[str]] = {
         "model.latent_dim=100",
     ],
 }
+REFUSED = 2  # exit code where nothing usable was made
 CONTROLS = ("pca + mixture", "real, drawn again")
 SHOWN = ("cas_ratio", "label_ratio", "coverage", "frechet_ratio", "copies")
 
@@ -71,16 +72,21 @@ def _run(arguments: argparse.Namespace) -> None:
                 started = time.monotonic()
                 made, facts = _made(model, seconds, arguments.folder, Path(place))
                 row = {"set": name, "model": model, "seconds": seconds, **facts}
-                row |= {"wall": round(time.monotonic() - started, 1), "genset": _inspected(made, arguments.folder)}
-                if arguments.judge:
-                    row["judge"] = _judged(arguments.judge, made, arguments.folder)
+                row["wall"] = round(time.monotonic() - started, 1)
+                if made:
+                    row["genset"] = _inspected(made, arguments.folder)
+                    if arguments.judge:
+                        row["judge"] = _judged(arguments.judge, made, arguments.folder)
             with arguments.results.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(json.dumps(row))
 
 
-def _made(model: str, seconds: int, folder: Path, place: Path) -> tuple[Path, dict[str, Any]]:
-    """A folder of made items, as many of each class as the train folder has, and what is known of their making."""
+def _made(model: str, seconds: int, folder: Path, place: Path) -> tuple[Path | None, dict[str, Any]]:
+    """A folder of made items, as many of each class as the train folder has, and what is known of their making.
+
+    No folder where genset refuses all that the model makes.
+    """
     if model in CONTROLS:
         _control(model, folder / "train", place / "made")
         return place / "made", {}
@@ -94,7 +100,13 @@ def _made(model: str, seconds: int, folder: Path, place: Path) -> tuple[Path, di
         "generate": {"count": count},
     }
     config.write_text(json.dumps(settings))
-    done = json.loads(_genset("run", str(config), *MODELS[model], "--output", str(place / "out"), "--json"))
+    command = ["run", str(config), *MODELS[model], "--output", str(place / "out"), "--json"]
+    try:
+        done = json.loads(_genset(*command))
+    except subprocess.CalledProcessError as error:
+        if error.returncode != REFUSED or not (place / "out/models/bench/latest").exists():
+            raise
+        return None, {"refused": True}
     manifest = json.loads((place / "out/models/bench/latest/manifest.json").read_text())
     version = Path(done["version"]["path"])
     return version, {"steps": manifest["model"]["steps"], "redrawn": done["redrawn"]}
@@ -177,10 +189,16 @@ def _sections(rows: list[dict[str, Any]], sets: list[str]) -> Iterator[str]:
         yield "| model | seconds | steps | " + " | ".join(SHOWN) + " |"
         yield "| --- | --- | --- |" + " --- |" * len(SHOWN)
         for row in (row for row in rows if row["set"] == name):
-            figures = row.get("judge", row["genset"])
-            cells = [f"{figures[figure]:.3f}" if figure in figures else "" for figure in SHOWN]
+            figures = _figures(row)
+            empty = "refused" if row.get("refused") else ""
+            cells = [f"{figures[figure]:.3f}" if figure in figures else empty for figure in SHOWN]
             yield f"| {row['model']} | {row['seconds'] or ''} | {row.get('steps', '')} | " + " | ".join(cells) + " |"
         yield ""
+
+
+def _figures(row: dict[str, Any]) -> dict[str, float]:
+    """Those of the other evaluator where there are some; none where nothing was made."""
+    return row.get("judge", row.get("genset", {}))
 
 
 def _plot(rows: list[dict[str, Any]], path: Path) -> None:
@@ -191,7 +209,10 @@ def _plot(rows: list[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(11, 7), layout="constrained")
     for axes, name in zip(figure.subplots(2, 2).ravel(), shown, strict=True):
         for model in dict.fromkeys(row["model"] for row in rows):
-            points = [(row["seconds"], row.get("judge", row["genset"])[name]) for row in rows if row["model"] == model]
+            own = [row for row in rows if row["model"] == model and not row.get("refused")]
+            points = [(row["seconds"], _figures(row)[name]) for row in own]
+            if not points:
+                continue
             if model in CONTROLS:
                 axes.axhline(
                     points[0][1], linestyle=":", color="grey" if model == CONTROLS[0] else "black", label=model

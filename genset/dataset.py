@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from genset.errors import GensetError
+from genset.interfaces import Piece, Raw
 
 if TYPE_CHECKING:
     from genset.interfaces import Modality
@@ -45,6 +46,7 @@ class Record:
     content: str = ""  # equal for items of equal decoded content, once that was looked at
     versioned: bool = False  # read from a version: its id is its own for good
     text: str | None = None  # the item itself, where its file holds several
+    piece: tuple[float, float] | None = None  # from where to where in the file, in seconds, where it is a part of it
 
     @property
     def place(self) -> str:
@@ -54,8 +56,10 @@ class Record:
         return "/".join(self.path.parts[-3:]) if self.text is None else f"{self.path.name}: {self.id}"
 
     @property
-    def raw(self) -> Path | str:
+    def raw(self) -> Raw:
         """What a modality reads the item from."""
+        if self.piece is not None:
+            return Piece(self.path, *self.piece)
         return self.path if self.text is None else self.text
 
     def row(self) -> dict[str, str]:
@@ -205,7 +209,7 @@ def is_own_row(row: Mapping[str, str]) -> bool:
 
 def from_row(row: Mapping[str, str], folder: Path, where: str, split: str = "") -> Record:
     """The record of a line that genset wrote; what the line says is not trusted. Raises GensetError."""
-    ours = {name: row[name] for name in COLUMNS}
+    ours: dict[str, Any] = {name: row[name] for name in COLUMNS}
     file = folder / ours.pop("file_name")
     if ours["label"]:
         check_label(ours["label"], where)
@@ -247,7 +251,7 @@ def _from_item_row(row: dict[str, Any], modality: "Modality", path: Path, where:
     if missing:
         raise GensetError(f"the column {missing[0]} is missing", where=where, hint="Was the version edited?")
     content, rest = modality.content(row)
-    ours = {name: as_text(rest.pop(name)) for name in COLUMNS if name != "file_name"}
+    ours: dict[str, Any] = {name: as_text(rest.pop(name)) for name in COLUMNS if name != "file_name"}
     if ours["label"]:
         check_label(ours["label"], where)
     columns = {name: as_text(value) for name, value in rest.items() if name != "id"}

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from genset.dataset import Item as VersionItem
     from genset.versions import Draft
 
-Raw = Path | str  # what an item is read from: a file of its own, or text that stood among others in one file
-Item = npt.NDArray[np.uint8]  # one decoded item, in the compact form of its modality
-Items = npt.NDArray[np.uint8]  # (N, ...) items of one shape
+Item = npt.NDArray[Any]  # one decoded item, in the compact form of its modality: of `Modality.item_dtype`
+Items = npt.NDArray[Any]  # (N, ...) items of one shape
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]  # (N,) index of each item's class
 Tensors = npt.NDArray[Any]  # (B, ...) items as the networks see them: float32 in [0, 1], or int32 numbers of tokens
@@ -33,6 +32,16 @@ Trunk = Literal["encoder", "discriminator"]  # what a network from items to feat
 Tensor = Any  # a keras tensor: only code that trains sees one
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a recording that is an item of its own."""
+
+    path: Path
+    start: float  # seconds
+    stop: float
+
+
+Raw = Path | str | Piece  # what an item is read from: a file, text that stood among others in one, a part of one
 INFORMATION = "information"  # the kind of a note that tells of no problem
 
 
@@ -98,6 +107,8 @@ class Entry:
     label: str | None = None  # that stands beside it; None where only the place of the file can tell
     columns: Mapping[str, str] = field(default_factory=dict)  # what else stands beside it
     fault: str = ""  # why there is no item here
+    piece: tuple[float, float] | None = None
+    """From where to where in the file, in seconds, where it is a part of it: parts of one file are one group."""
 
 
 class UndecodableError(Exception):
@@ -153,6 +164,10 @@ class Augmentation(Section):
     p: float = pydantic.Field(1.0, ge=0, le=1)
     """Probability that the step is applied to an item."""
 
+    def bound(self, modality: "Modality") -> Self:
+        """The step as it is for items of a modality, such as sounds of a rate."""
+        return self
+
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
         """The parameters of one application: plain numbers, written beside the item."""
@@ -178,6 +193,7 @@ class Modality(ABC):
     default_steps: ClassVar[tuple[Augmentation, ...]]  # mild transforms that rarely change a label
     Sampling: ClassVar[type[Sampling]] = Sampling
     sheet_suffix: ClassVar[str] = ".png"  # of the file that shows samples
+    item_dtype: ClassVar[Literal["uint8", "int16"]] = "uint8"
     state_files: ClassVar[tuple[str, ...]] = ()  # in a model's folder, of what is learned beside the networks
     adversarial_space: ClassVar[Literal["items", "codes"]] = "items"  # where a GAN plays, unless told otherwise
     free_bits: ClassVar[float] = 0.0  # nats of each value of z that a VAE need not pay for
@@ -215,6 +231,11 @@ class Modality(ABC):
     def settle(cls, settings: Any, probes: Sequence[Probe]) -> Any:
         """The settings with whatever the user left open (size, rate, length) taken from the data."""
 
+    def beside(self, probes: Sequence[Probe]) -> Self:
+        """The modality that can write items in their own size, when it must know of all of them for that: the rate of
+        sounds, say."""
+        return self
+
     @abstractmethod
     def native(self, raw: Raw) -> Item:
         """One item in its own size. Raises UndecodableError."""
@@ -244,8 +265,8 @@ class Modality(ABC):
         """(the item, the other columns) of a row that `fields` made."""
         raise NotImplementedError(f"{self.kind} items are files")
 
-    def learned(self, items: Items) -> Self:
-        """The modality with what it learns from the train items itself, such as tokens."""
+    def learned(self, items: Items, labels: Labels) -> Self:
+        """The modality with what it learns from the train items and their classes itself, such as tokens."""
         return self
 
     @property
@@ -260,7 +281,7 @@ class Modality(ABC):
     @property
     @abstractmethod
     def item_shape(self) -> tuple[int, ...]:
-        """Shape of one decoded item (uint8)."""
+        """Shape of one decoded item."""
 
     @property
     @abstractmethod
@@ -274,11 +295,11 @@ class Modality(ABC):
 
     @abstractmethod
     def to_tensor(self, items: Items) -> Tensors:
-        """(B, *item_shape) uint8 to (B, *tensor_shape)."""
+        """(B, *item_shape) to (B, *tensor_shape)."""
 
     @abstractmethod
     def from_tensor(self, tensor: Tensors) -> Items:
-        """(B, *tensor_shape) to (B, *item_shape) uint8."""
+        """(B, *tensor_shape) to (B, *item_shape)."""
 
     @abstractmethod
     def render(
@@ -317,6 +338,15 @@ class Modality(ABC):
     @abstractmethod
     def features(self, items: Items) -> Floats:
         """(N, d) features in which a linear model tells classes apart; fixed, nothing is learned or fetched."""
+
+    def tensor_features(self, tensor: Tensors) -> Floats:
+        """(N, d) the `features` of the items that a tensor (N, *tensor_shape) stands for."""
+        return self.features(self.from_tensor(tensor))
+
+    def there_and_back(self, items: Items) -> Items | None:
+        """Real items as the best of models could only make them, where the way from tensors to items loses something:
+        the ceiling of what is to be reached. None where nothing is lost."""
+        return None
 
     @abstractmethod
     def closeness(self, items: Items) -> Floats:

@@ -208,7 +208,7 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
         exported = {name: onnx_bytes(network, 0) for name, network in rule.sampler(nets, modality).items()}
         return exported, keras_bytes(rule.whole(nets, modality)), outcome.history, outcome.prior
 
-    def _judging(features: Any, known: Any, held_out: Any) -> Any:
+    def _judging(known: Any, held_out: Any) -> Any:
         return lambda made, labels: {"frechet": float(abs(made.mean() - known.mean()))}
 
     exported, saved, history, density = trained()

@@ -110,7 +110,7 @@ def trained(
         classes=2,
         latent_dim=4,
         seed=0,
-        judging=judge and (lambda features, known, held_out: judge),
+        judging=judge and (lambda known, held_out: judge),
     )
     said: list[str] = []
 
@@ -223,11 +223,12 @@ def test_the_yardstick_sees_wrong_labels_and_missing_kinds() -> None:
     items, labels = blobs(200)
     table = MODALITIES["image"]
     features = table(table.Settings(size=8, mode="L")).features
-    measure = Yardstick(features, items, items, labels, 2)
+    told = features(items)
+    measure = Yardstick(told, told, labels, 2)
     same, swapped, half = (
-        measure(items, labels),
-        measure(items, 1 - labels),
-        measure(np.tile(items[labels == 0], (2, 1, 1, 1)), np.repeat(labels[labels == 0], 2)),
+        measure(told, labels),
+        measure(told, 1 - labels),
+        measure(np.tile(told[labels == 0], (2, 1)), np.repeat(labels[labels == 0], 2)),
     )
     assert same["frechet"] == pytest.approx(0, abs=1e-4)
     assert swapped["frechet"] > 1

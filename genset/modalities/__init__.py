@@ -2,6 +2,7 @@
 
 from genset.interfaces import Modality
 from genset.modalities.image.codec import Image
+from genset.modalities.sound.codec import Sound
 from genset.modalities.text.codec import Text
 
-MODALITIES: dict[str, type[Modality]] = {"image": Image, "text": Text}
+MODALITIES: dict[str, type[Modality]] = {"image": Image, "text": Text, "sound": Sound}

@@ -33,10 +33,11 @@ _XLA = bool(tf.config.list_physical_devices("GPU"))
 _FRAMES, _FRAME = 4, 12  # moments of a stage at which a few codes are shown, and how many
 _TRIAL_SHARE = 0.05  # of the steps of a stage, for each value that is tried
 _COLLAPSED = 0.5  # share of the best coverage below which samples have collapsed, when three scores in a row say so
+_MOST_KNOWN = 4000  # train items that samples are judged by
 Judge = Callable[[Any, Labels], Mapping[str, float]]
-"""Figures of samples (N, ...) and their labels: the first is the score, lower is better."""
-Judging = Callable[[Callable[[Any], Any], Any, Any], Judge]
-"""(function from items or codes to features (N, d), those of train, those of validation) to what judges samples."""
+"""Figures of the features (N, d) of samples, and their labels: the first is the score, lower is better."""
+Judging = Callable[[Any, Any], Judge]
+"""(features (N, d) of train items, those of validation items) to what judges samples."""
 
 
 @dataclass(frozen=True)
@@ -351,9 +352,13 @@ class StageRun:
         if self.stage.space == "codes":
             self.real_codes = task.codes(task.train.items)
             if task.judging:
-                self.judge = task.judging(lambda rows: rows, self.real_codes, task.codes(task.validation.items))
+                some = self.real_codes[:: -(-len(self.real_codes) // _MOST_KNOWN)]
+                self.judge = task.judging(some, task.codes(task.validation.items))
         elif task.judging and self.judge is None:
-            self.judge = task.judging(task.modality.features, task.train.items, task.validation.items)
+            features, known = task.modality.features, task.train.items
+            self.judge = task.judging(
+                features(known[:: -(-len(known) // _MOST_KNOWN)]), features(task.validation.items)
+            )
 
     def _choose_scored(self, draw: Callable[[int, int], npt.NDArray[np.float32]]) -> None:
         """One code for each validation item and of its class, (N, latent_dim), repeated when they are few."""
@@ -409,7 +414,7 @@ class StageRun:
             ]
         made = np.concatenate(parts)
         if self.stage.space == "items":
-            made = self.task.modality.from_tensor(made)
+            made = self.task.modality.tensor_features(made)
         return {f"val_{name}": value for name, value in self.judge(made, self.scored_labels).items()}
 
     @contextlib.contextmanager

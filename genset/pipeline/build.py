@@ -157,4 +157,4 @@ def steps_of(section: Augment, modality: Modality, *, needed: bool = False) -> t
             where="augment.steps",
             hint=f"Name one of {', '.join(modality.augmentations)}, or leave `steps` out for mild ones.",
         )
-    return steps
+    return tuple(step.bound(modality) for step in steps)

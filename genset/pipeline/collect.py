@@ -236,7 +236,10 @@ def _from_file(
                 own = {name: value for name, value in own.items() if name not in (*COLUMNS, "id")}
             own = {f"user_{key}" if key in (*COLUMNS, "id") else key: value for key, value in own.items()}
             stated = label if entry.label is None else entry.label and check_label(entry.label, f"{path}:{entry.place}")
-            yield Record(place, path, stated, origin=place, columns=own, text=entry.content)
+            group = "" if entry.piece is None else origin
+            yield Record(
+                place, path, stated, origin=place, columns=own, group=group, text=entry.content, piece=entry.piece
+            )
     except OSError as error:
         problems.append(Quarantined(origin, UNDECODABLE, f"cannot be read: {error.strerror}"))
 
@@ -288,7 +291,10 @@ def grouped(records: Sequence[Record], group: str | None) -> tuple[Record, ...]:
 
 def _fingerprint(records: Sequence[Record], engine: Engine) -> str:
     total = hashlib.sha256()
-    for record, digest in zip(records, engine.map(_bytes_digest, records), strict=True):
+    contents = {record.text if record.text is not None else record.path: record for record in records}
+    digests = dict(zip(contents, engine.map(_bytes_digest, contents.values()), strict=True))  # of each file once
+    for record in records:
+        digest = digests[record.text if record.text is not None else record.path]
         parts = (record.origin, record.label, record.group, record.split, sorted(record.columns.items()), digest)
         total.update(repr(parts).encode())
     return total.hexdigest()

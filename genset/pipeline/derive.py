@@ -151,6 +151,7 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
     name = version.name if version else _name_of(path)
     parents = [version.reference] if version else []
     kept = tuple(replace(record, split=record.split or "train") for record in cleaned.records)
+    modality = modality.beside(cleaned.probes)
     every = (*problems, *cleaned.problems)
     return Source(kept, every, modality, cleaned.probes, name, inputs, parents)
 

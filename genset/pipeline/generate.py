@@ -214,7 +214,7 @@ def make(
     """
     first, draws = start or {}, draws or model
     places: Places = [(label, first.get(label, 0) + n) for label, count in wanted.items() for n in range(count)]
-    items = np.zeros((len(places), *model.modality.item_shape), np.uint8)
+    items = np.zeros((len(places), *model.modality.item_shape), model.modality.item_dtype)
     tries = np.zeros(len(places), np.int64)
     waiting = np.arange(len(places))
     redrawn: Counter[str] = Counter()
@@ -242,7 +242,7 @@ def make(
 
 def _in_batches(draws: Draws, model: Generator, places: Places, seed: int, attempt: int, job: Job) -> Items:
     parts = [places[start : start + BATCH] for start in range(0, len(places), BATCH)]
-    out = [np.zeros((0, *model.modality.item_shape), np.uint8)]
+    out = [np.zeros((0, *model.modality.item_shape), model.modality.item_dtype)]
     for made in job.engine.map(lambda part: draws.at(part, seed, attempt), parts):
         out.append(made)
         if attempt == 0:

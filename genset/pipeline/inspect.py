@@ -206,7 +206,7 @@ def config_of(version: Version) -> Config:
 
 
 def _nothing(modality: Modality) -> Features:
-    empty = np.zeros((1, *modality.item_shape), np.uint8)
+    empty = np.zeros((1, *modality.item_shape), modality.item_dtype)
     return Features(modality.features(empty)[:0], modality.closeness(empty)[:0], np.zeros(0, np.int64))
 
 
@@ -216,7 +216,7 @@ def _labels(dataset: Dataset, classes: Sequence[str]) -> Labels:
 
 
 def _decoded(dataset: Dataset, modality: Modality, job: Job) -> Items:
-    out = np.zeros((len(dataset), *modality.item_shape), np.uint8)
+    out = np.zeros((len(dataset), *modality.item_shape), modality.item_dtype)
     for row, item in enumerate(job.engine.map(lambda record: modality.decode(record.raw), dataset)):
         out[row] = item
     return out

@@ -105,7 +105,10 @@ def kept(work: Path, identity: str) -> Prepared | None:
 def _open(folder: Path) -> Prepared:
     index = json.loads((folder / "index.json").read_bytes())
     modality = MODALITIES[index["modality"]["kind"]]
-    records = tuple(Record(**{**fields, "path": Path(fields["path"])}) for fields in index["records"])
+    records = tuple(
+        Record(**{**fields, "path": Path(fields["path"]), "piece": _pair(fields["piece"])})
+        for fields in index["records"]
+    )
     return Prepared(
         Dataset(modality.kind, records),
         np.load(folder / "items.npy", mmap_mode="r", allow_pickle=False),
@@ -113,6 +116,10 @@ def _open(folder: Path) -> Prepared:
         tuple(Quarantined(**problem) for problem in index["problems"]),
         index["identity"],
     )
+
+
+def _pair(values: list[float] | None) -> tuple[float, float] | None:
+    return None if values is None else (values[0], values[1])
 
 
 @contextlib.contextmanager
@@ -146,7 +153,11 @@ def _decode(records: Sequence[Record], modality: Modality, path: Path, job: Job)
 
 def _write_items(path: Path, items: Iterable[Item], count: int, modality: Modality) -> None:
     """One .npy file, not through a memory map, which on a full disk would end the process without a word."""
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *modality.item_shape)}
+    header = {
+        "descr": np.dtype(modality.item_dtype).str,
+        "fortran_order": False,
+        "shape": (count, *modality.item_shape),
+    }
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for item in items:

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,8 +78,7 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
         from genset.models.trainer import Trainer
 
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
-    train_items = prepared.part("train")[0]
-    modality, model = prepared.modality.learned(train_items), config.model
+    modality, model = prepared.modality.learned(*prepared.part("train")), config.model
     train, validation = Examples(*prepared.part("train")), _seen(*prepared.part("validation"), config.seed)
     classes = len(prepared.classes)
     latent_dim = _latent_dim(config)
@@ -88,8 +87,8 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
     with precision.building(chosen):
         nets = model.family.build(modality, model.network, latent_dim, classes)
 
-    def judging(features: Callable[[Any], Any], known: Any, held_out: Any) -> Yardstick:
-        return Yardstick(features, known, held_out, validation.labels, classes)
+    def judging(known: Any, held_out: Any) -> Yardstick:
+        return Yardstick(known, held_out, validation.labels, classes)
 
     trainer = Trainer(
         model.family,

@@ -1,15 +1,14 @@
 """How good samples are while a model still learns: fast figures beside the validation part."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Floats, Items, Labels
+from genset.interfaces import Floats, Labels
 from genset.quality.fidelity import density_coverage_within, frechet, radii
 
 _COMPONENTS = 32
-_MOST = 4000  # items the axes are learned from
 _NEIGHBOURS = 5
 
 
@@ -22,31 +21,28 @@ class Yardstick:
 
     def __init__(
         self,
-        features: Callable[[Items], Floats],
-        train: Items,
-        validation: Items,
+        train: Floats,
+        validation: Floats,
         labels: Labels,
         classes: int,
     ) -> None:
-        """Learn the axes on train; see the validation part along them."""
-        rows = features(train[:: -(-len(train) // _MOST)])
-        self._features = features
-        self._mean, self._deviation = rows.mean(axis=0), rows.std(axis=0) + 1e-3
-        _, _, axes = np.linalg.svd((rows - self._mean) / self._deviation, full_matrices=False)
+        """Learn the axes on the features (N, d) of train; see those of the validation part along them."""
+        self._mean, self._deviation = train.mean(axis=0), train.std(axis=0) + 1e-3
+        _, _, axes = np.linalg.svd((train - self._mean) / self._deviation, full_matrices=False)
         self._axes = axes[:_COMPONENTS].T
         self._real = self._project(validation)
         self._radii = radii(self._real) if len(self._real) > _NEIGHBOURS else None
         self._one_hot = np.eye(classes) * np.linalg.norm(self._real, axis=1).mean()
         self._joint = np.hstack([self._real, self._one_hot[labels]])
 
-    def __call__(self, made: Items, labels: Labels) -> Mapping[str, float]:
-        """Joint Frechet distance first, and coverage of the validation part where that has enough items."""
+    def __call__(self, made: Floats, labels: Labels) -> Mapping[str, float]:
+        """Of features (N, d): joint Frechet distance, then coverage of the validation part where that is large."""
         projected = self._project(made)
         figures = {"frechet": frechet(np.hstack([projected, self._one_hot[labels]]), self._joint)}
         if self._radii is not None:
             figures["coverage"] = density_coverage_within(self._real, self._radii, projected)[1]
         return figures
 
-    def _project(self, items: Items) -> npt.NDArray[np.float64]:
-        rows: npt.NDArray[np.float64] = (self._features(items) - self._mean) / self._deviation @ self._axes
+    def _project(self, features: Floats) -> npt.NDArray[np.float64]:
+        rows: npt.NDArray[np.float64] = (features - self._mean) / self._deviation @ self._axes
         return rows.astype(np.float64)

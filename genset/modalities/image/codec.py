@@ -29,7 +29,8 @@ from genset.interfaces import (
     Tensors,
     UndecodableError,
 )
-from genset.modalities.image import augment, features, networks, perturb, preview
+from genset.modalities import grids
+from genset.modalities.image import augment, features, perturb, preview
 
 SMALLEST, LARGEST = 8, 64
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -66,7 +67,7 @@ class Image(Modality):
     Settings = ImageSettings
     suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
     suffix = ".png"
-    networks: ClassVar[Mapping[str, type[Network]]] = networks.NETWORKS
+    networks: ClassVar[Mapping[str, type[Network]]] = grids.NETWORKS
     augmentations: ClassVar[Mapping[str, type[Augmentation]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
     settings: ImageSettings
@@ -75,7 +76,7 @@ class Image(Modality):
         self.settings = settings
 
     def probe(self, raw: Raw) -> Probe:
-        image = _open(Path(raw))
+        image = _open(_path(raw))
         pixels = np.asarray(_plain(image, "RGBA"))
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": image.mode in _GREY}
@@ -98,13 +99,13 @@ class Image(Modality):
         return settings.model_copy(update={"size": size, "mode": settings.mode or mode})
 
     def native(self, raw: Raw) -> Item:
-        image = _open(Path(raw))
+        image = _open(_path(raw))
         mode = self.settings.mode or ("L" if image.mode in _GREY else "RGB")
         return _array(_plain(image, mode, self.settings.background))
 
     def decode(self, raw: Raw) -> Item:
         size = self.item_shape[0]
-        image = _plain(_open(Path(raw)), self._mode, self.settings.background)
+        image = _plain(_open(_path(raw)), self._mode, self.settings.background)
         if image.size != (size, size):
             box = None
             if self.settings.fit == "crop":
@@ -181,6 +182,12 @@ class Image(Modality):
             "size": dict(sizes.most_common()),
             "mode": dict(Counter(p.traits["mode"] for p in probes).most_common()),
         }
+
+
+def _path(raw: Raw) -> Path:
+    """Every image is a file."""
+    assert isinstance(raw, Path), raw
+    return raw
 
 
 def _open(path: Path) -> PIL.Image.Image:

@@ -18,6 +18,7 @@ from genset.interfaces import (
     Floats,
     Item,
     Items,
+    Labels,
     Modality,
     Network,
     Probe,
@@ -145,6 +146,7 @@ class Text(Modality):
     def _read(self, raw: Raw) -> str:
         if isinstance(raw, Path):
             return sources.whole(raw.read_bytes(), self.settings.encoding, self.settings.longest_text)
+        assert isinstance(raw, str), raw
         return raw
 
     def native(self, raw: Raw) -> Item:
@@ -172,7 +174,7 @@ class Text(Modality):
     def content(self, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         return sources.join(row, self._form)
 
-    def learned(self, items: Items) -> Self:
+    def learned(self, items: Items, labels: Labels) -> Self:
         settings = self.settings
         texts = form.texts_of(items)
         return type(self)(settings, Tokens.learn(texts, settings.tokens, settings.vocabulary, settings.longest))

@@ -1,4 +1,7 @@
-"""Encoders and decoders for images. keras is imported inside the builders: reading a config must not pay for it."""
+"""Encoders and decoders for grids of values (H, W, C): images, and the spectra of sounds.
+
+keras is imported inside the builders: reading a config must not pay for it.
+"""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,7 +13,7 @@ from genset.interfaces import Batch, Modality, Nets, Network, Tensor, Trunk
 
 
 class _Feedforward(Network):
-    """A decoder from a code to all pixels at once."""
+    """A decoder from a code to all values at once."""
 
     def reconstruction_loss(
         self, nets: Nets, z: Tensor, x: Tensor, batch: Batch, likelihood: Callable[[Tensor, Tensor], Tensor]
@@ -32,7 +35,7 @@ class _Feedforward(Network):
 class Conv(_Feedforward):
     """3x3 convolutions at stride 1 between space-to-depth (down) and depth-to-space (up).
 
-    Strided convolutions would have a slow gradient under XLA on CPU; rearranged pixels cost nothing.
+    Strided convolutions would have a slow gradient under XLA on CPU; rearranged values cost nothing.
     """
 
     kind: Literal["conv"] = "conv"
@@ -45,33 +48,33 @@ class Conv(_Feedforward):
 
         # Silu is all but linear near 0, where a penalised discriminator lives: it would tell nothing but means apart.
         activation = "silu" if role == "encoder" else "leaky_relu"
-        size, _, _ = modality.tensor_shape
-        levels = _levels(size)
-        padding = -size % 2**levels
-        image = keras.Input(modality.tensor_shape, name="image")
-        x = layers.ZeroPadding2D(((0, padding), (0, padding)))(image) if padding else image
+        height, width, _ = modality.tensor_shape
+        levels = _levels(min(height, width))
+        down, right = -height % 2**levels, -width % 2**levels
+        grid = keras.Input(modality.tensor_shape, name="grid")
+        x = layers.ZeroPadding2D(((0, down), (0, right)))(grid) if down or right else grid
         for level in range(1, levels + 1):
             x = _conv(self.width * level, activation)(_space_to_depth(x))
         x = _conv(self.width * levels, activation)(x)
-        x = layers.Dense(4 * self.width * levels, activation=activation)(_flat(x))
-        return keras.Model(image, x, name=role)
+        x = layers.Dense(4 * self.width * levels, activation=activation)(flat(x))
+        return keras.Model(grid, x, name=role)
 
     def decoder(self, modality: Modality, latent_dim: int, classes: int) -> Any:
         import keras
         from keras import layers
 
-        size, _, channels = modality.tensor_shape
-        levels = _levels(size)
-        side = -(-size // 2**levels)
+        height, width, channels = modality.tensor_shape
+        levels = _levels(min(height, width))
+        rows, columns = -(-height // 2**levels), -(-width // 2**levels)
         wide = 2 * self.width
         z = keras.Input((latent_dim,), name="z")
         x = layers.Dense(4 * self.width * levels, activation="silu")(z)
-        x = layers.Dense(side * side * wide, activation="silu")(x)
-        x = _conv(wide)(_shaped(x, (side, side, wide)))
+        x = layers.Dense(rows * columns * wide, activation="silu")(x)
+        x = _conv(wide)(shaped(x, (rows, columns, wide)))
         for _ in range(levels - 1):
             x = _conv(self.width)(_depth_to_space(_conv(4 * self.width)(x)))
         x = _depth_to_space(layers.Conv2D(4 * channels, 3, padding="same")(x))
-        return keras.Model(z, x[:, :size, :size, :], name="decoder")
+        return keras.Model(z, x[:, :height, :width, :], name="decoder")
 
 
 class Mlp(_Feedforward):
@@ -88,11 +91,11 @@ class Mlp(_Feedforward):
     def trunk(self, modality: Modality, role: Trunk) -> Any:
         import keras
 
-        image = keras.Input(modality.tensor_shape, name="image")
-        x = _flat(image)
+        grid = keras.Input(modality.tensor_shape, name="grid")
+        x = flat(grid)
         for factor in (8, 4, 2):
             x = _dense(self.width * factor)(x)
-        return keras.Model(image, x, name=role)
+        return keras.Model(grid, x, name=role)
 
     def decoder(self, modality: Modality, latent_dim: int, classes: int) -> Any:
         import keras
@@ -103,7 +106,7 @@ class Mlp(_Feedforward):
         for factor in (1, 2, 4, 8):
             x = _dense(self.width * factor)(x)
         x = layers.Dense(math.prod(modality.tensor_shape))(x)
-        return keras.Model(z, _shaped(x, modality.tensor_shape), name="decoder")
+        return keras.Model(z, shaped(x, modality.tensor_shape), name="decoder")
 
 
 def _dense(units: int) -> Any:
@@ -112,12 +115,12 @@ def _dense(units: int) -> Any:
     return layers.Dense(units, activation="leaky_relu")
 
 
-def _flat(x: Tensor) -> Tensor:
+def flat(x: Tensor) -> Tensor:
     """(B, ...) to (B, d)."""
-    return _shaped(x, (math.prod(x.shape[1:]),))
+    return shaped(x, (math.prod(x.shape[1:]),))
 
 
-def _shaped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+def shaped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """(B, ...) to (B, *shape). keras's own layers ask for B, which tf2onnx sometimes exports and sometimes not."""
     from keras import ops
 

@@ -1,0 +1,132 @@
+"""Waveforms to spectra and back, many clips at once, with NumPy and SciPy alone.
+
+Everything here treats each clip by itself and in one order, so that a clip never depends on who stands beside it.
+"""
+
+import functools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft, sparse
+
+from genset.interfaces import Floats
+
+OVERLAP = 4  # windows over each sample
+_LOWEST = 20.0  # Hz, edge of the first band
+_MEL = 2595.0, 700.0  # O'Shaughnessy's constants, as in HTK: mel = 2595 log10(1 + f / 700)
+_MOMENTUM = 0.99  # of fast Griffin-Lim, as in its paper
+_TINY = np.float32(1e-8)
+_BLOCK = 64  # clips at once: bounded memory, and every block has the one shape
+
+Complexes = npt.NDArray[np.complex64]
+
+
+@functools.cache
+def window(size: int) -> Floats:
+    """(size,) the periodic Hann window."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
+
+
+def stft(clips: Floats, hop: int) -> Complexes:
+    """(..., T) waveforms to (..., T / hop, 2 hop + 1) spectra: frame n is centred on the middle of hop n."""
+    size = OVERLAP * hop
+    side = (size - hop) // 2
+    padded = np.pad(clips, [(0, 0)] * (clips.ndim - 1) + [(side, size - hop - side)])
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=-1)[..., ::hop, :]
+    spectra: Complexes = fft.rfft(frames * window(size), axis=-1)
+    return spectra
+
+
+def istft(spectra: Complexes, hop: int) -> Floats:
+    """The waveforms (..., T) whose spectra are nearest to these, by least squares (Griffin and Lim 1984)."""
+    size = OVERLAP * hop
+    side = (size - hop) // 2
+    count = spectra.shape[-2]
+    frames: Any = fft.irfft(spectra, n=size, axis=-1) * window(size)
+    parts = frames.reshape(*frames.shape[:-1], OVERLAP, hop)
+    total = np.zeros((*spectra.shape[:-2], count + OVERLAP - 1, hop), np.float32)
+    for part in range(OVERLAP):
+        total[..., part : part + count, :] += parts[..., part, :]
+    flat = total.reshape(*spectra.shape[:-2], -1) / _covered(count, hop)
+    clips: Floats = flat[..., side : side + count * hop]
+    return clips
+
+
+@functools.lru_cache(64)
+def _covered(count: int, hop: int) -> Floats:
+    """The sum of the squared windows over each sample of so many frames."""
+    squares = np.square(window(OVERLAP * hop)).reshape(OVERLAP, hop)
+    total = np.zeros((count + OVERLAP - 1, hop), np.float32)
+    for part in range(OVERLAP):
+        total[part : part + count] += squares[part]
+    return np.maximum(total.reshape(-1), np.float32(1e-3))
+
+
+@functools.cache
+def mel_bank(bands: int, bins: int, rate: int) -> Any:
+    """(bands, bins) triangles, evenly spaced on the mel scale, each of height 1, as a sparse matrix of float32."""
+    scale, corner = _MEL
+    lowest, highest = scale * np.log10(1 + np.array([_LOWEST, rate / 2]) / corner)
+    edges = corner * (10 ** (np.linspace(lowest, highest, bands + 2) / scale) - 1)
+    frequencies = np.linspace(0, rate / 2, bins)
+    up = (frequencies - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    down = (edges[2:, None] - frequencies) / np.diff(edges)[1:, None]
+    return sparse.csr_matrix(np.maximum(0, np.minimum(up, down)).astype(np.float32))
+
+
+def most_bands(bins: int, rate: int, wanted: int) -> int:
+    """As many bands as are wanted, or as many as leave none without a bin of its own."""
+    bands = wanted
+    while bands > 8 and (np.diff(mel_bank(bands, bins, rate).indptr) == 0).any():
+        bands -= 8
+    return bands
+
+
+def mel_of(magnitudes: Floats, bank: Any) -> Floats:
+    """(..., bins) magnitudes to (..., bands)."""
+    flat = magnitudes.reshape(-1, magnitudes.shape[-1])
+    out: Floats = (bank @ np.ascontiguousarray(flat.T)).T.reshape(*magnitudes.shape[:-1], bank.shape[0])
+    return out
+
+
+def magnitudes_of(mel: Floats, bank: Any, steps: int = 12) -> Floats:
+    """(..., bands) to magnitudes (..., bins) that are not negative and have these bands, nearly.
+
+    Multiplicative updates (Lee and Seung 1999) of the Kullback-Leibler divergence, from a smooth start. The bank is
+    sparse, so a step costs a few operations a bin, where a solver of least squares would cost a matrix for each frame.
+    """
+    flat = np.ascontiguousarray(mel.reshape(-1, mel.shape[-1]).T)  # (bands, N)
+    back = bank.T.tocsr()
+    weight = np.asarray(back.sum(axis=1), np.float32) + _TINY  # (bins, 1)
+    found = (back @ (flat / (np.asarray(bank.sum(axis=1), np.float32) + _TINY))) / weight
+    for _ in range(steps):
+        found *= (back @ (flat / (bank @ found + _TINY))) / weight
+    out: Floats = found.T.reshape(*mel.shape[:-1], bank.shape[1])
+    return out
+
+
+def griffin_lim(magnitudes: Floats, angles: Floats, hop: int, steps: int) -> Floats:
+    """(N, frames, bins) magnitudes to waveforms (N, T), from phases `angles` in radians of the same shape.
+
+    Fast Griffin-Lim (Perraudin, Balazs and Sondergaard 2013), over all clips of a block at once.
+    """
+    count = len(magnitudes)
+    out = np.empty((count, magnitudes.shape[1] * hop), np.float32)
+    for start in range(0, count, _BLOCK):
+        rows = slice(start, min(start + _BLOCK, count))
+        out[rows] = _griffin_lim(magnitudes[rows], angles[rows], hop, steps)
+    return out
+
+
+def _griffin_lim(magnitudes: Floats, angles: Floats, hop: int, steps: int) -> Floats:
+    spectra = (magnitudes * np.exp(1j * angles)).astype(np.complex64)
+    before: Complexes | None = None
+    for _ in range(steps):
+        consistent = stft(istft(spectra, hop), hop)
+        ahead = consistent if before is None else consistent + np.float32(_MOMENTUM) * (consistent - before)
+        before = consistent
+        length = np.abs(ahead)
+        np.maximum(length, _TINY, out=length)
+        spectra = ahead * (magnitudes / length)
+    return istft(spectra, hop)
