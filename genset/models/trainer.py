@@ -69,6 +69,8 @@ class Trainer:
         judging: Judging | None,
     ) -> None:
         tf.config.experimental.enable_op_determinism()
+        # It adds three and more terms in an order that differs from one compilation to the next.
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
         _initialise(nets, seed)
         density = family.density(prior)
         self.task = Task(

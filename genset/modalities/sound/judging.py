@@ -31,7 +31,7 @@ FIGURES = (
 _SILENT = -60.0  # dB below full scale
 _AT_SCALE = sound_clips.FULL - 8
 _CLIPPED = 0.01  # share of samples at full scale
-_OFFSET = 0.02  # share of full scale
+_OFFSET = 0.05  # share of full scale
 _CLICK = 0.05  # of the peak: what a first or last sample may have
 
 
