@@ -37,7 +37,6 @@ _LONGEST = 4.0  # seconds that clips get, where the config gives none
 _HIGHEST_RATE = 22_050  # that is taken from the data
 _ROOM_FOR = 0.99  # share of the clips that the length has room for
 _MOST_VALUES = 2**20  # of one clip, as a network sees it: a batch of more does not fit into memory
-_QUIET_STEPS = 8  # of Griffin-Lim where a clip is only looked at
 _BLOCK = 256  # clips whose spectra are taken at once
 
 _MODELS = Mapping[str, Callable[..., Sequence[Tensors]]]
@@ -73,8 +72,9 @@ class SoundSettings(Section):
 class SoundSampling(Sampling):
     """How spectra become clips."""
 
-    iterations: int = pydantic.Field(32, ge=1, le=500)
-    """Steps of fast Griffin-Lim, which finds phases for magnitudes; more is slower and a little cleaner."""
+    iterations: int = pydantic.Field(2, ge=0, le=500)
+    """Steps of fast Griffin-Lim, which mends phases that were guessed from the magnitudes: more makes spectra more
+    exact, and waveforms flatter."""
     quietest_peak: float = pydantic.Field(-12.0, ge=-60, le=-0.1)
     """dB below full scale that the loudest sample of a clip has at least."""
     loudest_peak: float = pydantic.Field(-0.3, ge=-60, le=-0.1)
@@ -224,10 +224,10 @@ class Sound(Modality):
         return out
 
     def from_tensor(self, tensor: Tensors) -> Items:
-        """Clips of the usual loudness, whose phases are only roughly found."""
+        """Clips of the usual loudness."""
         rngs = [np.random.Generator(np.random.Philox(0)) for _ in tensor]
         loud = [self._levels.usual if self._levels else -20.0] * len(tensor)
-        return self._clips(tensor, rngs, loud, SoundSampling(iterations=_QUIET_STEPS))
+        return self._clips(tensor, rngs, loud, SoundSampling())
 
     def _clips(
         self, tensor: Tensors, rngs: list[np.random.Generator], loud: Sequence[float], sampling: SoundSampling

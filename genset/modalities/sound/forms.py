@@ -83,10 +83,9 @@ class Mel(Representation):
         mel = _magnitudes(np.moveaxis(tensor, 3, 1))  # (N, channels, frames, bands)
         magnitudes = spectra.magnitudes_of(mel, self.bank)
         # One draw for all channels: a mono sound in stereo stays in the middle
-        drawn = [rng.random(magnitudes.shape[2:], dtype=np.float32) for rng in rngs]
-        angles = np.repeat(np.stack(drawn)[:, None], self.channels, axis=1) * np.float32(2 * np.pi)
-        flat = (-1, *magnitudes.shape[2:])
-        clips = spectra.griffin_lim(magnitudes.reshape(flat), angles.reshape(flat), self.hop, steps)
+        drawn = np.stack([rng.random(magnitudes.shape[3], dtype=np.float32) for rng in rngs]) * np.float32(2 * np.pi)
+        start = np.repeat(drawn, self.channels, axis=0)
+        clips = spectra.griffin_lim(magnitudes.reshape(-1, *magnitudes.shape[2:]), start, self.hop, steps)
         return np.moveaxis(clips.reshape(len(tensor), self.channels, -1), 1, 2)
 
 

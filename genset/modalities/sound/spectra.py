@@ -49,8 +49,8 @@ def istft(spectra: Complexes, hop: int) -> Floats:
     for part in range(OVERLAP):
         total[..., part : part + count, :] += parts[..., part, :]
     flat = total.reshape(*spectra.shape[:-2], -1) / _covered(count, hop)
-    clips: Floats = flat[..., side : side + count * hop]
-    return clips
+    clips: Any = flat[..., side : side + count * hop]
+    clips: Floats = np.asarray(flat[..., side : side + count * hop], np.float32)
 
 
 @functools.lru_cache(64)
@@ -106,16 +106,53 @@ def magnitudes_of(mel: Floats, bank: Any, steps: int = 12) -> Floats:
     return out
 
 
-def griffin_lim(magnitudes: Floats, angles: Floats, hop: int, steps: int) -> Floats:
-    """(N, frames, bins) magnitudes to waveforms (N, T), from phases `angles` in radians of the same shape.
+def phases_of(magnitudes: Floats, start: Floats, hop: int) -> Floats:
+    """(N, frames, bins) phases that go with magnitudes, in radians, from those (N, bins) before the first frame.
 
-    Fast Griffin-Lim (Perraudin, Balazs and Sondergaard 2013), over all clips of a block at once.
+    Single-pass spectrum inversion (Beauregard, Harish and Wyse 2015): each peak of a frame is a sinusoid, whose phase
+    goes on where that of the same bin stood a frame before; bins around a peak follow it.
+    """
+    count = magnitudes.shape[2]
+    logs = np.log(np.maximum(magnitudes, _TINY))
+    middle, low, high = magnitudes[..., 1:-1], magnitudes[..., :-2], magnitudes[..., 2:]
+    peak = np.zeros(magnitudes.shape, bool)
+    peak[..., 1:-1] = (middle > low) & (middle >= high)
+    # The top of the parabola through a peak and its neighbours, in bins beside the peak
+    bend = logs[..., :-2] - 2 * logs[..., 1:-1] + logs[..., 2:]
+    beside = np.zeros(magnitudes.shape, np.float32)
+    beside[..., 1:-1] = np.where(bend < -_TINY, 0.5 * (logs[..., :-2] - logs[..., 2:]) / np.minimum(bend, -_TINY), 0)
+    turn = np.float64(2 * np.pi / OVERLAP) * (np.arange(count) + np.clip(beside, -0.5, 0.5))  # in a hop
+    nearest = _nearest(peak)
+    out = np.empty(magnitudes.shape, np.float32)
+    centre = start.astype(np.float64)  # of the sinusoids, in the middle of the window
+    for frame in range(magnitudes.shape[1]):
+        by = nearest[:, frame]
+        centre = np.mod(np.take_along_axis(centre, by, 1) + np.take_along_axis(turn[:, frame], by, 1), 2 * np.pi)
+        out[:, frame] = centre - np.pi * (np.arange(count) % 2)  # as a frame starts half a window before its middle
+    return out
+
+
+def _nearest(peak: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """(..., bins) the bin of the peak that is nearest to each; its own where there is none."""
+    place, far = np.arange(peak.shape[-1]), 4 * peak.shape[-1]
+    below = np.maximum.accumulate(np.where(peak, place, -far), axis=-1)
+    above = np.minimum.accumulate(np.where(peak, place, far)[..., ::-1], axis=-1)[..., ::-1]
+    found = np.where(place - below <= above - place, below, above)
+    return np.where(np.abs(found) < far, found, place)
+
+
+def griffin_lim(magnitudes: Floats, start: Floats, hop: int, steps: int) -> Floats:
+    """(N, frames, bins) magnitudes to waveforms (N, T), from phases (N, bins) before the first frame.
+
+    Fast Griffin-Lim (Perraudin, Balazs and Sondergaard 2013) from phases that are nearly right, over all clips of a
+    block at once.
     """
     count = len(magnitudes)
     out = np.empty((count, magnitudes.shape[1] * hop), np.float32)
-    for start in range(0, count, _BLOCK):
-        rows = slice(start, min(start + _BLOCK, count))
-        out[rows] = _griffin_lim(magnitudes[rows], angles[rows], hop, steps)
+    for first in range(0, count, _BLOCK):
+        rows = slice(first, min(first + _BLOCK, count))
+        angles = phases_of(magnitudes[rows], start[rows], hop)
+        out[rows] = _griffin_lim(magnitudes[rows], angles, hop, steps)
     return out
 
 
