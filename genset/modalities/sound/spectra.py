@@ -49,8 +49,8 @@ def istft(spectra: Complexes, hop: int) -> Floats:
     for part in range(OVERLAP):
         total[..., part : part + count, :] += parts[..., part, :]
     flat = total.reshape(*spectra.shape[:-2], -1) / _covered(count, hop)
-    clips: Any = flat[..., side : side + count * hop]
     clips: Floats = np.asarray(flat[..., side : side + count * hop], np.float32)
+    return clips
 
 
 @functools.lru_cache(64)
