@@ -42,6 +42,20 @@ def test_the_number_of_components_is_chosen_by_bic() -> None:
     assert (arrays["weights"][0] > 0).sum() == 2
 
 
+def test_kernels_are_narrow_where_a_class_falls_into_clusters_and_usual_where_it_does_not() -> None:
+    rng = np.random.default_rng(3)
+    centres = rng.normal(0, 3, (4, 8))
+    clusters = np.concatenate([centre + rng.normal(0, 0.3, (50, 8)) for centre in centres])
+    alone = rng.normal(0, 3, (200, 8))
+    zeros = np.zeros(200, np.int64)
+    spread = []
+    for codes in (clusters, alone):
+        factor = Kernel().fit(codes, zeros, 1, 0)["factors"][0, 0]
+        spread.append(np.trace(factor @ factor.T) / codes.var(axis=0).sum())
+    assert spread[0] < 0.05
+    assert spread[1] == pytest.approx(0.25, rel=0.25)  # the bandwidth, squared
+
+
 def test_a_class_of_one_item_varies_as_the_others_do() -> None:
     codes, labels = np.concatenate([CODES, [[9.0, 9.0, 9.0, 9.0]]]), np.append(LABELS, 2)
     prior = GaussianMixture()

@@ -15,6 +15,7 @@ import pydantic
 
 from genset.errors import GensetError
 from genset.interfaces import Floats, Labels, Prior
+from genset.seeds import generator
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Codes = npt.NDArray[np.float64]  # (N, latent_dim)
@@ -22,6 +23,7 @@ _CANDIDATES = (1, 2, 3, 5, 8)
 _ITEMS_PER_COMPONENT = 20  # fewer cannot hold a component up
 _FEW = 4  # times the length of a code: a class of fewer items cannot hold a covariance up, but its items can
 _OWN_SCALE = 2  # items that the scale shared by all classes counts for
+_NEAR, _ASKED = 5, 500  # the neighbour that tells how near items stand, and how many items are asked for theirs
 _FLOOR = 1e-4  # added to the variances, in units of the codes
 _MOST_TRIES = 4096  # draws of N(0, I) until one falls into the class asked for
 _AT_ONCE = 64
@@ -77,6 +79,8 @@ class Kernel(_Gaussians):
 
     The kernel density estimate (Parzen 1962, doi:10.1214/aoms/1177704472). Truer to large classes than a mixture, and
     it needs no more than one item; but every draw has one real item for a parent, and the model keeps all codes.
+    A class that falls into clusters, such as the speakers of a word, has narrower kernels: by how much nearer its items
+    stand to each other than those of a single Gaussian would.
     """
 
     kind: Literal["kernel"] = "kernel"
@@ -87,8 +91,29 @@ class Kernel(_Gaussians):
         count, size = codes.shape
         variance = float(codes.var(axis=0).sum())  # 0 for one item: then the shared scale is all there is
         scale = (count * variance / max(np.trace(shared), 1e-12) + _OWN_SCALE) / (max(0, count - 1) + _OWN_SCALE)
+        scale *= _clustering(codes, seed)
         covariance = self.bandwidth**2 * scale * shared + _FLOOR * np.eye(size)
         return np.full(count, 1 / count), codes, covariance[None]
+
+
+def _clustering(codes: Codes, seed: int) -> float:
+    """How near items stand to each other: the usual squared distance to a near one, in units of what it is among as
+    many draws of a Gaussian of the same covariance; 1 at most, and for few items."""
+    count = len(codes)
+    if count <= _NEAR * _CANDIDATES[-1]:
+        return 1.0
+    centred = codes - codes.mean(axis=0)
+    variances, axes = np.linalg.eigh(centred.T @ centred / count)
+    draws = generator(seed, "clustering").standard_normal(codes.shape) * np.sqrt(np.maximum(0, variances)) @ axes.T
+    return min(1.0, _near(centred) / max(_near(draws), 1e-12))
+
+
+def _near(codes: Codes) -> float:
+    """The median squared distance to the fifth nearest item."""
+    some = codes[:: -(-len(codes) // _ASKED)]
+    squares = np.square(codes).sum(axis=1)
+    distances = np.square(some).sum(axis=1)[:, None] + squares - 2 * some @ codes.T
+    return float(np.median(np.partition(distances, _NEAR, axis=1)[:, _NEAR]))
 
 
 class GaussianMixture(_Gaussians):
