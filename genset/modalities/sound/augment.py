@@ -254,10 +254,8 @@ class Degrade(SoundStep):
     """Smallest share of the sample rate that is left."""
 
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
-        return {
-            "bits": int(rng.integers(self.bits, 13)) if self.bits < 13 else self.bits,
-            "rate": _uniform(rng, self.share, 1),
-        }
+        bits = int(rng.integers(self.bits, max(self.bits, _MOST_BITS) + 1))
+        return {"bits": bits, "rate": _uniform(rng, self.share, 1)}
 
     def changed(self, waveform: Floats, rng: np.random.Generator, *, room: int, **drawn: Any) -> Floats:
         import soxr
@@ -366,15 +364,11 @@ def _pink(white: Floats) -> Floats:
 def _recordings(folder: str) -> list[Path]:
     """The sound files of a folder, in order. Raises GensetError where there is none."""
     path = Path(folder)
-    files = (
-        sorted(file for file in path.iterdir() if file.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3"))
-        if path.is_dir()
-        else []
-    )
+    found = path.iterdir() if path.is_dir() else ()
+    files = sorted(file for file in found if file.suffix.lower() in _RECORDINGS)
     if not files:
-        raise GensetError(
-            "no sound files here", where=folder, hint="Point augment.steps[].folder at a folder with some."
-        )
+        hint = "Point `folder` at a folder that holds some."
+        raise GensetError(f"no sound files here (looked for {', '.join(_RECORDINGS)})", where=folder, hint=hint)
     return files
 
 

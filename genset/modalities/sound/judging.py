@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Figure, Item, Items
+from genset.interfaces import Figure, Item, Items, SkipError
 from genset.modalities.sound import clips as sound_clips
 from genset.modalities.sound.levels import loudness
 
@@ -52,7 +52,9 @@ def _fault(item: Item) -> str:
 
 
 def measure(train: Items, test: Items, made: Items, rate: int) -> dict[str, float]:
-    """The values of FIGURES."""
+    """The values of FIGURES. Raises SkipError."""
+    if not len(made):
+        raise SkipError("no item was made")
     real, held_out, ours = (_told(items) for items in (train, test, made))
     return {
         "level_difference": abs(_median(ours, "loudness") - _median(real, "loudness")),
