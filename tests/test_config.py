@@ -101,7 +101,7 @@ def test_required_keys_and_an_unknown_modality_are_reported_together(tmp_path: P
     with pytest.raises(ConfigError) as error:
         config.load(path)
     assert str(error.value).splitlines() == [
-        f"{path}:1:1: modality: must be one of image, text; got 'imagge' (did you mean `image`?)",
+        f"{path}:1:1: modality: must be one of image, text, sound; got 'imagge' (did you mean `image`?)",
         f"{path}:1:1: name: required key is missing",
         f"{path}:2:1: data.source: required key is missing",
     ]
