@@ -510,6 +510,8 @@ class Evidence:
     made: Part
     judges: tuple[Any, ...]  # classifiers trained on the real train part, one a seed; none without classes
     space_name: str  # what `Part.space` is, in words
+    back: tuple[Part, Part] | None = None
+    """Real train and held-out items as the best of models could only make them; None where nothing is lost."""
 
 
 class SkipError(Exception):

@@ -60,7 +60,8 @@ BROKEN = {
         [
             "4:19: quality.gates[0]: no such figure: 'cas_rato' (did you mean `cas_ratio`?); there are real_acc, cas, "
             "cas_ratio, both_acc, lift, lift_noise, label_acc, label_ratio, frechet, frechet_floor, frechet_ratio, density, "
-            "coverage, copies, distinct"
+            "coverage, copies, distinct, "
+            "label_ratio_ceiling, frechet_ratio_ceiling, coverage_ceiling"
         ],
     ),
     "an alias of itself": ("generate: &a [*a]\n", ["1:1: nested too deeply"]),

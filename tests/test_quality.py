@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from genset.quality import FIGURES, gates, measure
+from genset.quality.ceiling import Ceiling
 from genset.quality.evidence import Features, gather
 from genset.quality.fidelity import density_coverage, frechet
 from genset.quality.neighbours import nearest, nearest_others
@@ -31,6 +32,18 @@ def test_frechet_distance_of_scaled_sets_follows_the_formula() -> None:
     a = points(4000, d=1)
     mean, deviation = float(a.mean()), float(a.std(ddof=1))
     assert frechet(a, 3 * a) == pytest.approx((2 * mean) ** 2 + (2 * deviation) ** 2, rel=1e-4)
+
+
+def test_the_ceiling_is_that_of_real_data_where_nothing_is_lost_and_lower_where_much_is() -> None:
+    train, test, made = classes(60, 0), classes(60, 2), classes(60, 4)
+    lost = Features(train.features[::-1].copy(), train.closeness, train.labels)  # each looks like the other class
+    names = ("a", "b")
+    told = [Ceiling().compute(gather(names, train, test, made, back)) for back in ((), (train, test), (lost, lost))]
+    assert told[0] == {}
+    assert told[1]["frechet_ratio_ceiling"] == pytest.approx(1, abs=0.2)
+    assert told[1]["label_ratio_ceiling"] == 1
+    assert told[1]["coverage_ceiling"] > 0.9
+    assert told[2]["label_ratio_ceiling"] < 0.1
 
 
 def test_density_and_coverage_of_a_set_around_itself() -> None:
@@ -101,7 +114,7 @@ def test_what_cannot_be_computed_is_absent_and_says_why() -> None:
     one = Features(points(30), points(30), np.zeros(30, np.int64))
     empty = Features(points(0), points(0), np.zeros(0, np.int64))
     figures, skipped = measure(gather(("",), one, empty, one))
-    assert figures.keys() | skipped.keys() == FIGURES.keys()
+    assert figures.keys() | skipped.keys() == FIGURES.keys() - {figure.name for figure in Ceiling.figures}
     assert figures == {"distinct": 1.0}
     assert skipped["lift"] == "needs at least two classes"
     assert skipped["copies"] == "needs real held-out and made items"

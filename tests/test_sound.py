@@ -313,6 +313,9 @@ def test_a_run_writes_waves_that_every_loader_reads_and_figures_of_their_levels(
     assert figures["level_difference"] < 12
     assert figures["click_share"] == figures["clipped_share"] == figures["silent_share"] == 0
     assert figures["seconds_real"] > 0.3
+    assert 0.5 < figures["coverage_ceiling"] <= 1
+    assert 0.7 < figures["label_ratio_ceiling"] < 1.4
+    assert figures["frechet_ratio_ceiling"] < figures["frechet_ratio"]
     import keras
     from datasets import load_dataset_builder
 

@@ -25,6 +25,8 @@ from genset.quality import gates, measure
 from genset.quality.evidence import Features, gather
 from genset.versions import CONFIG, Root, Version, open_version, verify_sums
 
+_SENT = 2000  # items of a part that are sent to tensors and back, to see what is lost
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -174,11 +176,11 @@ def judge(
     conditions: Sequence[str] = (),
 ) -> Verdict:
     """All figures of made items beside real ones, and the gates that fail."""
-    train_features, test_features, made_features = (
+    told = [
         Features(modality.features(items), modality.closeness(items), labels) if len(items) else _nothing(modality)
-        for items, labels in (train, test, made)
-    )
-    evidence = gather(classes, train_features, test_features, made_features)
+        for items, labels in (train, test, made, *_there_and_back(modality, train, test))
+    ]
+    evidence = gather(classes, told[0], told[1], told[2], told[3:])
     figures, skipped = measure(evidence)
     try:
         figures |= {name: round(value, 4) for name, value in modality.measure(train[0], test[0], made[0]).items()}
@@ -187,6 +189,18 @@ def judge(
     failed = gates.failures([gates.parse(text, EVERY_FIGURE) for text in conditions], figures, skipped)
     sizes = {"train": len(train[1]), "test": len(test[1]), "made": len(made[1])}
     return Verdict(figures, skipped, sizes, evidence.space_name, failed)
+
+
+def _there_and_back(modality: Modality, *parts: tuple[Items, Labels]) -> list[tuple[Items, Labels]]:
+    """Some items of each part, sent to tensors and back; none where nothing is lost on the way, or a part is empty."""
+    out = []
+    for items, labels in parts:
+        step = max(1, -(-len(items) // _SENT))
+        back = modality.there_and_back(items[::step]) if len(items) else None
+        if back is None:
+            return []
+        out.append((back, labels[::step]))
+    return out
 
 
 def gated(verdict: Verdict, conditions: Sequence[str]) -> Verdict:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from genset.interfaces import Evidence, Figure, Metric, SkipError
+from genset.quality.ceiling import Ceiling
 from genset.quality.fidelity import DensityCoverage, Frechet
 from genset.quality.privacy import Copies, Distinct
 from genset.quality.utility import Utility
 
-METRICS: tuple[Metric, ...] = (Utility(), Frechet(), DensityCoverage(), Copies(), Distinct())
+METRICS: tuple[Metric, ...] = (Utility(), Frechet(), DensityCoverage(), Copies(), Distinct(), Ceiling())
 FIGURES: Mapping[str, Figure] = {figure.name: figure for metric in METRICS for figure in metric.figures}
 
 

@@ -1,5 +1,6 @@
 """From features to what the metrics judge."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +21,16 @@ class Features:
     labels: Labels
 
 
-def gather(classes: tuple[str, ...], train: Features, test: Features, made: Features) -> Evidence:
-    """Standardise on train, train the judges on train, and see all three parts through them."""
+def gather(
+    classes: tuple[str, ...], train: Features, test: Features, made: Features, back: Sequence[Features] = ()
+) -> Evidence:
+    """Standardise on train, train the judges on train, and see all parts through them.
+
+    `back`: train and test sent to tensors and back, where something is lost on that way.
+    """
     mean, deviation = train.features.mean(axis=0), train.features.std(axis=0) + 1e-3
-    scaled = [(part.features - mean) / deviation for part in (train, test, made)]
+    told = (train, test, made, *back)
+    scaled = [(part.features - mean) / deviation for part in told]
     judges: tuple[Classifier, ...] = ()
     if len(set(train.labels.tolist())) > 1:
         judges = tuple(Classifier(scaled[0], train.labels, len(classes), seed) for seed in range(SEEDS))
@@ -34,9 +41,10 @@ def gather(classes: tuple[str, ...], train: Features, test: Features, made: Feat
         name = f"principal components of {len(train.labels)} real train items"
     parts = [
         Part(features, space, part.closeness, part.labels)
-        for features, space, part in zip(scaled, spaces, (train, test, made), strict=True)
+        for features, space, part in zip(scaled, spaces, told, strict=True)
     ]
-    return Evidence(classes, parts[0], parts[1], parts[2], judges, name)
+    there_and_back = (parts[3], parts[4]) if back else None
+    return Evidence(classes, parts[0], parts[1], parts[2], judges, name, there_and_back)
 
 
 def _principal(parts: list[Floats]) -> list[Floats]:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Evidence, Figure, Floats, Metric, SkipError
+from genset.interfaces import Evidence, Figure, Floats, Metric, Part, SkipError
 from genset.seeds import generator
 
 Rows = npt.NDArray[np.floating[Any]]  # (N, d)
 _MOST = 2000  # items of each part: distances between all pairs are held at once
-_NEIGHBOURS = 5
+NEIGHBOURS = 5
 
 
 class Frechet(Metric):
@@ -24,7 +24,7 @@ class Frechet(Metric):
     )
 
     def compute(self, evidence: Evidence) -> Mapping[str, float]:
-        train, test, made = _equal_parts(evidence)
+        train, test, made = equal_parts(evidence.train, evidence.test, evidence.made)
         floor, distance = frechet(train, test), frechet(made, test)
         return {"frechet": distance, "frechet_floor": floor, "frechet_ratio": distance / max(floor, 1e-9)}
 
@@ -43,9 +43,9 @@ class DensityCoverage(Metric):
     )
 
     def compute(self, evidence: Evidence) -> Mapping[str, float]:
-        _, test, made = _equal_parts(evidence)
-        if len(test) <= _NEIGHBOURS:
-            raise SkipError(f"needs more than {_NEIGHBOURS} real held-out and made items, has {len(test)}")
+        _, test, made = equal_parts(evidence.train, evidence.test, evidence.made)
+        if len(test) <= NEIGHBOURS:
+            raise SkipError(f"needs more than {NEIGHBOURS} real held-out and made items, has {len(test)}")
         density, coverage = density_coverage(test, made)
         return {"density": density, "coverage": coverage}
 
@@ -61,19 +61,19 @@ def frechet(a: Rows, b: Rows) -> float:
     return max(0.0, float(means @ means + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * shared))
 
 
-def density_coverage(real: Rows, made: Rows, k: int = _NEIGHBOURS) -> tuple[float, float]:
+def density_coverage(real: Rows, made: Rows, k: int = NEIGHBOURS) -> tuple[float, float]:
     """(density, coverage) of made (M, d) around real (N, d), N > k."""
     return density_coverage_within(real, radii(real, k), made, k)
 
 
-def radii(real: Rows, k: int = _NEIGHBOURS) -> npt.NDArray[np.float64]:
+def radii(real: Rows, k: int = NEIGHBOURS) -> npt.NDArray[np.float64]:
     """(N,) distance of each row to its k-th nearest other."""
     out: npt.NDArray[np.float64] = np.partition(_distances(real, real), k, axis=1)[:, k]  # it stands itself at 0
     return out
 
 
 def density_coverage_within(
-    real: Rows, radius: npt.NDArray[np.float64], made: Rows, k: int = _NEIGHBOURS
+    real: Rows, radius: npt.NDArray[np.float64], made: Rows, k: int = NEIGHBOURS
 ) -> tuple[float, float]:
     """(density, coverage) of made (M, d) around real (N, d), whose radii are known."""
     inside = _distances(real, made) < radius[:, None]  # (N, M)
@@ -87,14 +87,14 @@ def _distances(a: Rows, b: Rows) -> npt.NDArray[np.float64]:
     return distances
 
 
-def _equal_parts(evidence: Evidence) -> tuple[Floats, Floats, Floats]:
-    """Train, test and made with equally many items, drawn by a fixed seed: these figures depend on N."""
-    parts = (evidence.train.space, evidence.test.space, evidence.made.space)
+def equal_parts(train: Part, test: Part, made: Part) -> tuple[Floats, Floats, Floats]:
+    """The three with equally many items, drawn by a fixed seed: these figures depend on N."""
+    parts = (train.space, test.space, made.space)
     count = min(_MOST, *map(len, parts))
     if count < 2:
         raise SkipError("needs at least two real train, real held-out and made items")
-    train, test, made = (
+    first, second, third = (
         part[generator(0, "fidelity", name).permutation(len(part))[:count]]
         for part, name in zip(parts, ("train", "test", "made"), strict=True)
     )
-    return train, test, made
+    return first, second, third
