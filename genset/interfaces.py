@@ -313,11 +313,13 @@ class Modality(ABC):
         """Items of codes z (N, latent_dim) and labels (N, classes) by the networks that `Network.exported` named; what
         is drawn for the n-th comes from the n-th generator."""
 
-    @abstractmethod
     def errors(
         self, models: Mapping[str, Callable[..., Sequence[Tensors]]], z: Floats, label: Floats, items: Items
     ) -> Floats:
         """(N,) how badly codes z rebuild items: mean squared error, or nats a token."""
+        difference = self.to_tensor(items) - models["generator"](z)[0]
+        out: Floats = np.square(difference).reshape(len(items), -1).mean(axis=1)
+        return out
 
     def faults(self, items: Items) -> npt.NDArray[np.str_]:
         """(N,) why a made item is of no use, one of `faults_told`; "" for the others."""

@@ -154,13 +154,6 @@ class Image(Modality):
     ) -> Items:
         return self.from_tensor(models["generator"](z)[0])
 
-    def errors(
-        self, models: Mapping[str, Callable[..., Sequence[Tensors]]], z: Floats, label: Floats, items: Items
-    ) -> Floats:
-        difference = self.to_tensor(items) - models["generator"](z)[0]
-        out: Floats = np.square(difference).reshape(len(items), -1).mean(axis=1)
-        return out
-
     def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Tensors]:
         return perturb.draw(rng, size, self.item_shape[0], strong=strong)
 

@@ -384,7 +384,5 @@ def _recording(path: Path, rate: int) -> npt.NDArray[Any]:
 def _stretch_of(noise: Floats, length: int, place: float) -> Floats:
     """So many samples of a recording, from a place in [0, 1] on, from the start again where it ends."""
     start = round(place * max(0, len(noise) - length))
-    out: Floats = (
-        np.resize(noise[start:], (length, noise.shape[1])) if len(noise) > length else np.resize(noise, (length, 1))
-    )
+    out: Floats = np.resize(noise[start:], (length, 1))
     return out

@@ -37,6 +37,7 @@ _LONGEST = 4.0  # seconds that clips get, where the config gives none
 _HIGHEST_RATE = 22_050  # that is taken from the data
 _ROOM_FOR = 0.99  # share of the clips that the length has room for
 _MOST_VALUES = 2**20  # of one clip, as a network sees it: a batch of more does not fit into memory
+_LOUDNESS = -20.0  # dB below full scale, of clips whose own is not known
 _BLOCK = 256  # clips whose spectra are taken at once
 
 _MODELS = Mapping[str, Callable[..., Sequence[Tensors]]]
@@ -225,9 +226,12 @@ class Sound(Modality):
 
     def from_tensor(self, tensor: Tensors) -> Items:
         """Clips of the usual loudness."""
+        return self._undrawn(tensor, self._levels.usual if self._levels else _LOUDNESS)
+
+    def _undrawn(self, tensor: Tensors, loud: float) -> Items:
+        """Clips of one loudness, of which nothing is drawn for each."""
         rngs = [np.random.Generator(np.random.Philox(0)) for _ in tensor]
-        loud = [self._levels.usual if self._levels else -20.0] * len(tensor)
-        return self._clips(tensor, rngs, loud, SoundSampling())
+        return self._clips(tensor, rngs, [loud] * len(tensor), SoundSampling())
 
     def _clips(
         self, tensor: Tensors, rngs: list[np.random.Generator], loud: Sequence[float], sampling: SoundSampling
@@ -244,11 +248,6 @@ class Sound(Modality):
         classes = label.argmax(axis=1) if label.shape[1] else np.zeros(len(label), int)
         loud = [self.levels_known.drawn(int(k), rng) for k, rng in zip(classes, rngs, strict=True)]
         return self._clips(models["generator"](z)[0], list(rngs), loud, sampling)
-
-    def errors(self, models: _MODELS, z: Floats, label: Floats, items: Items) -> Floats:
-        difference = self.to_tensor(items) - models["generator"](z)[0]
-        out: Floats = np.square(difference).reshape(len(items), -1).mean(axis=1)
-        return out
 
     def faults(self, items: Items) -> npt.NDArray[np.str_]:
         return judging.faults(items)
@@ -277,9 +276,7 @@ class Sound(Modality):
         return super().tensor_features(tensor)
 
     def there_and_back(self, items: Items) -> Items | None:
-        rngs = [np.random.Generator(np.random.Philox(0)) for _ in items]
-        loud = [-20.0] * len(items)
-        return self._clips(self.to_tensor(items), rngs, loud, SoundSampling())
+        return self._undrawn(self.to_tensor(items), _LOUDNESS)
 
     def closeness(self, items: Items) -> Floats:
         return self._by_spectra(items, features.close)
