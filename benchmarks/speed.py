@@ -91,7 +91,7 @@ def _genset(name: str, modality: Modality, items: Any, labels: Any) -> Callable[
     train, none = Examples(items, labels), Examples(items[:0], labels[:0])
     trainer = Trainer(
         family, GaussianMixture(), nets, modality, train, none,
-        classes=CLASSES, latent_dim=modality.latent_dim, seed=0, judge=None,
+        classes=CLASSES, latent_dim=modality.latent_dim, seed=0, judging=None,
     )  # fmt: skip
     run: StageRun = trainer.runs[-1]
     leg = Leg(10_000, run.stage.largest_batch, run.stage.learning_rate, 12, run.stage.evaluations)
