@@ -164,8 +164,13 @@ class Augmentation(Section):
     p: float = pydantic.Field(1.0, ge=0, le=1)
     """Probability that the step is applied to an item."""
 
+    def placed(self, start: Path) -> Self:
+        """The step with paths that start at a folder: that of the config in which they stand."""
+        return self
+
     def bound(self, modality: "Modality") -> Self:
-        """The step as it is for items of a modality, such as sounds of a rate."""
+        """The step as it is for items of a modality, such as sounds of a rate. Raises GensetError for files that the
+        step takes and that are not there."""
         return self
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import scipy.io.wavfile
 import soundfile
 from conftest import ROOT, config, genset
 
+from genset.config import dump, load
 from genset.errors import GensetError
-from genset.interfaces import Items, Piece, UndecodableError
+from genset.interfaces import Entry, Items, Piece, UndecodableError
 from genset.modalities.sound import clips, forms, judging, spectra
 from genset.modalities.sound.augment import AUGMENTATIONS
 from genset.modalities.sound.codec import Sound, SoundSettings
@@ -89,6 +91,55 @@ def test_what_is_no_sound_is_refused_with_the_reason(tmp_path: Path) -> None:
     assert refusal(path) == "silent: all its samples are equal"
     soundfile.write(path, np.where(np.arange(RATE) == 70, np.nan, tone()), RATE, subtype="FLOAT")
     assert refusal(path) == "it holds NaN or infinite samples"
+
+
+@pytest.mark.parametrize("suffix, subtype, share, told", [
+    (".wav", "PCM_16", 0.6, r"truncated: 26,486 of 44,144 bytes"),
+    (".aiff", "PCM_16", 0.6, r"truncated: 26,\d{3} of 44,\d{3} bytes"),
+    (".au", "PCM_16", 0.6, r"truncated: 26,\d{3} of 44,\d{3} bytes"),
+    (".w64", "PCM_16", 0.6, r"truncated: 26,\d{3} of 44,\d{3} bytes"),
+    (".mp3", "MPEG_LAYER_III", 0.6, r"truncated: [\d,]+ of [\d,]+ bytes"),
+    (".ogg", "VORBIS", 0.6, r"truncated: its last page does not say that it is the last"),
+    (".ogg", "VORBIS", 0.999, r"truncated: its last page does not say that it is the last"),
+    (".flac", "PCM_16", 0.6, r"not a sound that libsndfile can read: .*flac decoder lost sync"),
+])  # fmt: skip
+def test_a_file_that_ends_too_early_is_told_of_in_every_format_and_nothing_else_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], suffix: str, subtype: str, share: float, told: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    soundfile.write(path, tone(rate=22_050) + np.random.default_rng(0).normal(0, 0.01, 22_050), 22_050, subtype=subtype)
+    whole = path.read_bytes()
+    assert clips.read(path).samples.shape == (22_050, 1)
+    path.write_bytes(whole[: int(share * len(whole))])
+    assert re.fullmatch(told, refusal(path))
+    (entry,) = clips.windows(path, 0.5) if suffix != ".flac" else [Entry(fault=refusal(path))]
+    assert re.fullmatch(told, entry.fault)
+    assert capfd.readouterr().err == ""
+
+
+def test_an_mpeg_file_is_looked_at_behind_its_tags_and_by_its_samples(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, tone(seconds=60), RATE, subtype="MPEG_LAYER_III")
+    whole, tag = path.read_bytes(), b"ID3\3\0\0\0\0\2\x10" + bytes(272)
+    path.write_bytes(tag + whole)
+    assert len(clips.read(path).samples) == 60 * RATE
+    path.write_bytes(tag + whole[: len(whole) // 2])
+    assert refusal(path) == f"truncated: {len(whole) // 2:,} of {len(whole):,} bytes"
+    path.write_bytes(whole[: int(0.992 * len(whole))])  # so near to whole that the sizes do not tell
+    assert re.fullmatch(r"truncated: 47\d,\d{3} of 480,000 samples", refusal(path))
+
+
+def test_a_file_longer_than_memory_is_refused_with_the_figure(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, tone(), RATE)
+    data = bytearray(path.read_bytes())
+    data[21] |= 0x0F  # the number of samples in STREAMINFO: 36 bits
+    data[22:26] = b"\xff" * 4
+    path.write_bytes(data)
+    assert refusal(path) == (
+        "too long: 68,719,476,735 samples in 1 channel take 274,878 MB, at most 1,000 MB are read at once; "
+        "`long_files: windows` takes it in pieces"
+    )
 
 
 def test_samples_beyond_full_scale_are_made_quieter_together_not_cut_off(tmp_path: Path) -> None:
@@ -244,8 +295,27 @@ def test_noise_and_rooms_come_from_folders_of_the_user(tmp_path: Path) -> None:
         step("noise", item, folder=str(tmp_path / "none"))
     assert str(error.value) == (
         f"{tmp_path / 'none'}: no sound files here (looked for .wav, .flac, .ogg, .mp3)\n"
-        "  Point `folder` at a folder that holds some."
+        "  Point the step's `folder` at a folder that holds some; relative paths start at the config file."
     )
+
+
+def test_folders_of_steps_start_at_the_config_and_are_looked_for_before_anything_is_trained(tmp_path: Path) -> None:
+    place = tmp_path / "project"
+    place.mkdir()
+    path = config(
+        place, DRUMS, name="drums", modality="sound", augment={"copies": 1, "steps": [{"kind": "noise", "folder": "../hum"}]}
+    )  # fmt: skip
+    outcome = genset("run", path, "--output", tmp_path / "out", cwd=DRUMS)
+    assert outcome.code == 2
+    assert outcome.stderr.splitlines()[-2:] == [
+        f"genset: {tmp_path / 'hum'}: no sound files here (looked for .wav, .flac, .ogg, .mp3)",
+        "  Point the step's `folder` at a folder that holds some; relative paths start at the config file.",
+    ]
+    assert not (tmp_path / "out/models").exists()
+    loaded = load(path)
+    assert loaded.augment.steps[0].folder == str(tmp_path / "hum")
+    (tmp_path / "elsewhere.yaml").write_text(dump(loaded))
+    assert load(tmp_path / "elsewhere.yaml").augment == loaded.augment
 
 
 def test_windows_of_a_recording_stay_in_one_split(tmp_path: Path) -> None:
