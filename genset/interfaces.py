@@ -182,6 +182,14 @@ class Augmentation(Section):
         """The transformed item: same dtype and range, and same shape where the modality's items have a fixed one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """What a browser can show or play of one item, without a word of HTML: a page decides where it stands."""
+
+    media_type: str  # such as image/png
+    data: bytes
+
+
 class Sampling(Section):
     """How items are drawn from a model's output; a modality whose models draw no numbers of their own has no keys."""
 
@@ -363,6 +371,11 @@ class Modality(ABC):
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         """A file with `sheet_suffix` that shows items, as many under each title: item k stands under title
         k // (len(items) // len(titles))."""
+
+    @abstractmethod
+    def exhibit(self, item: Item) -> Sequence[Exhibit]:
+        """What a page shows of an item (in the configured form): pictures, sounds, plain text. Of bounded size,
+        whatever the item."""
 
     @abstractmethod
     def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import scipy.io.wavfile
 import soundfile
@@ -19,6 +20,7 @@ from genset.modalities.sound import clips, forms, judging, spectra
 from genset.modalities.sound.augment import AUGMENTATIONS
 from genset.modalities.sound.codec import Sound, SoundSettings
 from genset.modalities.sound.levels import Levels, finished, loudness
+from genset.report.exhibits import element
 
 DRUMS = ROOT / "samples" / "sound"
 RATE = 8000
@@ -234,6 +236,27 @@ def test_made_clips_are_as_loud_as_real_ones_within_their_peaks_and_start_and_en
     assert figures["offset"] < 0.005
     assert figures["click_share"] == 0
     assert judging.faults(made).tolist() == ["", ""]
+
+
+def test_a_page_shows_a_clip_and_plays_its_beginning() -> None:
+    modality = sound(sample_rate=48_000, seconds=8.0, channels=2)
+    left = np.round(tone(523.0, 48_000, 7.0) * 32767)
+    item = clips.fitted(np.stack([left, left], axis=1).astype(np.int16), 8 * 48_000)
+    shown, played = modality.exhibit(item)
+    assert (shown.media_type, played.media_type) == ("image/png", "audio/wav")
+    image = PIL.Image.open(io.BytesIO(shown.data))
+    assert image.size == (112, 92)
+    assert np.asarray(image)[3, -12:].min() == 255  # the last second is silent: nothing is drawn but the paper
+    rate, samples = scipy.io.wavfile.read(io.BytesIO(played.data))
+    assert (rate, samples.dtype, samples.shape) == (22_050, np.int16, (110_250,))
+    assert pitch(samples, rate) == pytest.approx(523, abs=0.5)
+    assert abs(int(samples[-1])) < 200
+    short = tone(seconds=0.3)
+    _, whole = sound().exhibit(clips.fitted(np.round(short[:, None] * 32767).astype(np.int16), RATE))
+    rate, samples = scipy.io.wavfile.read(io.BytesIO(whole.data))
+    assert (rate, samples.shape) == (RATE, (2400,))
+    assert element(whole, 'kick "1" & 2').startswith('<audio controls preload="none" src="data:audio/wav;base64,UklGR')
+    assert element(whole, 'kick "1" & 2').endswith('aria-label="kick &quot;1&quot; &amp; 2"></audio>')
 
 
 def test_clips_of_no_use_are_named() -> None:

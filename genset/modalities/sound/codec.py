@@ -16,6 +16,7 @@ from genset.errors import GensetError
 from genset.interfaces import (
     Augmentation,
     Entry,
+    Exhibit,
     Floats,
     Item,
     Items,
@@ -283,6 +284,10 @@ class Sound(Modality):
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, self._by_spectra(items, lambda levels: levels), titles)
+
+    def exhibit(self, item: Item) -> Sequence[Exhibit]:
+        (levels,) = self._by_spectra(item[None], lambda levels: levels)
+        return (Exhibit("image/png", preview.picture(item, levels)), Exhibit("audio/wav", preview.wav(item, self.rate)))
 
     def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
         return {
