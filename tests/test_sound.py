@@ -173,6 +173,16 @@ class _Probe:
         self.traits = traits
 
 
+def test_what_is_converted_is_told() -> None:
+    modality = sound(seconds=1.0)
+    same, other = {"rate": RATE, "channels": 1, "seconds": 1.0}, {"rate": 96_000, "channels": 8, "seconds": 2.0}
+    probes: list[Any] = [_Probe(same), _Probe(other), _Probe({**same, "channels": 2})]
+    assert modality.conversions(probes[:1]) == ""
+    assert modality.conversions(probes) == (
+        "of 3 clips: 1 from 96,000 Hz to 8,000, 1 from 8 channels to 1, 1 from 2 channels to 1, 1 cut to 1 s"
+    )
+
+
 def test_a_clip_is_followed_by_silence_and_written_without_it(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, tone(seconds=0.3), RATE)
