@@ -287,12 +287,14 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
     config = check(override(tree, overrides))
     folder = path.parent.absolute()
     source = [os.path.normpath(folder / source) for source in config.data.source]
+    steps = config.augment.steps and [step.placed(folder) for step in config.augment.steps]
     output = config.output
     places = {"root": output.root, "tensorboard": output.tensorboard}
     places = {name: place and os.path.normpath(folder / place) for name, place in places.items()}
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"source": source}),
+            "augment": config.augment.model_copy(update={"steps": steps}),
             "output": output.model_copy(update=places),
         }
     )

@@ -164,8 +164,13 @@ class Augmentation(Section):
     p: float = pydantic.Field(1.0, ge=0, le=1)
     """Probability that the step is applied to an item."""
 
+    def placed(self, start: Path) -> Self:
+        """The step with paths that start at a folder: that of the config in which they stand."""
+        return self
+
     def bound(self, modality: "Modality") -> Self:
-        """The step as it is for items of a modality, such as sounds of a rate."""
+        """The step as it is for items of a modality, such as sounds of a rate. Raises GensetError for files that the
+        step takes and that are not there."""
         return self
 
     @abstractmethod
@@ -175,6 +180,14 @@ class Augmentation(Section):
     @abstractmethod
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         """The transformed item: same dtype and range, and same shape where the modality's items have a fixed one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """What a browser can show or play of one item, without a word of HTML: a page decides where it stands."""
+
+    media_type: str  # such as image/png
+    data: bytes
 
 
 class Sampling(Section):
@@ -196,6 +209,8 @@ class Modality(ABC):
     item_dtype: ClassVar[Literal["uint8", "int16"]] = "uint8"
     state_files: ClassVar[tuple[str, ...]] = ()  # in a model's folder, of what is learned beside the networks
     adversarial_space: ClassVar[Literal["items", "codes"]] = "items"  # where a GAN plays, unless told otherwise
+    adversarial_anchor: ClassVar[float] = 0.0  # weight of rebuilding real items while a GAN plays with items
+    adversarial_warm_start: ClassVar[float] = 0.3  # share of the budget before a GAN plays with items
     free_bits: ClassVar[float] = 0.0  # nats of each value of z that a VAE need not pay for
     tensor_dtype: ClassVar[Literal["float32", "int32"]] = "float32"
     fixed_shape: ClassVar[bool] = True  # whether all items have the one shape; a shorter one is no other kind otherwise
@@ -230,6 +245,10 @@ class Modality(ABC):
     @abstractmethod
     def settle(cls, settings: Any, probes: Sequence[Probe]) -> Any:
         """The settings with whatever the user left open (size, rate, length) taken from the data."""
+
+    def conversions(self, probes: Sequence[Probe]) -> str:
+        """What the configured form changes of the items, in a line; "" for nothing worth telling."""
+        return ""
 
     def beside(self, probes: Sequence[Probe]) -> Self:
         """The modality that can write items in their own size, when it must know of all of them for that: the rate of
@@ -360,6 +379,11 @@ class Modality(ABC):
         k // (len(items) // len(titles))."""
 
     @abstractmethod
+    def exhibit(self, item: Item) -> Sequence[Exhibit]:
+        """What a page shows of an item (in the configured form): pictures, sounds, plain text. Of bounded size,
+        whatever the item."""
+
+    @abstractmethod
     def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
         """Counts of traits for `inspect`, such as {"size": {"8x8": 1797}, "mode": {"L": 1797}}."""
 
@@ -407,6 +431,7 @@ class Stage:
     learning_rate: float = 2e-3  # at the start, where the config gives none
     largest_batch: int = 128
     evaluations: int = 40  # on the validation part, in the whole of the stage
+    patience: int = 12  # evaluations in a row that were not the best, after which it ends, where the config gives none
     samples: bool = False
     """Whether its batches carry "z" drawn from the density on z, and its progress is told by what it samples."""
     space: Literal["items", "codes"] = "items"  # what its samples are, and are compared with

@@ -1,6 +1,7 @@
 """What every modality, family, network, transform and metric of the tables must keep, without a line of new test code."""
 
 import functools
+import html.parser
 import json
 from itertools import product
 from pathlib import Path
@@ -18,6 +19,7 @@ from genset.models import FAMILIES
 from genset.models.prior import GaussianMixture
 from genset.pipeline import augment
 from genset.quality import METRICS
+from genset.report.exhibits import element
 from genset.seeds import generator
 
 # Real files of each modality: a new modality adds its samples folder and nothing here.
@@ -173,6 +175,34 @@ def test_a_sheet_shows_items_and_descriptions_count_every_item(kind: str) -> Non
         assert sheet.decode().startswith("# one\n" + modality.encode(items(kind)[0]).decode() + "\n")
     probes = [modality.probe(raw) for raw in raws(kind)]
     assert all(sum(counts.values()) == len(probes) for counts in modality.describe(probes).values())
+
+
+@pytest.mark.parametrize("kind", MODALITIES)
+def test_what_a_page_shows_of_an_item_is_small_and_cannot_break_out_of_it(kind: str) -> None:
+    modality = opened(kind)
+    exhibits = modality.exhibit(items(kind)[0])
+    assert exhibits
+    for exhibit in exhibits:
+        assert 0 < len(exhibit.data) < 250_000
+        (shown,) = _Page().fed(element(exhibit, '"><script>alert("a & b")</script>')).elements
+        assert '"><script>alert("a & b")</script>' in (shown[1].get("alt"), shown[1].get("aria-label"))
+        assert shown[0] in ("img", "audio", "blockquote")
+
+
+class _Page(html.parser.HTMLParser):
+    """The elements of a page, with their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def fed(self, text: str) -> "_Page":
+        self.feed(text)
+        self.close()
+        return self
 
 
 def test_figures_have_one_name_each() -> None:

@@ -147,6 +147,16 @@ def test_collapsed_samples_end_the_stage_and_the_best_weights_are_kept(tmp_path:
     )
 
 
+def test_samples_that_never_get_better_than_the_start_are_waited_for_and_told_of(tmp_path: Path) -> None:
+    scores = iter([1.0, *[5.0] * 60])
+    outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
+    assert (outcome.steps_done, outcome.stopped_early, outcome.best_step) == (40, False, 12)
+    assert dict(outcome.notes)["start_kept"] == (
+        "no step of the adversarial stage had better samples than what it started from, which is kept; give it longer, "
+        "or a smaller model.family.warm_start"
+    )
+
+
 def test_a_stage_that_diverges_goes_back_to_its_best_weights_and_says_so(tmp_path: Path) -> None:
     scores = iter([9.0, 4.0, float("nan")])
     outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
@@ -177,6 +187,24 @@ def test_a_gan_that_is_interrupted_in_both_its_stages_ends_with_the_same_bits(tm
     assert [step for step, _ in resumed.frames] == [step for step, _ in straight.frames]
     assert all((a[1] == b[1]).all() for a, b in zip(resumed.frames, straight.frames, strict=True))
     assert (resumed.family, resumed.best_step) == (straight.family, straight.best_step)
+
+
+def test_an_anchored_generator_goes_on_rebuilding_items(tmp_path: Path) -> None:
+    told = {}
+    for anchor in (1e-9, 10.0):  # all but none, and much
+        outcome, _, _ = trained(
+            FAMILIES["gan"](kind="gan", anchor=anchor, warm_start=0.5), None, tmp_path, steps=60, learning_rate=2e-3
+        )
+        told[anchor] = outcome.history[-1]["anchor_loss"]
+    assert told[10.0] < told[1e-9] - 0.01
+
+
+def test_small_sets_are_learned_in_small_batches() -> None:
+    from genset.models.schedule import usual_batch
+
+    told = {items: usual_batch(items, 128) for items in (6400, 3600, 1440, 400, 87, 3)}
+    assert told == {6400: 128, 3600: 128, 1440: 60, 400: 32, 87: 10, 3: 1}
+    assert usual_batch(6400, 64) == 64
 
 
 def test_the_penalty_is_chosen_by_trials_and_told(tmp_path: Path) -> None:

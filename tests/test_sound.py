@@ -2,21 +2,25 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import scipy.io.wavfile
 import soundfile
 from conftest import ROOT, config, genset
 
+from genset.config import dump, load
 from genset.errors import GensetError
-from genset.interfaces import Items, Piece, UndecodableError
+from genset.interfaces import Entry, Items, Piece, UndecodableError
 from genset.modalities.sound import clips, forms, judging, spectra
 from genset.modalities.sound.augment import AUGMENTATIONS
 from genset.modalities.sound.codec import Sound, SoundSettings
 from genset.modalities.sound.levels import Levels, finished, loudness
+from genset.report.exhibits import element
 
 DRUMS = ROOT / "samples" / "sound"
 RATE = 8000
@@ -91,6 +95,55 @@ def test_what_is_no_sound_is_refused_with_the_reason(tmp_path: Path) -> None:
     assert refusal(path) == "it holds NaN or infinite samples"
 
 
+@pytest.mark.parametrize("suffix, subtype, share, told", [
+    (".wav", "PCM_16", 0.6, r"truncated: 26,486 of 44,144 bytes"),
+    (".aiff", "PCM_16", 0.6, r"truncated: 26,\d{3} of 44,\d{3} bytes"),
+    (".au", "PCM_16", 0.6, r"truncated: 26,\d{3} of 44,\d{3} bytes"),
+    (".w64", "PCM_16", 0.6, r"truncated: 26,\d{3} of 44,\d{3} bytes"),
+    (".mp3", "MPEG_LAYER_III", 0.6, r"truncated: [\d,]+ of [\d,]+ bytes"),
+    (".ogg", "VORBIS", 0.6, r"truncated: its last page does not say that it is the last"),
+    (".ogg", "VORBIS", 0.999, r"truncated: its last page does not say that it is the last"),
+    (".flac", "PCM_16", 0.6, r"not a sound that libsndfile can read: .*flac decoder lost sync"),
+])  # fmt: skip
+def test_a_file_that_ends_too_early_is_told_of_in_every_format_and_nothing_else_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], suffix: str, subtype: str, share: float, told: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    soundfile.write(path, tone(rate=22_050) + np.random.default_rng(0).normal(0, 0.01, 22_050), 22_050, subtype=subtype)
+    whole = path.read_bytes()
+    assert clips.read(path).samples.shape == (22_050, 1)
+    path.write_bytes(whole[: int(share * len(whole))])
+    assert re.fullmatch(told, refusal(path))
+    (entry,) = clips.windows(path, 0.5) if suffix != ".flac" else [Entry(fault=refusal(path))]
+    assert re.fullmatch(told, entry.fault)
+    assert capfd.readouterr().err == ""
+
+
+def test_an_mpeg_file_is_looked_at_behind_its_tags_and_by_its_samples(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, tone(seconds=60), RATE, subtype="MPEG_LAYER_III")
+    whole, tag = path.read_bytes(), b"ID3\3\0\0\0\0\2\x10" + bytes(272)
+    path.write_bytes(tag + whole)
+    assert len(clips.read(path).samples) == 60 * RATE
+    path.write_bytes(tag + whole[: len(whole) // 2])
+    assert refusal(path) == f"truncated: {len(whole) // 2:,} of {len(whole):,} bytes"
+    path.write_bytes(whole[: int(0.992 * len(whole))])  # so near to whole that the sizes do not tell
+    assert re.fullmatch(r"truncated: 47\d,\d{3} of 480,000 samples", refusal(path))
+
+
+def test_a_file_longer_than_memory_is_refused_with_the_figure(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, tone(), RATE)
+    data = bytearray(path.read_bytes())
+    data[21] |= 0x0F  # the number of samples in STREAMINFO: 36 bits
+    data[22:26] = b"\xff" * 4
+    path.write_bytes(data)
+    assert refusal(path) == (
+        "too long: 68,719,476,735 samples in 1 channel take 274,878 MB, at most 1,000 MB are read at once; "
+        "`long_files: windows` takes it in pieces"
+    )
+
+
 def test_samples_beyond_full_scale_are_made_quieter_together_not_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, tone(peak=3.0), RATE, subtype="FLOAT")
@@ -118,6 +171,16 @@ def test_the_form_is_taken_from_the_data_and_too_long_a_clip_is_refused_with_the
 class _Probe:
     def __init__(self, traits: dict[str, Any]) -> None:
         self.traits = traits
+
+
+def test_what_is_converted_is_told() -> None:
+    modality = sound(seconds=1.0)
+    same, other = {"rate": RATE, "channels": 1, "seconds": 1.0}, {"rate": 96_000, "channels": 8, "seconds": 2.0}
+    probes: list[Any] = [_Probe(same), _Probe(other), _Probe({**same, "channels": 2})]
+    assert modality.conversions(probes[:1]) == ""
+    assert modality.conversions(probes) == (
+        "of 3 clips: 1 from 96,000 Hz to 8,000, 1 from 8 channels to 1, 1 from 2 channels to 1, 1 cut to 1 s"
+    )
 
 
 def test_a_clip_is_followed_by_silence_and_written_without_it(tmp_path: Path) -> None:
@@ -185,6 +248,27 @@ def test_made_clips_are_as_loud_as_real_ones_within_their_peaks_and_start_and_en
     assert judging.faults(made).tolist() == ["", ""]
 
 
+def test_a_page_shows_a_clip_and_plays_its_beginning() -> None:
+    modality = sound(sample_rate=48_000, seconds=8.0, channels=2)
+    left = np.round(tone(523.0, 48_000, 7.0) * 32767)
+    item = clips.fitted(np.stack([left, left], axis=1).astype(np.int16), 8 * 48_000)
+    shown, played = modality.exhibit(item)
+    assert (shown.media_type, played.media_type) == ("image/png", "audio/wav")
+    image = PIL.Image.open(io.BytesIO(shown.data))
+    assert image.size == (112, 92)
+    assert np.asarray(image)[3, -12:].min() == 255  # the last second is silent: nothing is drawn but the paper
+    rate, samples = scipy.io.wavfile.read(io.BytesIO(played.data))
+    assert (rate, samples.dtype, samples.shape) == (22_050, np.int16, (110_250,))
+    assert pitch(samples, rate) == pytest.approx(523, abs=0.5)
+    assert abs(int(samples[-1])) < 200
+    short = tone(seconds=0.3)
+    _, whole = sound().exhibit(clips.fitted(np.round(short[:, None] * 32767).astype(np.int16), RATE))
+    rate, samples = scipy.io.wavfile.read(io.BytesIO(whole.data))
+    assert (rate, samples.shape) == (RATE, (2400,))
+    assert element(whole, 'kick "1" & 2').startswith('<audio controls preload="none" src="data:audio/wav;base64,UklGR')
+    assert element(whole, 'kick "1" & 2').endswith('aria-label="kick &quot;1&quot; &amp; 2"></audio>')
+
+
 def test_clips_of_no_use_are_named() -> None:
     silent, full = np.zeros((RATE, 1), np.int16), np.clip(np.round(tone(peak=3.0)[:, None] * 32767), -32768, 32767)
     beside = np.round((0.3 + 0.1 * tone()[:, None]) * 32767)
@@ -244,8 +328,27 @@ def test_noise_and_rooms_come_from_folders_of_the_user(tmp_path: Path) -> None:
         step("noise", item, folder=str(tmp_path / "none"))
     assert str(error.value) == (
         f"{tmp_path / 'none'}: no sound files here (looked for .wav, .flac, .ogg, .mp3)\n"
-        "  Point `folder` at a folder that holds some."
+        "  Point the step's `folder` at a folder that holds some; relative paths start at the config file."
     )
+
+
+def test_folders_of_steps_start_at_the_config_and_are_looked_for_before_anything_is_trained(tmp_path: Path) -> None:
+    place = tmp_path / "project"
+    place.mkdir()
+    path = config(
+        place, DRUMS, name="drums", modality="sound", augment={"copies": 1, "steps": [{"kind": "noise", "folder": "../hum"}]}
+    )  # fmt: skip
+    outcome = genset("run", path, "--output", tmp_path / "out", cwd=DRUMS)
+    assert outcome.code == 2
+    assert outcome.stderr.splitlines()[-2:] == [
+        f"genset: {tmp_path / 'hum'}: no sound files here (looked for .wav, .flac, .ogg, .mp3)",
+        "  Point the step's `folder` at a folder that holds some; relative paths start at the config file.",
+    ]
+    assert not (tmp_path / "out/models").exists()
+    loaded = load(path)
+    assert loaded.augment.steps[0].folder == str(tmp_path / "hum")
+    (tmp_path / "elsewhere.yaml").write_text(dump(loaded))
+    assert load(tmp_path / "elsewhere.yaml").augment == loaded.augment
 
 
 def test_windows_of_a_recording_stay_in_one_split(tmp_path: Path) -> None:

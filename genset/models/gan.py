@@ -11,6 +11,7 @@ real items, and the autoencoder's decoder makes items of them (ARAE: Zhao et al.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -34,6 +35,7 @@ from genset.interfaces import (
 )
 from genset.models.adversarial import LOSSES, AdversarialLoss, Relativistic
 from genset.models.autoencoder import Autoencoder
+from genset.models.losses import LIKELIHOODS
 from genset.models.prior import Labelled
 from genset.models.vae import VAE
 
@@ -41,7 +43,8 @@ FEW = 5000  # train items below which the discriminator would learn them by hear
 _LAZY_EVERY = 4
 _RATE = 2e-4
 _CODES_WARM_START = 0.8  # where the two play with codes: most of the work is the autoencoder's
-_ITEMS_WARM_START = 0.3
+_EVALUATIONS, _CODES_PATIENCE = 20, 12  # with items all are waited for: samples get worse before they get better
+_ANCHORED = 2  # one in so many items of a batch is rebuilt
 _CODES_WIDTH = 256  # units of the hidden layers that turn noise into codes, and judge codes
 
 
@@ -55,8 +58,11 @@ class GAN(Family):
     """What the two play with: items, or codes of an autoencoder that learns first. When not given: items for images,
     codes for texts, whose tokens no generator can shift a little."""
     warm_start: float | None = pydantic.Field(None, ge=0, lt=1)
-    """Share of the budget before the two play. Items: the generator learns as the decoder of a VAE for 0.3 of it; 0
-    starts from nothing. Codes: the autoencoder learns for 0.8 of it."""
+    """Share of the budget before the two play. Items: the generator learns as the decoder of a VAE for 0.3 of it, for
+    0.6 with sounds; 0 starts from nothing. Codes: the autoencoder learns for 0.8 of it."""
+    anchor: float | None = pydantic.Field(None, ge=0)
+    """Weight of how well the generator still rebuilds train items from their codes after a warm start, so that it
+    keeps to their classes; 0 for none. When not given, 0 for images and 1 for sounds."""
     perturb: bool | None = None
     """Whether the discriminator sees all items perturbed (DiffAugment); when not given, below 5,000 train items."""
 
@@ -68,9 +74,11 @@ class GAN(Family):
                 where="model.family.space",
                 hint="Leave it out, or use codes.",
             )
-        usual = _CODES_WARM_START if space == "codes" else _ITEMS_WARM_START
+        usual = _CODES_WARM_START if space == "codes" else modality.adversarial_warm_start
         warm_start = usual if self.warm_start is None else self.warm_start
-        return self.model_copy(update={"space": space, "warm_start": warm_start})
+        anchor = modality.adversarial_anchor if self.anchor is None else self.anchor
+        anchored = anchor if space == "items" and warm_start else 0.0
+        return self.model_copy(update={"space": space, "warm_start": warm_start, "anchor": anchored})
 
     def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
         if self.space == "codes":
@@ -121,7 +129,11 @@ class GAN(Family):
             from keras import ops
 
             d, made = scores(nets, batch)
-            return {"g_loss": ops.mean(self.loss.g_loss(d(batch[real_name]), d(made)))}
+            loss = ops.mean(self.loss.g_loss(d(batch[real_name]), d(made)))
+            if not self.anchor:
+                return {"g_loss": loss}
+            anchor_loss = self._anchor_loss(nets, batch["x"][::_ANCHORED])
+            return {"g_total_loss": loss + self.anchor * anchor_loss, "g_loss": loss, "anchor_loss": anchor_loss}
 
         # Adam without momentum, as adversarial training has it since Karras et al. 2018, arXiv:1710.10196
         updates = (
@@ -135,7 +147,8 @@ class GAN(Family):
             share=1 - (self.warm_start or 0.0),
             learning_rate=_RATE,
             largest_batch=64,
-            evaluations=20,
+            evaluations=_EVALUATIONS,
+            patience=_CODES_PATIENCE if coded else _EVALUATIONS,
             samples=True,
             space=self.space or "items",
             average=(maker,),
@@ -146,6 +159,14 @@ class GAN(Family):
             return (adversarial,)
         (first,) = (Autoencoder() if coded else VAE()).stages(modality, latent_dim, items)
         return (dataclasses.replace(first, share=self.warm_start), adversarial)
+
+    def _anchor_loss(self, nets: Nets, x: Tensor) -> Tensor:
+        """() half the logarithm of the mean squared error of items rebuilt from their codes: VAE/GAN (Larsen et al.
+        2016, arXiv:1512.09300), the scale of the error being free (arXiv:2006.13202)."""
+        from keras import ops
+
+        z = ops.stop_gradient(self.codes(nets, x))
+        return LIKELIHOODS["gaussian"](x, nets.network.rebuilt(nets, z)) / math.prod(x.shape[1:])
 
     def settled(self, shares: Sequence[float], tuned: Sequence[float]) -> "GAN":
         loss = self.loss.model_copy(update={"penalty": tuned[-1]})

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 import pydantic
@@ -12,7 +12,8 @@ from genset.interfaces import Section, Stage
 
 DEFAULT_SECONDS = 120.0
 _WARM_UP = (200, 0.5)  # steps, and share of a stage, at most, in which the learning rate grows
-_SMALLEST_EPOCH = 8  # batches, so that a small set is not learned in one lump
+_EPOCH = 24  # batches, at least: with fewer, a budget is spent on few steps. docs/experiments.md
+_SMALL_BATCH, _SMALLEST_EPOCH = 32, 8  # a small set has such batches, as long as so many are left of it
 
 
 class Train(Section):
@@ -31,8 +32,9 @@ class Train(Section):
     """Adam's rate at the start (of the last stage, where there are several), chosen for the family when not given."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """What layers compute in, weights and losses being float32: auto is bfloat16 on a GPU that has it, else float32."""
-    patience: int = pydantic.Field(12, ge=1)
-    """Stop after so many evaluations in a row that were not the best so far."""
+    patience: int | None = pydantic.Field(None, ge=1)
+    """Stop after so many evaluations in a row that were not the best so far; when not given, 12 of 40, and never where
+    a GAN plays with items: its samples often get worse before they get better."""
 
     @pydantic.model_validator(mode="after")
     def _one_budget(self) -> Self:
@@ -92,9 +94,9 @@ def plan(settings: Train, items: int, stages: Sequence[Stage], measure: Callable
     legs: list[Leg] = []
     for number, stage in enumerate(stages):
         last = number == len(stages) - 1
-        batch_size = min(items, settings.batch_size or max(1, min(stage.largest_batch, items // _SMALLEST_EPOCH)))
+        batch_size = min(items, settings.batch_size or usual_batch(items, stage.largest_batch))
         rate = settings.learning_rate if last and settings.learning_rate is not None else stage.learning_rate
-        draft = Leg(1, batch_size, rate, settings.patience, stage.evaluations)
+        draft = Leg(1, batch_size, rate, settings.patience or stage.patience, stage.evaluations)
         if settings.steps is not None:
             done = sum(leg.steps for leg in legs)
             steps = settings.steps - done if last else round(stage.share * settings.steps)
@@ -108,8 +110,13 @@ def plan(settings: Train, items: int, stages: Sequence[Stage], measure: Callable
                 where="train.steps",
                 hint="Give it more, or model.family.warm_start=0.",
             )
-        legs.append(Leg(max(1, steps), batch_size, rate, settings.patience, stage.evaluations))
+        legs.append(replace(draft, steps=max(1, steps)))
     return Plan(tuple(legs))
+
+
+def usual_batch(items: int, largest: int) -> int:
+    """Items a step, where none are given: fewer for small sets, which are not learned in one lump."""
+    return max(1, min(largest, max(items // _EPOCH, min(_SMALL_BATCH, items // _SMALLEST_EPOCH))))
 
 
 def steps_within(seconds: float, step_seconds: float, evaluation_seconds: float, evaluations: int) -> int:

@@ -27,6 +27,11 @@ from genset.seeds import generator
 
 CHECKPOINT_SECONDS = 10.0
 _GO_ON = "Run the same command again to go on: what was trained so far is kept."
+_START_KEPT = (
+    "start_kept",
+    "no step of the adversarial stage had better samples than what it started from, which is kept; give it longer, or "
+    "a smaller model.family.warm_start",
+)
 # Weights that are drawn, with what draws them
 _DRAWN = {
     "kernel": "kernel_initializer",
@@ -129,6 +134,8 @@ class Trainer:
                 _Loop(run, leg, chosen, state, checkpoint, key, stop, progress).go()
                 state.stopped_early |= state.step < leg.steps
                 run.keep_best()
+                if run.stage.samples and state.history and state.best_step == 0:
+                    state.notes.append(_START_KEPT)
                 best_step, state = state.done + state.best_step, state.next()
         density, notes = self._density_arrays(), list(state.notes)
         kept = next((row for row in reversed(state.history) if row["step"] == best_step), None)

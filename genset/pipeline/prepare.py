@@ -64,6 +64,9 @@ def prepare(config: Config, job: Job) -> Prepared:
     problems = (*collected.problems, *cleaned.problems)
     _check_enough(cleaned.records, problems, config)
     modality = table(table.settle(collected.modality.settings, cleaned.probes))
+    told = modality.conversions(cleaned.probes)
+    if told:
+        problems += (Quarantined(", ".join(config.data.source), "converted", told),)
     with _new_folder(folder) as partial:
         digests = _decode(cleaned.records, modality, partial / _DECODED, job)
         again = twins(cleaned.records, digests)  # files that differ may be equal in the configured form
@@ -176,7 +179,7 @@ def _decode_one(record: Record, modality: Modality) -> Item:
 def _check_enough(records: Sequence[Record], problems: tuple[Quarantined, ...], config: Config) -> None:
     if len(records) >= FEWEST_ITEMS:
         return
-    lost = [problem for problem in problems if problem.kind not in ("ignored", "empty_folder")]
+    lost = [problem for problem in problems if problem.kind not in ("ignored", "empty_folder", "converted")]
     why = f" ({len(lost)} left out; the first is {lost[0].path}: {lost[0].detail})" if lost else ""
     raise GensetError(
         f"{len(records)} usable item{'s' * (len(records) != 1)}{why}, at least {FEWEST_ITEMS} are needed",

@@ -17,6 +17,7 @@ import pydantic
 
 from genset.interfaces import (
     Augmentation,
+    Exhibit,
     Floats,
     Item,
     Items,
@@ -168,6 +169,9 @@ class Image(Modality):
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, titles)
+
+    def exhibit(self, item: Item) -> Sequence[Exhibit]:
+        return (Exhibit("image/png", self.encode(item)),)
 
     def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
         sizes = Counter(f"{p.traits['width']}x{p.traits['height']}" for p in probes)

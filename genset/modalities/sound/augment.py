@@ -5,6 +5,7 @@ frequencies in Hz, of the rate that `bound` tells.
 """
 
 import functools
+import os
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -46,6 +47,21 @@ class SoundStep(Augmentation):
     @abstractmethod
     def changed(self, waveform: Floats, rng: np.random.Generator, *, room: int, **drawn: Any) -> Floats:
         """The waveform (T, channels) in [-1, 1], transformed; it may have any length, and is cut at `room` samples."""
+
+
+class _FromFolder(SoundStep):
+    """A transform that may take recordings of the user's."""
+
+    folder: str | None = None
+
+    def placed(self, start: Path) -> Self:
+        return self.model_copy(update={"folder": self.folder and os.path.normpath(start / self.folder)})
+
+    def bound(self, modality: Modality) -> Self:
+        """Raises GensetError for a folder without recordings: before anything is trained or written."""
+        if self.folder is not None:
+            _recordings(self.folder)
+        return super().bound(modality)
 
 
 class Gain(SoundStep):
@@ -112,13 +128,13 @@ class PitchShift(SoundStep):
         return np.asarray(soxr.resample(stretched, factor, 1.0, quality="HQ"), np.float32)[: len(waveform)]
 
 
-class Noise(SoundStep):
+class Noise(_FromFolder):
     """Noise at a given distance below the clip: white, pink, or from a folder of recordings."""
 
     kind: Literal["noise"] = "noise"
     colour: Literal["white", "pink"] = "white"
     folder: str | None = None
-    """A folder of sound files to take the noise from; without it, noise is drawn."""
+    """A folder of sound files to take the noise from, relative to the config file; without it, noise is drawn."""
     quietest: float = pydantic.Field(40.0, ge=-20, le=100)
     """Largest ratio of signal to noise, in dB."""
     loudest: float = pydantic.Field(20.0, ge=-20, le=100)
@@ -174,12 +190,12 @@ class Filter(SoundStep):
         return out
 
 
-class Reverb(SoundStep):
+class Reverb(_FromFolder):
     """A room around the clip: simulated by noise that dies away, or by one of a folder of impulse responses."""
 
     kind: Literal["reverb"] = "reverb"
     folder: str | None = None
-    """A folder of impulse responses; without it, they are drawn."""
+    """A folder of impulse responses, relative to the config file; without it, they are drawn."""
     longest: float = pydantic.Field(0.4, gt=0, le=10)
     """Longest time in which the room dies away by 60 dB, in seconds."""
     wet: float = pydantic.Field(0.3, ge=0, le=1)
@@ -367,7 +383,7 @@ def _recordings(folder: str) -> list[Path]:
     found = path.iterdir() if path.is_dir() else ()
     files = sorted(file for file in found if file.suffix.lower() in _RECORDINGS)
     if not files:
-        hint = "Point `folder` at a folder that holds some."
+        hint = "Point the step's `folder` at a folder that holds some; relative paths start at the config file."
         raise GensetError(f"no sound files here (looked for {', '.join(_RECORDINGS)})", where=folder, hint=hint)
     return files
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Entry, Floats, Item, Piece, Raw, UndecodableError
+from genset.modalities.sound import truncation
 
 SHORTEST = 0.01  # seconds; what is shorter is no sound that could be learned from
 FULL = 32768  # of 16-bit samples
+_MOST_BYTES = 10**9  # of samples as float32: 95 minutes in mono at 44.1 kHz
+_NO_FRAME = 7  # libsndfile's code where its MPEG decoder finds none; its words are of a file that does not exist
 _LEAST_WINDOW = 0.5  # of the length, that the last window of a recording must have
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # in the header of a WAV that was streamed
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ def read(raw: Raw) -> Clip:
     path = raw.path if isinstance(raw, Piece) else Path(raw)
     if not os.path.getsize(path):
         raise UndecodableError("the file is empty")
+    fault = truncation.missing(path)
+    if fault:
+        raise UndecodableError(fault)
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
             rate = file.samplerate
@@ -43,24 +47,35 @@ def read(raw: Raw) -> Clip:
             if isinstance(raw, Piece):
                 start, stop = round(raw.start * rate), round(raw.stop * rate)
                 file.seek(min(start, file.frames))
+            _check_room((stop if stop > 0 else file.frames) - start, file.channels)
             samples = file.read(stop - start if stop > 0 else -1, dtype="float32", always_2d=True)
             clip = Clip(samples, rate, file.subtype, file.format)
+            whole = file.frames if stop < 0 else 0
     except soundfile.LibsndfileError as error:
-        raise UndecodableError(f"not a sound that libsndfile can read: {_reason(error)}") from None
-    _check(clip, path)
+        raise UndecodableError(_reason(error)) from None
+    if len(samples) < whole - truncation.MPEG_FRAME:
+        raise UndecodableError(f"truncated: {len(samples):,} of {whole:,} samples")
+    _check(clip)
     return clip
 
 
 def _reason(error: Any) -> str:
     """libsndfile's own words, without the path that soundfile puts before them."""
-    return str(error.error_string).rstrip(".")
+    told = "no frame of sound in it" if error.code == _NO_FRAME else str(error.error_string).rstrip(".")
+    return f"not a sound that libsndfile can read: {told}"
 
 
-def _check(clip: Clip, path: Path) -> None:
-    if clip.container in ("WAV", "WAVEX"):
-        told, there = _told_size(path), os.path.getsize(path)
-        if told > there:
-            raise UndecodableError(f"truncated: {there:,} of {told:,} bytes")
+def _check_room(samples: int, channels: int) -> None:
+    """Raises UndecodableError for more samples than are read at once, whether they are there or only promised."""
+    size = samples * channels * np.dtype(np.float32).itemsize
+    if size > _MOST_BYTES:
+        raise UndecodableError(
+            f"too long: {samples:,} samples in {channels} channel{'s' * (channels != 1)} take {size / 1e6:,.0f} MB, at "
+            f"most {_MOST_BYTES / 1e6:,.0f} MB are read at once; `long_files: windows` takes it in pieces"
+        )
+
+
+def _check(clip: Clip) -> None:
     samples = clip.samples
     if not len(samples):
         raise UndecodableError("it holds no samples")
@@ -73,21 +88,18 @@ def _check(clip: Clip, path: Path) -> None:
         raise UndecodableError("silent: all its samples are equal")
 
 
-def _told_size(path: Path) -> int:
-    """The bytes that the header of a WAV file says there are; 0 where it does not know."""
-    with path.open("rb") as file:
-        kind, size, _ = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
-    return size + 8 if kind == b"RIFF" and size not in _UNKNOWN_SIZES else 0
-
-
 def windows(path: Path, seconds: float) -> Iterator[Entry]:
     """A recording as pieces of equal length, all of one group, so that they never stand in different splits."""
     import soundfile
 
+    fault = truncation.missing(path)
+    if fault:
+        yield Entry(fault=fault)
+        return
     try:
         told = soundfile.info(os.fsencode(path))
     except soundfile.LibsndfileError as error:
-        yield Entry(fault=f"not a sound that libsndfile can read: {_reason(error)}")
+        yield Entry(fault=_reason(error))
         return
     length = told.frames / told.samplerate
     count = max(1, int(length / seconds + 1 - _LEAST_WINDOW))

@@ -16,6 +16,7 @@ from genset.errors import GensetError
 from genset.interfaces import (
     Augmentation,
     Entry,
+    Exhibit,
     Floats,
     Item,
     Items,
@@ -94,6 +95,8 @@ class Sound(Modality):
     default_steps = augment.DEFAULT_STEPS
     Sampling = SoundSampling
     item_dtype = "int16"
+    adversarial_anchor = 1.0
+    adversarial_warm_start = 0.6
     state_files = (LEVELS,)
     figures = judging.FIGURES
     faults_told = judging.FAULTS
@@ -143,6 +146,16 @@ class Sound(Modality):
                 hint="Give fewer seconds, a lower sample_rate, or long_files: windows.",
             )
         return out
+
+    def conversions(self, probes: Sequence[Probe]) -> str:
+        rate, room, channels = self.rate, self.item_shape[0] / self.rate, self.settings.channels
+        rates = Counter(p.traits["rate"] for p in probes if p.traits["rate"] != rate).most_common()
+        others = Counter(p.traits["channels"] for p in probes if p.traits["channels"] != channels).most_common()
+        longer = sum(p.traits["seconds"] > room + 1 / rate for p in probes)
+        told = [f"{count:,} from {other:,} Hz to {rate:,}" for other, count in rates]
+        told += [f"{count:,} from {_channels(other)} to {channels}" for other, count in others]
+        told += [f"{longer:,} cut to {room:.4g} s"] if longer else []
+        return f"of {len(probes):,} clips: {', '.join(told)}" if told else ""
 
     @property
     def rate(self) -> int:
@@ -284,6 +297,10 @@ class Sound(Modality):
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, self._by_spectra(items, lambda levels: levels), titles)
 
+    def exhibit(self, item: Item) -> Sequence[Exhibit]:
+        (levels,) = self._by_spectra(item[None], lambda levels: levels)
+        return (Exhibit("image/png", preview.picture(item, levels)), Exhibit("audio/wav", preview.wav(item, self.rate)))
+
     def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
         return {
             "rate": dict(Counter(f"{p.traits['rate']:,} Hz" for p in probes).most_common()),
@@ -296,6 +313,10 @@ class Sound(Modality):
 def _usual_rate(probes: Sequence[Probe]) -> int:
     """The rate of most clips."""
     return int(statistics.mode(probe.traits["rate"] for probe in probes)) if probes else 8000
+
+
+def _channels(count: int) -> str:
+    return f"{count} channel{'s' * (count != 1)}"
 
 
 def _length(seconds: float) -> str:

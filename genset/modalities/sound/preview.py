@@ -1,4 +1,5 @@
-"""Pictures of sounds: each clip as its waveform above its spectrogram, rows of clips with their class beside them."""
+"""Sounds to look at and to play: each clip as its waveform above its spectrogram, rows of clips with their class beside
+them, and small files for a player."""
 
 import io
 from collections.abc import Sequence
@@ -8,13 +9,15 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from genset.interfaces import Floats, Items
+from genset.interfaces import Floats, Item, Items
 from genset.modalities.sound import clips as sound_clips
 
 _WIDTH, _WAVE, _SPECTRUM = 112, 28, 64  # pixels of a clip
 _GAP = 4
 _PAPER, _INK, _LINE, _MIDDLE = (255, 255, 255), (0, 0, 0), (31, 78, 140), (214, 220, 228)
 _LONGEST_TITLE = 24
+_PLAYED = 5.0, 22_050  # seconds and rate of what a page plays, at most: 220 kB
+_FADE = 0.01  # seconds, where a longer clip is cut
 # From dark to light through purple and orange, told by a few colours of matplotlib's "inferno"
 _STOPS = np.array(
     [(0, 0, 4), (40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (252, 255, 164)]
@@ -35,15 +38,41 @@ def sheet(items: Items, levels: Floats, titles: Sequence[str]) -> bytes:
         draw.text((6, _GAP + row * down + down / 2), text, fill=_INK, font=font, anchor="lm")
         for column in range(per_row):
             number = row * per_row + column
-            place = margin + column * across, _GAP + row * down
-            picture.paste(_wave(items[number]), place)
-            picture.paste(_spectrum(levels[number]), (place[0], place[1] + _WAVE))
+            picture.paste(_cell(items[number], levels[number]), (margin + column * across, _GAP + row * down))
+    return _png(picture)
+
+
+def picture(item: Item, levels: Floats) -> bytes:
+    """A PNG of one clip (T, channels) and its spectrum (frames, bins, channels) in [0, 1]."""
+    return _png(_cell(item, levels))
+
+
+def wav(item: Item, rate: int) -> bytes:
+    """What a page plays of a clip: its beginning, in mono, at a rate that speech needs no more than."""
+    seconds, most = _PLAYED
+    end = max(1, sound_clips.sounding(item))
+    samples = sound_clips.waveform(item[: min(end, round(seconds * rate))])
+    if len(samples) < end:
+        fade = round(_FADE * rate)
+        samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
+    played = min(rate, most)
+    return sound_clips.wav(sound_clips.at_rate(sound_clips.Clip(samples, rate, "", ""), played, 1), played)
+
+
+def _cell(item: Item, levels: Floats) -> PIL.Image.Image:
+    cell = PIL.Image.new("RGB", (_WIDTH, _WAVE + _SPECTRUM), _PAPER)
+    cell.paste(_wave(item), (0, 0))
+    cell.paste(_spectrum(levels), (0, _WAVE))
+    return cell
+
+
+def _png(image: PIL.Image.Image) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    image.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _wave(item: Items) -> PIL.Image.Image:
+def _wave(item: Item) -> PIL.Image.Image:
     """The lowest and highest sample of each column, on the scale of 16 bits."""
     samples = sound_clips.waveform(item).mean(axis=1)
     starts = np.arange(_WIDTH) * len(samples) // _WIDTH

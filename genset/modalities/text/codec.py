@@ -15,6 +15,7 @@ import pydantic
 from genset.interfaces import (
     Augmentation,
     Entry,
+    Exhibit,
     Floats,
     Item,
     Items,
@@ -234,6 +235,9 @@ class Text(Modality):
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(form.texts_of(items), titles)
+
+    def exhibit(self, item: Item) -> Sequence[Exhibit]:
+        return (Exhibit("text/plain; charset=utf-8", form.plain(form.text_of(item)).encode()),)
 
     def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
         sizes = Counter(_size(probe.traits["characters"]) for probe in probes)
