@@ -26,7 +26,7 @@ from genset.seeds import generator
 from genset.versions import CONFIG, Root, Version, open_version, verify_sums
 
 QUICK_ITEMS = 2000  # of each part
-QUICK_SEEDS = 2
+QUICK_SEEDS = 3
 
 
 @dataclass(frozen=True)

@@ -198,8 +198,17 @@ class Judge:
         ]
         if not made:
             return None
-        side = Side([parent for parent, _ in made], np.stack([item for _, item in made]))
+        side = Side([parent for parent, _ in made], _in_form([item for _, item in made], self.modality))
         return self._features(side.items, side.labels(classes), side.records, "augmented", steps, len(train.records))
+
+
+def _in_form(items: Sequence[Items], modality: Modality) -> Items:
+    """(N, *item_shape) items that a transform may have left longer or shorter: cut, or filled up with zeros."""
+    out = np.zeros((len(items), *modality.item_shape), modality.item_dtype)
+    for row, item in enumerate(items):
+        length = min(len(item), out.shape[1])
+        out[row, :length] = item[:length]
+    return out
 
 
 def gated(verdict: Verdict, conditions: Sequence[str], kind: str) -> Verdict:
