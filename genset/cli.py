@@ -330,6 +330,9 @@ def inspect(
         list[str] | None,
         typer.Option(help='condition such as "cas_ratio >= 0.9"; exit 1 when it fails', show_default=False),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="with --against: look at 2,000 items of each part, less thoroughly")
+    ] = False,
     output: OutputRoot = None,
     workers: Workers = None,
     json: Json = False,
@@ -341,7 +344,7 @@ def inspect(
     def work(command: "Command") -> int:
         from genset import show
 
-        return show.inspected(path, against, model, gate or [], command, output, workers)
+        return show.inspected(path, against, model, gate or [], command, output, workers, quick=quick)
 
     _do("inspect", work, json, quiet, debug, 0)
 

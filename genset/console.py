@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from genset.errors import ExitCode, GensetError, Interrupt
@@ -16,6 +16,7 @@ from genset.interfaces import Progress
 LINE_EVERY = 20.0  # seconds between lines where there is no terminal: the contract says 30 at most
 _MOST_ROWS = 12
 _BAR_WIDTH = 14
+_READABLE = 32  # columns that a cell of prose needs
 
 
 class Console:
@@ -51,13 +52,18 @@ class Console:
         """One line that --quiet does not silence."""
         self.error.print(_plain(text), markup=False)
 
-    def table(self, title: str, rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> None:
-        """A table of text."""
+    def table(
+        self, title: str, rows: Sequence[Sequence[str]], head: Sequence[str] = (), optional: Sequence[int] = ()
+    ) -> None:
+        """A table of text. The `optional` columns are left out, in this order, while the terminal is too narrow."""
         self.stop()
         if self.quiet:
             return
         from rich.table import Table
 
+        for column in _too_wide(rows, head, optional, self.out.width):
+            rows = [[*row[:column], *row[column + 1 :]] for row in rows]
+            head = [*head[:column], *head[column + 1 :]]
         table = Table(title=title, title_justify="left", show_header=bool(head), box=None, pad_edge=False)
         for number in range(len(rows[0]) if rows else 0):
             table.add_column(head[number] if head else "")
@@ -212,6 +218,17 @@ def _to_nowhere(file: Any) -> None:
 
 def _interrupt(number: int, frame: Any) -> None:
     raise Interrupt
+
+
+def _too_wide(rows: Sequence[Sequence[str]], head: Sequence[str], optional: Sequence[int], width: int) -> Iterator[int]:
+    """The optional columns that must go for the others to have room; a column of prose needs _READABLE at least."""
+    widths = [2 + max(len(cell) for cell in column) for column in zip(*rows, *([head] if head else []), strict=True)]
+    widths = [min(one, _READABLE) for one in widths]
+    for column in optional:  # from the right to the left, so that the numbers of those that stay hold
+        if sum(widths) <= width:
+            return
+        widths[column] = 0
+        yield column
 
 
 def _plain(text: str) -> str:

@@ -536,9 +536,11 @@ class Evidence:
     test: Part
     made: Part
     judges: tuple[Any, ...]  # classifiers trained on the real train part, one a seed; none without classes
-    space_name: str  # what `Part.space` is, in words
+    spaces: Mapping[str, str]  # what `Part.features`, `space` and `closeness` are, in words
     back: tuple[Part, Part] | None = None
     """Real train and held-out items as the best of models could only make them; None where nothing is lost."""
+    augmented: Part | None = None
+    """Transformed copies of real train items, which could stand in place of the made ones; None without any."""
 
 
 class SkipError(Exception):
@@ -550,11 +552,28 @@ class Figure:
     """What one figure is: printed with it, so that a number never stands alone."""
 
     name: str
-    goal: Literal["higher", "lower", "neutral"]
+    goal: Literal["higher", "lower", "target", "neutral"]
     what: str  # one line, in the user's words
     low: float = 0.0
     high: float = float("inf")
     headline: bool = False
+    target: float | None = None  # what a figure with the goal "target" should be near to
+    group: Literal["utility", "fidelity", "diversity", "privacy", "items"] = "items"
+    source: str = ""  # where the formula is published
+    space: Literal["features", "space", "closeness", "items"] = (
+        "items"  # where it looks: a part of `Part`, or the items
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The value of a figure, and what it rests on."""
+
+    value: float
+    n: Mapping[str, int] = field(default_factory=dict)  # items of each part that were looked at
+    interval: tuple[float, float] | None = None  # of 95%
+    real: float | None = None  # what real train items reach in place of the made ones: the best to hope for
+    classes: Mapping[str, float] = field(default_factory=dict)  # the same of each class alone
 
 
 class Metric(ABC):
@@ -563,8 +582,8 @@ class Metric(ABC):
     figures: ClassVar[tuple[Figure, ...]]
 
     @abstractmethod
-    def compute(self, evidence: Evidence) -> Mapping[str, float]:
-        """The figures by name. Raises SkipError with the reason when the evidence does not allow them."""
+    def compute(self, evidence: Evidence) -> Mapping[str, Measured | SkipError]:
+        """The figures by name, or why one cannot be computed. Raises SkipError when that holds for all of them."""
 
 
 class Exporter(Section):

@@ -1,7 +1,6 @@
 """What a command says at its end: a table for a person, one object for a script, an exit code for both."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,22 @@ from genset.pipeline import inspect
 from genset.pipeline.build import Verdict
 from genset.pipeline.collect import guess_modality
 from genset.pipeline.derive import Derived
+from genset.pipeline.judge import gated
 from genset.pipeline.run import Result
 from genset.quality import gates
 from genset.versions import Version, open_version
+
+_GROUPS = {
+    "headline": "in short",
+    "utility": "does it help?",
+    "fidelity": "is it like real items?",
+    "diversity": "is it as varied?",
+    "privacy": "is it new?",
+    "items": "the items themselves",
+}
+_OF_CLASSES = ("label_acc", "cas", "lift", "coverage", "density")
+_MOST_CLASSES = 12
+_MOST_SUSPECTS = 5
 
 
 def run(result: Result, command: Command) -> int:
@@ -29,8 +41,7 @@ def run(result: Result, command: Command) -> int:
     console.counts("items by split", result.counts["split"])
     console.counts("items by source", result.counts["source"])
     console.problems(result.problems)
-    _figures(console, verdict["figures"], verdict["skipped"])
-    _say_verdict(console, verdict["figures"], verdict["n"])
+    _figures(console, verdict)
     if result.made:
         console.say(f"dataset {result.dataset.path}\nmodel   {result.model.path}")
         console.say(f"next: genset inspect {result.dataset.path}")
@@ -103,6 +114,8 @@ def inspected(
     command: Command,
     output: Path | None,
     workers: int | None,
+    *,
+    quick: bool = False,
 ) -> int:
     """`inspect` of whatever stands at a path."""
     path, root = Path(text), command.root(output)
@@ -132,7 +145,8 @@ def inspected(
     verdict = None
     if against:
         real_path, _ = command.dataset(root, against)
-        verdict = inspect.gated(inspect.against(found, version, real_path, job), conditions)
+        judged = inspect.against(found, version, real_path, job, quick=quick)
+        verdict = gated(judged, conditions, found.dataset.modality)
     return _contents(found, verdict, version, command)
 
 
@@ -148,9 +162,7 @@ def _contents(found: inspect.Contents, verdict: Verdict | None, version: Version
     if version:
         told["version"] = _version(version)
     if verdict:
-        _figures(console, verdict.figures, verdict.skipped)
-        console.say(f"compared in: {verdict.space}; items: {json.dumps(dict(verdict.sizes))}")
-        _say_verdict(console, verdict.figures, verdict.sizes)
+        _figures(console, verdict.as_dict())
         told |= verdict.as_dict()
     damaged = any(problem["kind"] == "checksum" for problem in problems)
     code = _gates(console, verdict.failed_gates) if verdict else ExitCode.DONE
@@ -182,27 +194,96 @@ def _check_gate(condition: str, against: str | None) -> None:
         raise GensetError("a gate needs figures to look at", where="--gate", hint="Add --against REAL.")
 
 
-def _figures(console: Console, figures: Mapping[str, float], skipped: Mapping[str, str]) -> None:
-    rows = [
-        [("* " if EVERY_FIGURE[name].headline else "  ") + name, f"{value:.3f}", what]
-        for name, value, what in inspect.in_order(figures)
+def _figures(console: Console, verdict: Mapping[str, Any]) -> None:
+    """All figures by group, the headline first; what was not computed, and why."""
+    details = verdict.get("details", {})  # versions of before have none
+    figures = verdict["figures"]
+    _say_verdict(console, figures, verdict["n"])
+    groups: dict[str, list[str]] = {"headline": [name for name in figures if EVERY_FIGURE[name].headline]}
+    for name in figures:
+        groups.setdefault(EVERY_FIGURE[name].group, []).append(name)
+    for group in (name for name in _GROUPS if name in groups):
+        rows = [_figure_row(name, figures[name], details.get(name, {})) for name in groups[group]]
+        head = ("", "value", "95% interval", "real", "better", "")
+        console.table(_GROUPS[group], rows, head, optional=(5, 4))
+    _say_classes(console, details)
+    for title, lines in (("not computed", _by_reason(verdict["skipped"])), ("note", verdict.get("notes", ()))):
+        for line in lines:
+            console.say(f"{title}: {line}")
+    _say_suspicious(console, verdict.get("suspicious", ()))
+    for line in _places(details, verdict.get("spaces", {})):
+        console.say(line)
+
+
+def _figure_row(name: str, value: float, told: Mapping[str, Any]) -> list[str]:
+    figure, interval, real = EVERY_FIGURE[name], told.get("interval"), told.get("real")
+    goal = f"near {figure.target:g}" if figure.goal == "target" else "" if figure.goal == "neutral" else figure.goal
+    return [
+        name,
+        _number(value),
+        f"{_number(interval[0])} to {_number(interval[1])}" if interval else "",
+        "" if real is None else _number(real),
+        goal,
+        figure.what,
     ]
-    console.table("figures", rows)
-    reasons = sorted(set(skipped.values()))
-    for reason in reasons:
-        console.say(f"not computed: {', '.join(name for name in skipped if skipped[name] == reason)}: {reason}")
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _by_reason(skipped: Mapping[str, str]) -> list[str]:
+    """The names of what was skipped, together where the reason is the same."""
+    reasons = dict.fromkeys(skipped.values())
+    return [f"{', '.join(name for name in skipped if skipped[name] == reason)}: {reason}" for reason in reasons]
+
+
+def _say_classes(console: Console, details: Mapping[str, Mapping[str, Any]]) -> None:
+    """The classes with their own figures, those of the lowest coverage first where there are many."""
+    rows: dict[str, list[str]] = {}
+    columns = [name for name in _OF_CLASSES if details.get(name, {}).get("classes")]
+    for label in dict.fromkeys(label for name in columns for label in details[name]["classes"]):
+        values = [details[name]["classes"].get(label) for name in columns]
+        rows[label] = [label, *("-" if value is None else _number(value) for value in values)]
+    shown = list(rows.values())
+    if len(shown) > _MOST_CLASSES:
+        coverage = details.get("coverage", {}).get("classes", {})
+        shown = [rows[label] for label in sorted(rows, key=lambda label: coverage.get(label, 2.0))][:_MOST_CLASSES]
+    title = f"classes{', the least covered of ' + str(len(rows)) if len(rows) > len(shown) else ''}"
+    if shown:
+        console.table(title, shown, ("", *columns), optional=(4, 2))
+
+
+def _say_suspicious(console: Console, suspicious: Sequence[Mapping[str, Any]]) -> None:
+    if suspicious:
+        rows = [[one["made"], one["real"], f"{one['distance']:.3g}"] for one in suspicious[:_MOST_SUSPECTS]]
+        of = f"{len(suspicious)} made items are much like a train item; the first"
+        console.table(of, rows, ("made", "train item", "distance"))
+
+
+def _places(details: Mapping[str, Mapping[str, Any]], spaces: Mapping[str, str]) -> Iterator[str]:
+    """Where each group of figures looks, and at how many items."""
+    seen: dict[tuple[str, str], list[str]] = {}
+    for name, told in details.items():
+        n = ", ".join(f"{count:,} {part}" for part, count in told["n"].items())
+        seen.setdefault((told["space"], n), []).append(name)
+    for (space, n), names in seen.items():
+        if n:
+            yield f"{', '.join(names)}: of {n}; {spaces[space]}"
 
 
 def _say_verdict(console: Console, figures: Mapping[str, float], sizes: Mapping[str, int]) -> None:
-    lift = figures.get("lift")
-    if lift is None:
+    if "lift" not in figures:
         return
-    noise = figures["lift_noise"]
-    word = "makes no clear difference to" if abs(lift) <= noise else "beats" if lift > 0 else "is worse than"
+    lift, low, high = (figures.get(name, figures["lift"]) for name in ("lift", "lift_low", "lift_high"))
+    word = "helps" if low > 0 else "does not help: it harms" if high < 0 else "does not help that can be told"
     console.say(
-        f"lift {lift:+.3f} (up to {noise:.3f} either way is noise with {sizes['test']} held-out items): "
-        f"training on real and made items {word} training on real items alone"
+        f"lift {lift:+.3f} ({low:+.3f} to {high:+.3f}, {sizes['test']:,} held-out items): "
+        f"training on real and made items {word}"
     )
+    if "augmented_acc" in figures:
+        other = figures["augmented_acc"] - figures["real_acc"]
+        console.say(f"ordinary transformed copies instead: {other:+.3f}")
 
 
 def _gates(console: Console, failed: Sequence[str]) -> ExitCode:

@@ -5,13 +5,20 @@ import pytest
 
 from genset.quality import FIGURES, gates, measure
 from genset.quality.ceiling import Ceiling
+from genset.quality.diversity import vendi
 from genset.quality.evidence import Features, gather
-from genset.quality.fidelity import density_coverage, frechet
+from genset.quality.fidelity import frechet, kernel_distance, manifold
 from genset.quality.neighbours import nearest, nearest_others
+from genset.quality.privacy import Privacy, data_copying, suspects
 
 
 def points(n: int, d: int = 6, seed: int = 0, shift: float = 0.0) -> np.ndarray:
     return (np.random.default_rng(seed).standard_normal((n, d)) + shift).astype(np.float32)
+
+
+def judged(*parts: Features) -> dict[str, float]:
+    """The values of all figures."""
+    return {name: one.value for name, one in measure(gather(("a", "b"), *parts))[0].items()}
 
 
 def classes(n: int, seed: int) -> Features:
@@ -40,6 +47,7 @@ def test_the_ceiling_is_that_of_real_data_where_nothing_is_lost_and_lower_where_
     names = ("a", "b")
     told = [Ceiling().compute(gather(names, train, test, made, back)) for back in ((), (train, test), (lost, lost))]
     assert told[0] == {}
+    told = [{name: one.value for name, one in figures.items()} for figures in told]
     assert told[1]["frechet_ratio_ceiling"] == pytest.approx(1, abs=0.2)
     assert told[1]["label_ratio_ceiling"] == 1
     assert told[1]["coverage_ceiling"] > 0.9
@@ -47,19 +55,100 @@ def test_the_ceiling_is_that_of_real_data_where_nothing_is_lost_and_lower_where_
 
 
 def test_density_and_coverage_of_a_set_around_itself() -> None:
-    density, coverage = density_coverage(points(300), points(300))
-    assert coverage == 1
+    figures = manifold(points(300), points(300))
+    density = figures.pop("density")
+    assert figures == {"precision": 1, "recall": 1, "coverage": 1}
     # Naeem et al.: each item lies in as many balls as there are items that count it among their k nearest (itself too).
     assert density == pytest.approx(1, abs=0.05)
 
 
-def test_density_and_coverage_against_their_published_definition() -> None:
-    real, made, k = points(60, seed=1), points(40, seed=2), 5
-    between = np.linalg.norm(real[:, None].astype(float) - real[None], axis=2)
-    radius = np.array([sorted(row)[k] for row in between])
-    inside = np.linalg.norm(real[:, None].astype(float) - made[None], axis=2) < radius[:, None]
-    expected = (inside.sum() / (k * len(made)), np.mean([row.any() for row in inside]))
-    assert density_coverage(real, made) == pytest.approx(expected, abs=1e-9)
+def test_precision_recall_density_and_coverage_follow_their_published_definitions() -> None:
+    real, made, k = points(60, seed=1), points(40, seed=2, shift=0.5), 5
+
+    def balls(rows: np.ndarray) -> np.ndarray:
+        return np.array([sorted(row)[k] for row in np.linalg.norm(rows[:, None].astype(float) - rows[None], axis=2)])
+
+    between = np.linalg.norm(real[:, None].astype(float) - made[None], axis=2)
+    within = between < balls(real)[:, None]
+    expected = {
+        "precision": within.any(axis=0).mean(),
+        "recall": (between < balls(made)[None]).any(axis=1).mean(),
+        "density": within.sum() / (k * len(made)),
+        "coverage": within.any(axis=1).mean(),
+    }
+    assert manifold(real, made) == pytest.approx(expected, abs=1e-9)
+
+
+def test_kernel_distance_follows_its_published_definition() -> None:
+    a, b = points(50, seed=1), points(50, seed=2, shift=0.3)
+
+    def mean(x: np.ndarray, y: np.ndarray, leave_out: bool) -> float:
+        kernel = (x.astype(float) @ y.astype(float).T / x.shape[1] + 1) ** 3
+        pairs = [kernel[i, j] for i in range(50) for j in range(50) if i != j or not leave_out]
+        return float(np.mean(pairs))
+
+    assert kernel_distance(a, b)[0] == pytest.approx(mean(a, a, True) + mean(b, b, True) - 2 * mean(a, b, False))
+
+
+def test_kernel_distance_of_equal_distributions_is_0_within_its_interval() -> None:
+    inside = [
+        abs(value) <= half
+        for value, half in (kernel_distance(points(80, seed=n), points(80, seed=n + 100)) for n in range(40))
+    ]
+    assert np.mean(inside) >= 0.9
+
+
+@pytest.mark.parametrize("shape", [(50, 8), (6, 20)])
+def test_vendi_follows_its_published_definition(shape: tuple[int, int]) -> None:
+    rows = np.random.default_rng(0).standard_normal(shape)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    shares = np.linalg.eigvalsh(unit @ unit.T / len(rows))
+    entropy = -sum(share * np.log(share) for share in shares if share > 1e-12)
+    assert vendi(rows) == pytest.approx(np.exp(entropy), abs=1e-6)
+
+
+def test_vendi_counts_wholly_different_items() -> None:
+    assert vendi(np.repeat(np.eye(4), 5, axis=0)) == pytest.approx(4)
+    assert vendi(np.ones((9, 3))) == pytest.approx(1)
+
+
+def test_the_data_copying_test_follows_its_published_definition() -> None:
+    from scipy.stats import mannwhitneyu
+
+    train, test, made = points(90, seed=1), points(60, seed=2), points(70, seed=3) * np.float32(0.8)
+    cells = tuple((part[:, 0] > 0).astype(np.int64) for part in (train, test, made))
+    scores, weights = [], []
+    for cell in (0, 1):
+        of = [part[rows == cell] for part, rows in zip((train, test, made), cells, strict=True)]
+        far = [np.linalg.norm(part[:, None] - of[0][None], axis=2).min(axis=1) for part in of[1:]]
+        n, m = len(far[0]), len(far[1])
+        u = mannwhitneyu(far[1], far[0]).statistic
+        scores.append((u - n * m / 2) / (n * m * (n + m + 1) / 12) ** 0.5)
+        weights.append(n)
+    expected = float(np.average(scores, weights=weights))
+    assert data_copying((train, test, made), cells) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_set_without_a_class_shows_it_in_that_classes_row() -> None:
+    train, test = classes(150, 0), classes(100, 10)
+    half = Features(points(150, seed=20), points(150, seed=20), np.zeros(150, np.int64))
+    figures, _ = measure(gather(("a", "b"), train, test, half))
+    assert (figures["coverage"].classes["b"], figures["recall"].classes["b"]) == (0, 0)
+    assert figures["coverage"].classes["a"] > 0.8
+    assert figures["coverage"].value < 0.6
+    assert list(figures["label_acc"].classes) == ["a"]
+
+
+def test_planted_near_copies_are_found_and_named_with_their_train_item() -> None:
+    train, test, made = classes(200, 0), classes(100, 10), classes(200, 20)
+    rng = np.random.default_rng(0)
+    close, planted = made.closeness.copy(), rng.permutation(400)[:20]
+    close[planted] = train.closeness[planted] + rng.normal(0, 0.02, (20, 6)).astype(np.float32)
+    evidence = gather(("a", "b"), train, test, Features(made.features, close, made.labels))
+    found = {suspect.made: suspect.train for suspect in suspects(evidence)}
+    assert sum(found.get(int(row)) == row for row in planted) >= 19
+    assert len(found) <= 20 + 0.05 * 400
+    assert Privacy().compute(evidence)["copies"].value >= 0.045
 
 
 def test_copies_are_found_among_near_twins() -> None:
@@ -73,7 +162,7 @@ def test_copies_are_found_among_near_twins() -> None:
 
 
 def test_far_away_items_cover_nothing() -> None:
-    assert density_coverage(points(100), points(100, shift=50)) == (0, 0)
+    assert set(manifold(points(100), points(100, shift=50)).values()) == {0}
 
 
 def test_nearest_distances_are_exact_and_zero_for_copies() -> None:
@@ -85,19 +174,29 @@ def test_nearest_distances_are_exact_and_zero_for_copies() -> None:
 
 def test_real_data_made_again_is_as_good_as_real_and_copies_are_told() -> None:
     train, test = classes(150, 0), classes(100, 10)
-    figures, skipped = measure(gather(("a", "b"), train, test, classes(150, 20)))
-    assert not skipped
+    told, skipped = measure(gather(("a", "b"), train, test, classes(150, 20)))
+    assert skipped == {"augmented_acc": "no transformed copies were made"}
+    figures = {name: one.value for name, one in told.items()}
     assert figures["cas_ratio"] == pytest.approx(1, abs=0.02)
     assert figures["label_ratio"] == pytest.approx(1, abs=0.02)
     assert figures["lift"] == pytest.approx(0, abs=0.02)
     assert figures["copies"] < 0.05
-    copied, _ = measure(gather(("a", "b"), train, test, train))
-    assert (copied["copies"], copied["distinct"]) == (1, 1)
+    assert figures["vendi_ratio"] == pytest.approx(1, abs=0.1)
+    assert (figures["dcr_share"], figures["mia_auc"]) == (pytest.approx(0.5, abs=0.1), pytest.approx(0.5, abs=0.06))
+    assert abs(figures["c_t"]) < 3
+    assert figures["lift_low"] <= 0 <= figures["lift_high"]
+    copied = judged(train, test, train)
+    assert [copied[name] for name in ("copies", "distinct", "dcr_share", "authenticity", "mia_auc", "mia_tpr")] == [
+        1, 1, 1, 0, 1, 1,
+    ]  # fmt: skip
+    assert copied["c_t"] < -3
 
 
 def test_noise_is_at_the_bad_end_of_every_figure() -> None:
     noise = Features(points(200, shift=20), points(200, shift=20), np.tile([0, 1], 100).astype(np.int64))
-    figures, _ = measure(gather(("a", "b"), classes(150, 0), classes(100, 10), noise))
+    figures = judged(classes(150, 0), classes(100, 10), noise)
+    assert (figures["precision"], figures["recall"]) == (0, 0)
+    assert figures["kernel_distance"] > 1
     assert figures["coverage"] == 0
     assert figures["density"] == 0
     assert figures["frechet_ratio"] > 10
@@ -115,7 +214,7 @@ def test_what_cannot_be_computed_is_absent_and_says_why() -> None:
     empty = Features(points(0), points(0), np.zeros(0, np.int64))
     figures, skipped = measure(gather(("",), one, empty, one))
     assert figures.keys() | skipped.keys() == FIGURES.keys() - {figure.name for figure in Ceiling.figures}
-    assert figures == {"distinct": 1.0}
+    assert figures.keys() == {"distinct"}
     assert skipped["lift"] == "needs at least two classes"
     assert skipped["copies"] == "needs real held-out and made items"
     assert skipped["frechet"] == "needs at least two real train, real held-out and made items"

@@ -49,7 +49,7 @@ def test_the_json_of_a_run_is_one_object_with_what_scripts_need(trained: Trained
     assert told["version"] == {"path": str(trained.out / "datasets/digits/v0001"), "name": "digits", "id": "v0001"}
     assert told["counts"]["split"]["test"] == 40
     assert {"real_acc", "cas", "cas_ratio", "both_acc", "lift", "label_acc", "copies"} <= told["figures"].keys()
-    assert told["skipped"] == {}
+    assert told["skipped"] == {"mia_tpr": "needs 100 real held-out items, has 40"}
     assert told["seconds"] > 0
 
 
@@ -399,12 +399,21 @@ def test_a_changed_config_of_a_version_is_found(own: Trained) -> None:
     assert (told.code, [p["path"] for p in told.json["problems"]]) == (1, ["config.yaml"])
 
 
-def test_the_real_items_of_the_other_set_are_not_judged_as_made(own: Trained) -> None:
+def test_real_items_against_themselves_are_copies_of_train_and_those_held_out_are_not_judged(own: Trained) -> None:
     common = ["--output", own.out, "--json"]
-    refused = genset("inspect", own.source, "--against", own.dataset, *common)
-    assert (refused.code, refused.json["error"]["message"]) == (
-        2, "nothing here was made: all items are real ones of the other set",
-    )  # fmt: skip
+    same = genset("inspect", own.source, "--against", own.dataset, "--gate", "copies <= 0.03", *common)
+    assert (same.code, same.json["n"]) == (1, {"train": 320, "test": 40, "made": 320})
+    assert "not judged: 80 of 400 items" in same.stderr
+    figures = same.json["figures"]
+    assert (figures["copies"], figures["dcr_share"], figures["authenticity"], figures["mia_auc"]) == (1, 1, 0, 1)
+    assert abs(figures["cas_ratio"] - 1) < 0.1
+    assert abs(figures["lift"]) < 0.1
+    again = genset("inspect", own.source, "--against", own.dataset, *common)  # from what was kept
+    assert {**again.json, "seconds": 0, "failed_gates": []} == {**same.json, "seconds": 0, "failed_gates": []}
+
+
+def test_real_items_among_transformed_ones_are_not_judged(own: Trained) -> None:
+    common = ["--output", own.out, "--json"]
     assert genset("augment", own.source, "--copies", 1, "--name", "more", *common).code == 0
     told = genset("inspect", "more", "--against", own.dataset, *common)
     assert told.json["n"] == {"train": 320, "test": 40, "made": 360}

@@ -1,7 +1,7 @@
 """Put real, generated and augmented items together and write them as one dataset version."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from genset.config import EVERY_FIGURE, Augment, Config
@@ -27,6 +27,10 @@ class Verdict:
     sizes: Mapping[str, int]  # items of each part
     space: str
     failed_gates: Sequence[str] = ()
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of each figure: `judge.detail`
+    spaces: Mapping[str, str] = field(default_factory=dict)  # where figures look, by the name that they call it
+    suspicious: Sequence[Mapping[str, Any]] = ()  # made items that are much like a train item, the worst first
+    notes: Sequence[str] = ()  # what is to be kept in mind
 
     def as_dict(self) -> dict[str, Any]:
         """As quality.json holds it."""
@@ -36,6 +40,10 @@ class Verdict:
             "n": dict(self.sizes),
             "space": self.space,
             "failed_gates": list(self.failed_gates),
+            "notes": list(self.notes),
+            "spaces": dict(self.spaces),
+            "details": dict(self.details),
+            "suspicious": list(self.suspicious),
         }
 
 

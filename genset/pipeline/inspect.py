@@ -11,21 +11,22 @@ from genset.config import DEFAULT_RATIOS, EVERY_FIGURE, Config, Data
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
 from genset.errors import GensetError
-from genset.interfaces import Items, Labels, Modality, Probe, Quarantined, SkipError
+from genset.interfaces import Items, Modality, Probe, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline import generate
 from genset.pipeline.build import Verdict
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, guess_modality, reader
 from genset.pipeline.job import Job, counts
+from genset.pipeline.judge import Judge, Kept, Side
 from genset.pipeline.outliers import outliers
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
-from genset.quality import gates, measure
-from genset.quality.evidence import Features, gather
+from genset.seeds import generator
 from genset.versions import CONFIG, Root, Version, open_version, verify_sums
 
-_SENT = 2000  # items of a part that are sent to tensors and back, to see what is lost
+QUICK_ITEMS = 2000  # of each part
+QUICK_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def model_facts(version: Version) -> dict[str, Any]:
     return {"model": manifest["model"], "counts": manifest["counts"], "problems": [*manifest["problems"], *wrong]}
 
 
-def against(made: Contents, version: Version | None, real_path: Path, job: Job) -> Verdict:
+def against(made: Contents, version: Version | None, real_path: Path, job: Job, *, quick: bool = False) -> Verdict:
     """Judge the made items of a dataset beside real ones.
 
     Made are the items that say so; all of them where none does. The real items keep the splits they have. Those without
@@ -104,12 +105,12 @@ def against(made: Contents, version: Version | None, real_path: Path, job: Job) 
             records = assign(records, DEFAULT_RATIOS, 0)
     ordered = sorted(records, key=lambda record: (record.label, record.id))
     judged = Dataset(table.kind, tuple(_made(made.dataset, ordered, job)))
-    return _judge_records(Dataset(table.kind, tuple(ordered)), judged, modality, job)
+    return _judge_records(Dataset(table.kind, tuple(ordered)), judged, modality, job, quick)
 
 
 def _made(dataset: Dataset, real: Sequence[Record], job: Job) -> list[Record]:
-    """What is to be judged: what was generated, else what was augmented, else all; never a real item of the other set,
-    nor what was made from one that is held out."""
+    """What is to be judged: what was generated, else what was augmented, else all; never what was made from a held-out
+    item, nor a held-out item itself where nothing says what was made. What equals a train item is judged: as a copy."""
     by_source = (dataset.where(source=source).records for source in ("generated", "augmented"))
     records = next((found for found in by_source if found), ())
     if not records:
@@ -118,15 +119,15 @@ def _made(dataset: Dataset, real: Sequence[Record], job: Job) -> list[Record]:
     held_out = {record.id for record in real if record.split == "test"}
     kept = [r for r in records if not held_out.intersection(r.origin.split())]
     if records[0].source == "collected":
-        known = {record.content for record in real}
+        known = {record.content for record in real if record.split != "train"}
         kept = [record for record in kept if record.content not in known]
     if len(kept) < len(records):
         job.progress.say(
-            f"not judged: {len(records) - len(kept)} of {len(records)} items, which are real ones of the other set or "
+            f"not judged: {len(records) - len(kept)} of {len(records)} items, which are held out in the other set or "
             "come from ones that are held out"
         )
     if not kept:
-        raise GensetError("nothing here was made: all items are real ones of the other set", hint="Judge another set.")
+        raise GensetError("nothing here was made: all items are held out in the other set", hint="Judge another set.")
     missing = sorted({record.label for record in real} - {record.label for record in kept})
     if missing:
         job.progress.say(f"no made item is of class {', '.join(missing)}: cas and coverage count that against the set")
@@ -155,58 +156,28 @@ def _held_out(records: Sequence[Record], learned: Prepared) -> list[Record]:
     return [replace(record, split=known.get(record.id, known.get(record.content, "test"))) for record in records]
 
 
-def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job) -> Verdict:
+def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, quick: bool) -> Verdict:
     strangers = sorted(set(made.classes) - set(real.classes))
     if strangers:
         raise GensetError(
             f"the class {strangers[0]!r} of the made set is not among the real ones ({', '.join(real.classes)})",
             hint="Compare sets with the same classes.",
         )
-    parts = {"train": real.where(split="train"), "test": real.where(split="test"), "made": made}
-    items = {name: (_decoded(part, modality, job), _labels(part, real.classes)) for name, part in parts.items()}
-    return judge(real.classes, items["train"], items["test"], items["made"], modality)
+    parts = [real.where(split="train"), real.where(split="test"), made]
+    if quick:
+        parts = [_some(part, name) for part, name in zip(parts, ("train", "test", "made"), strict=True)]
+    kept = Kept(job.root, job.progress)
+    how = (
+        Judge(modality, job.engine, kept, QUICK_SEEDS, augmented=False) if quick else Judge(modality, job.engine, kept)
+    )
+    train, test, judged = (Side(part.records, _decoded(part, modality, job)) for part in parts)
+    return how.verdict(real.classes, train, test, judged)
 
 
-def judge(
-    classes: tuple[str, ...],
-    train: tuple[Items, Labels],
-    test: tuple[Items, Labels],
-    made: tuple[Items, Labels],
-    modality: Modality,
-    conditions: Sequence[str] = (),
-) -> Verdict:
-    """All figures of made items beside real ones, and the gates that fail."""
-    told = [
-        Features(modality.features(items), modality.closeness(items), labels) if len(items) else _nothing(modality)
-        for items, labels in (train, test, made, *_there_and_back(modality, train, test))
-    ]
-    evidence = gather(classes, told[0], told[1], told[2], told[3:])
-    figures, skipped = measure(evidence)
-    try:
-        figures |= {name: round(value, 4) for name, value in modality.measure(train[0], test[0], made[0]).items()}
-    except SkipError as reason:
-        skipped |= {figure.name: str(reason) for figure in modality.figures}
-    failed = gates.failures([gates.parse(text, EVERY_FIGURE) for text in conditions], figures, skipped)
-    sizes = {"train": len(train[1]), "test": len(test[1]), "made": len(made[1])}
-    return Verdict(figures, skipped, sizes, evidence.space_name, failed)
-
-
-def _there_and_back(modality: Modality, *parts: tuple[Items, Labels]) -> list[tuple[Items, Labels]]:
-    """Some items of each part, sent to tensors and back; none where nothing is lost on the way, or a part is empty."""
-    out = []
-    for items, labels in parts:
-        step = max(1, -(-len(items) // _SENT))
-        back = modality.there_and_back(items[::step]) if len(items) else None
-        if back is None:
-            return []
-        out.append((back, labels[::step]))
-    return out
-
-
-def gated(verdict: Verdict, conditions: Sequence[str]) -> Verdict:
-    """The verdict with the gates that fail."""
-    parsed = [gates.parse(text, EVERY_FIGURE) for text in conditions]
-    return replace(verdict, failed_gates=gates.failures(parsed, verdict.figures, verdict.skipped))
+def _some(dataset: Dataset, name: str) -> Dataset:
+    """At most so many items as a quick look takes, in their order."""
+    rows = np.sort(generator(0, "quick", name).permutation(len(dataset))[:QUICK_ITEMS])
+    return replace(dataset, records=tuple(dataset.records[row] for row in rows))
 
 
 def in_order(figures: Mapping[str, float]) -> list[tuple[str, float, str]]:
@@ -217,16 +188,6 @@ def in_order(figures: Mapping[str, float]) -> list[tuple[str, float, str]]:
 def config_of(version: Version) -> Config:
     """The config that a version was made with."""
     return load_config(version.path / CONFIG)
-
-
-def _nothing(modality: Modality) -> Features:
-    empty = np.zeros((1, *modality.item_shape), modality.item_dtype)
-    return Features(modality.features(empty)[:0], modality.closeness(empty)[:0], np.zeros(0, np.int64))
-
-
-def _labels(dataset: Dataset, classes: Sequence[str]) -> Labels:
-    index = {label: i for i, label in enumerate(classes)}
-    return np.array([index[record.label] for record in dataset], np.int64)
 
 
 def _decoded(dataset: Dataset, modality: Modality, job: Job) -> Items:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from genset.config import Config
 from genset.dataset import Item, Record
 from genset.interfaces import Quarantined
 from genset.pipeline import augment, balance, build, generate, inspect
 from genset.pipeline.job import Job, key_of, up_to_date
+from genset.pipeline.judge import Judge, Side
 from genset.pipeline.prepare import Prepared, prepare, with_settings
 from genset.pipeline.train import train
 from genset.versions import Version
@@ -57,7 +56,7 @@ def _key(config: Config, prepared: Prepared, model: Version) -> str:
 def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Job) -> Result:
     generator = replace(generate.Generator.open(model), sampling=config.generate.sampling)
     real = build.one_schema(prepared.dataset.records)
-    (train_items, train_labels), test = prepared.part("train"), prepared.part("test")
+    (train_items, _), (test_items, _) = prepared.part("train"), prepared.part("test")
     train = [record for record in real if record.split == "train"]
     wanted, filling = _wanted(config, train)
     copies = augment.copies(train, config.augment.copies, {}) + filling.copies
@@ -66,14 +65,11 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
     problems = [*prepared.problems, *filling.problems, *rare, *generate.given_up(made)]
     job.progress.say("judging the generated items against the held-out ones")
-    index = {label: i for i, label in enumerate(prepared.classes)}
-    made_labels = np.array([index[record.label] for record in made.dataset], np.int64)
-    verdict = inspect.judge(
+    verdict = Judge(prepared.modality, job.engine).verdict(
         prepared.classes,
-        (train_items, train_labels),
-        test,
-        (made.items, made_labels),
-        prepared.modality,
+        Side(prepared.dataset.where(split="train").records, train_items),
+        Side(prepared.dataset.where(split="test").records, test_items),
+        Side(made.dataset.records, made.items),
         config.quality.gates,
     )
     version, counts = build.write(

@@ -2,23 +2,38 @@
 
 from collections.abc import Mapping
 
-from genset.interfaces import Evidence, Figure, Metric, SkipError
+from genset.interfaces import Evidence, Figure, Measured, Metric, SkipError
 from genset.quality.ceiling import Ceiling
-from genset.quality.fidelity import DensityCoverage, Frechet
-from genset.quality.privacy import Copies, Distinct
+from genset.quality.diversity import Distinct, Vendi
+from genset.quality.fidelity import Frechet, KernelDistance, Manifold
+from genset.quality.privacy import Privacy
 from genset.quality.utility import Utility
 
-METRICS: tuple[Metric, ...] = (Utility(), Frechet(), DensityCoverage(), Copies(), Distinct(), Ceiling())
+METRICS: tuple[Metric, ...] = (
+    Utility(),
+    Frechet(),
+    KernelDistance(),
+    Manifold(),
+    Vendi(),
+    Distinct(),
+    Privacy(),
+    Ceiling(),
+)
 FIGURES: Mapping[str, Figure] = {figure.name: figure for metric in METRICS for figure in metric.figures}
 
 
-def measure(evidence: Evidence) -> tuple[dict[str, float], dict[str, str]]:
+def measure(evidence: Evidence) -> tuple[dict[str, Measured], dict[str, str]]:
     """(figures, skipped): every figure by name, or the reason why it could not be computed."""
-    figures: dict[str, float] = {}
+    figures: dict[str, Measured] = {}
     skipped: dict[str, str] = {}
     for metric in METRICS:
         try:
-            figures |= {name: round(float(value), 4) for name, value in metric.compute(evidence).items()}
+            found = metric.compute(evidence)
         except SkipError as reason:
-            skipped |= {figure.name: str(reason) for figure in metric.figures}
+            found = dict.fromkeys((figure.name for figure in metric.figures), reason)
+        for name, outcome in found.items():
+            if isinstance(outcome, Measured):
+                figures[name] = outcome
+            else:
+                skipped[name] = str(outcome)
     return figures, skipped

@@ -4,33 +4,55 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from genset.interfaces import Evidence, Figure, Metric, SkipError
-from genset.quality.fidelity import NEIGHBOURS, density_coverage, equal_parts, frechet
+from genset.interfaces import Evidence, Figure, Measured, Metric, SkipError
+from genset.quality.fidelity import NEIGHBOURS, Balls, equal_parts, frechet
 
 
 class Ceiling(Metric):
     """The figures of real items that went to tensors and back, as made ones come from tensors."""
 
     figures = (
-        Figure("label_ratio_ceiling", "neutral", "label_ratio of real held-out items sent to tensors and back"),
-        Figure("frechet_ratio_ceiling", "neutral", "frechet_ratio of real train items sent to tensors and back"),
-        Figure("coverage_ceiling", "neutral", "coverage of real train items sent to tensors and back", high=1),
+        Figure(
+            "label_ratio_ceiling",
+            "neutral",
+            "label_ratio of real held-out items sent to tensors and back",
+            group="utility",
+            space="features",
+        ),
+        Figure(
+            "frechet_ratio_ceiling",
+            "neutral",
+            "frechet_ratio of real train items sent to tensors and back",
+            group="fidelity",
+            space="space",
+        ),
+        Figure(
+            "coverage_ceiling",
+            "neutral",
+            "coverage of real train items sent to tensors and back",
+            high=1,
+            group="diversity",
+            space="space",
+        ),
     )
 
-    def compute(self, evidence: Evidence) -> Mapping[str, float]:
+    def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
         """No figures where nothing is lost on the way."""
         if evidence.back is None:
             return {}
         train, test, back = equal_parts(evidence.train, evidence.test, evidence.back[0])
         if len(test) <= NEIGHBOURS:
             raise SkipError(f"needs more than {NEIGHBOURS} real held-out items, has {len(test)}")
+        n = {"train": len(back), "test": len(test)}
         figures = {
-            "frechet_ratio_ceiling": frechet(back, test) / max(frechet(train, test), 1e-9),
-            "coverage_ceiling": density_coverage(test, back)[1],
+            "frechet_ratio_ceiling": Measured(frechet(back, test) / max(frechet(train, test), 1e-9), n),
+            "coverage_ceiling": Measured(float(Balls(test).hold(back)[1].mean()), n),
         }
         part = evidence.back[1]
         on_real, on_back = (
             float(np.mean([judge.right(rows.features, rows.labels) for judge in evidence.judges] or [0]))
             for rows in (evidence.test, part)
         )
-        return {**figures, "label_ratio_ceiling": on_back / on_real} if on_real else figures
+        if on_real:
+            figures["label_ratio_ceiling"] = Measured(on_back / on_real, {"test": len(part)})
+        return figures

@@ -1,6 +1,8 @@
 """The small classifier that judges: one hidden layer on fixed features, trained for a fixed number of steps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,41 +13,53 @@ from genset.seeds import generator
 STEPS = 600
 BATCH = 64
 HIDDEN = 64
+LAYERS = ("w0", "b0", "w1", "b1")
 _STEPS_AT_ONCE = 50  # a call of scikit-learn for each step would take longer than the step
 _RATE = 2e-3
 
 
+@dataclass(frozen=True)
 class Classifier:
-    """A multilayer perceptron (scikit-learn's), deterministic for one seed.
+    """A multilayer perceptron, trained by scikit-learn; plain arrays, so that asking it needs NumPy alone."""
 
-    The number of steps is the same for any number of items, so that more data is not more training.
-    """
+    layers: Mapping[str, npt.NDArray[np.floating[Any]]]
+    """Weights and biases: w0 (d, HIDDEN), b0, w1 (HIDDEN, classes), b1, for a softmax at the end."""
 
-    def __init__(self, features: Floats, labels: Labels, classes: int, seed: int) -> None:
+    @classmethod
+    def trained(cls, features: Floats, labels: Labels, classes: int, seed: int) -> Self:
+        """Learn from features (N, d); deterministic for one seed.
+
+        The number of steps is the same for any number of items, so that more data is not more training.
+        """
         from sklearn.neural_network import MLPClassifier
+        from threadpoolctl import threadpool_limits
 
-        self._model = MLPClassifier(
+        model = MLPClassifier(
             (HIDDEN,), batch_size=BATCH, learning_rate_init=_RATE, alpha=1e-3, shuffle=False, random_state=seed
         )
         everything = np.arange(classes)
-        for rows in _rounds(len(labels), seed):
-            self._model.partial_fit(features[rows], labels[rows], classes=everything)
+        # Products of a batch are too small to share: on a busy machine, threads that wait for each other take minutes.
+        with threadpool_limits(1, "blas"):
+            for rows in _rounds(len(labels), seed):
+                model.partial_fit(features[rows], labels[rows], classes=everything)
+        (w0, w1), (b0, b1) = model.coefs_, model.intercepts_
+        if w1.shape[1] == 1:  # two classes: scikit-learn has one logit, of the second class
+            w1, b1 = np.hstack([np.zeros_like(w1), w1]), np.append(np.zeros_like(b1), b1)
+        return cls({"w0": w0, "b0": b0, "w1": w1, "b1": b1})
 
     def right(self, features: Floats, labels: Labels) -> npt.NDArray[np.bool_]:
         """(N,) whether each item gets its own label."""
-        right: npt.NDArray[np.bool_] = self._model.predict(features) == labels
+        right: npt.NDArray[np.bool_] = self.logits(features).argmax(axis=1) == labels
         return right
 
-    def layers(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Weights and biases: w0 (d, HIDDEN), b0, w1 (HIDDEN, classes), b1, for a softmax at the end."""
-        (w0, w1), (b0, b1) = self._model.coefs_, self._model.intercepts_
-        if w1.shape[1] == 1:  # two classes: scikit-learn has one logit, of the second class
-            w1, b1 = np.hstack([np.zeros_like(w1), w1]), np.append(np.zeros_like(b1), b1)
-        return {"w0": w0, "b0": b0, "w1": w1, "b1": b1}
+    def logits(self, features: Floats) -> npt.NDArray[np.float64]:
+        """(N, classes) before the softmax."""
+        out: npt.NDArray[np.float64] = self.hidden(features).astype(np.float64) @ self.layers["w1"] + self.layers["b1"]
+        return out
 
     def hidden(self, features: Floats) -> Floats:
         """(N, HIDDEN) activations of the hidden layer: the space in which this classifier sees items."""
-        activations: Floats = np.maximum(0, features @ self._model.coefs_[0] + self._model.intercepts_[0])
+        activations: Floats = np.maximum(0, features @ self.layers["w0"] + self.layers["b0"])
         return activations.astype(np.float32)
 
 

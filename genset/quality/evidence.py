@@ -8,7 +8,7 @@ import numpy as np
 from genset.interfaces import Evidence, Floats, Labels, Part
 from genset.quality.classifier import Classifier
 
-SEEDS = 3  # classifiers a figure is the mean of
+SEEDS = 5  # classifiers a figure is the mean of
 _COMPONENTS = 32
 
 
@@ -21,30 +21,54 @@ class Features:
     labels: Labels
 
 
-def gather(
-    classes: tuple[str, ...], train: Features, test: Features, made: Features, back: Sequence[Features] = ()
-) -> Evidence:
-    """Standardise on train, train the judges on train, and see all parts through them.
-
-    `back`: train and test sent to tensors and back, where something is lost on that way.
-    """
+def standardised(train: Features, others: Sequence[Features]) -> list[Floats]:
+    """The features of each of `others` in units of the spread of train."""
     mean, deviation = train.features.mean(axis=0), train.features.std(axis=0) + 1e-3
-    told = (train, test, made, *back)
-    scaled = [(part.features - mean) / deviation for part in told]
-    judges: tuple[Classifier, ...] = ()
-    if len(set(train.labels.tolist())) > 1:
-        judges = tuple(Classifier(scaled[0], train.labels, len(classes), seed) for seed in range(SEEDS))
-        spaces = [judges[0].hidden(part) for part in scaled]
-        name = f"hidden layer of a classifier trained on {len(train.labels)} real train items"
-    else:
-        spaces = _principal(scaled)
-        name = f"principal components of {len(train.labels)} real train items"
+    return [(part.features - mean) / deviation for part in others]
+
+
+def judges(train: Features, classes: int, seeds: int = SEEDS) -> tuple[Classifier, ...]:
+    """Classifiers trained on real train items; none where there are no two classes."""
+    if len(set(train.labels.tolist())) < 2:
+        return ()
+    (scaled,) = standardised(train, [train])
+    return tuple(Classifier.trained(scaled, train.labels, classes, seed) for seed in range(seeds))
+
+
+def gather(
+    classes: tuple[str, ...],
+    train: Features,
+    test: Features,
+    made: Features,
+    back: Sequence[Features] = (),
+    augmented: Features | None = None,
+    trained: tuple[Classifier, ...] | None = None,
+) -> Evidence:
+    """See all parts as the judges do, which are trained on train unless they are given as `trained`.
+
+    `back`: train and test sent to tensors and back, where something is lost on that way; `augmented`: copies of train.
+    """
+    if trained is None:
+        trained = judges(train, len(classes))
+    told = (train, test, made, *back, *([augmented] if augmented else []))
+    scaled = standardised(train, told)
+    real = f"{len(train.labels)} real train items"
+    spaces = [trained[0].hidden(part) for part in scaled] if trained else _principal(scaled)
+    what = "hidden layer of a classifier trained on" if trained else "principal components of"
     parts = [
         Part(features, space, part.closeness, part.labels)
         for features, space, part in zip(scaled, spaces, told, strict=True)
     ]
+    names = {
+        "space": f"{what} {real}: {spaces[0].shape[1]} values",
+        "features": f"fixed features, standardised on {real}: {scaled[0].shape[1]} values",
+        "closeness": f"what near copies are told by: {train.closeness.shape[1]} values",
+        "items": "the items themselves",
+    }
     there_and_back = (parts[3], parts[4]) if back else None
-    return Evidence(classes, parts[0], parts[1], parts[2], judges, name, there_and_back)
+    return Evidence(
+        classes, parts[0], parts[1], parts[2], trained, names, there_and_back, parts[-1] if augmented else None
+    )
 
 
 def _principal(parts: list[Floats]) -> list[Floats]:

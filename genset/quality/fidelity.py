@@ -1,53 +1,150 @@
 """How near the distribution of made items is to that of real held-out ones, and how much of it they cover."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Evidence, Figure, Floats, Metric, Part, SkipError
+from genset.interfaces import Evidence, Figure, Floats, Measured, Metric, Part, SkipError
+from genset.quality import intervals
+from genset.quality.neighbours import blocks
 from genset.seeds import generator
 
 Rows = npt.NDArray[np.floating[Any]]  # (N, d)
-_MOST = 2000  # items of each part: distances between all pairs are held at once
+_MOST = 10_000  # items of each part: all pairs of them are looked at
 NEIGHBOURS = 5
+_EDGE = 1 - 1e-9  # what lies on the edge of a ball is outside, however the last digits fall
+_BLOCK = 1024  # rows of kernels at once
+_figure = partial(Figure, group="fidelity", space="space")
 
 
 class Frechet(Metric):
-    """Frechet distance between normal distributions (Heusel et al. 2017, arXiv:1706.08500)."""
+    """Frechet distance between normal distributions."""
 
+    _own = partial(_figure, source="Heusel et al. 2017, arXiv:1706.08500")
     figures = (
-        Figure("frechet", "lower", "Frechet distance of made to real held-out items"),
-        Figure("frechet_floor", "neutral", "the same of real train to real held-out items: the best to hope for"),
-        Figure("frechet_ratio", "lower", "frechet / frechet_floor: 1 is as near as real data"),
+        _own("frechet", "lower", "Frechet distance of made to real held-out items"),
+        _own("frechet_floor", "neutral", "the same of real train to real held-out items: the best to hope for"),
+        _own("frechet_ratio", "lower", "frechet / frechet_floor: 1 is as near as real data"),
     )
 
-    def compute(self, evidence: Evidence) -> Mapping[str, float]:
-        train, test, made = equal_parts(evidence.train, evidence.test, evidence.made)
-        floor, distance = frechet(train, test), frechet(made, test)
-        return {"frechet": distance, "frechet_floor": floor, "frechet_ratio": distance / max(floor, 1e-9)}
+    def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
+        parts = equal_parts(evidence.train, evidence.test, evidence.made)
+        values, ranges = _frechets(*parts), intervals.jackknife(parts, _frechets)
+        n, best = dict.fromkeys(("train", "test", "made"), len(parts[0])), (values[1], None, 1.0)
+        return {
+            figure.name: Measured(values[place], n, ranges[place], best[place])
+            for place, figure in enumerate(self.figures)
+        }
 
 
-class DensityCoverage(Metric):
-    """Density and coverage with k = 5 (Naeem et al. 2020, arXiv:2002.09797)."""
+def _frechets(train: Rows, test: Rows, made: Rows) -> tuple[float, float, float]:
+    distance, floor = frechet(made, test), frechet(train, test)
+    return distance, floor, distance / max(floor, 1e-9)
+
+
+class KernelDistance(Metric):
+    """Squared maximum mean discrepancy, unbiased: good with fewer items than the Frechet distance needs."""
 
     figures = (
-        Figure("density", "higher", "how deep made items lie among real held-out ones; real data reach about 1"),
-        Figure(
+        _figure(
+            "kernel_distance",
+            "lower",
+            "kernel distance of made to real held-out items: about 0 for equal distributions, also with few items",
+            low=float("-inf"),
+            source="Binkowski et al. 2018, arXiv:1801.01401",
+        ),
+    )
+
+    def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
+        train, test, made = equal_parts(evidence.train, evidence.test, evidence.made)
+        value, half = kernel_distance(test, made)
+        n = {"test": len(test), "made": len(made)}
+        return {"kernel_distance": Measured(value, n, intervals.around(value, half), kernel_distance(test, train)[0])}
+
+
+class Manifold(Metric):
+    """Which made items lie among real held-out ones, and which of these have a made one nearby; k = 5."""
+
+    _improved = partial(_figure, source="Kynkaanniemi et al. 2019, arXiv:1904.06991", high=1)
+    _reliable = partial(_figure, source="Naeem et al. 2020, arXiv:2002.09797")
+    figures = (
+        _improved("precision", "higher", "share of made items that lie among real held-out ones"),
+        _improved("recall", "higher", "share of real held-out items that lie among made ones", group="diversity"),
+        _reliable("density", "higher", "how deep made items lie among real held-out ones; real data reach about 1"),
+        _reliable(
             "coverage",
             "higher",
             "share of real held-out items with a made one nearby; real data reach about 0.97",
             high=1,
+            group="diversity",
         ),
     )
 
-    def compute(self, evidence: Evidence) -> Mapping[str, float]:
-        _, test, made = equal_parts(evidence.train, evidence.test, evidence.made)
+    def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
+        train, test, made = equal_parts(evidence.train, evidence.test, evidence.made)
         if len(test) <= NEIGHBOURS:
             raise SkipError(f"needs more than {NEIGHBOURS} real held-out and made items, has {len(test)}")
-        density, coverage = density_coverage(test, made)
-        return {"density": density, "coverage": coverage}
+        balls, best, classes = Balls(test), manifold(test, train), _by_class(evidence)
+        counts = balls.hold(made)[0]
+        return {
+            name: Measured(
+                value,
+                {"test": len(test), "made": len(made)},
+                intervals.of_mean(counts / NEIGHBOURS) if name == "density" else intervals.of_share(value, len(test)),
+                best[name],
+                {label: row[name] for label, row in classes.items() if name in row},
+            )
+            for name, value in manifold(test, made).items()
+        }
+
+
+def _by_class(evidence: Evidence) -> dict[str, dict[str, float]]:
+    """The figures of each class alone that has enough held-out items, against at most as many made ones."""
+    out = {}
+    for number, label in enumerate(evidence.classes if len(evidence.classes) > 1 else ()):
+        test, made = (_some(part, number, name) for part, name in ((evidence.test, "test"), (evidence.made, "made")))
+        if len(test) > NEIGHBOURS:
+            made = made[: len(test)]
+            out[label] = manifold(test, made) if len(made) else {"recall": 0.0, "coverage": 0.0}
+    return out
+
+
+def _some(part: Part, number: int, name: str) -> Floats:
+    rows = part.space[part.labels == number]
+    some: Floats = rows[generator(0, "fidelity", name, number).permutation(len(rows))[:_MOST]]
+    return some
+
+
+class Balls:
+    """Balls around points (N, d), N > k, each as wide as the distance to the k-th nearest other point."""
+
+    def __init__(self, centres: Rows, k: int = NEIGHBOURS) -> None:
+        self._centres = centres
+        nearest = np.full((len(centres), k + 1), np.inf)  # squared distances; each stands itself at 0
+        for rows, _, squared in blocks(centres, centres):
+            nearer = np.partition(squared, k, axis=1)[:, : k + 1] if squared.shape[1] > k + 1 else squared
+            nearest[rows] = np.partition(np.concatenate([nearest[rows], nearer], axis=1), k, axis=1)[:, : k + 1]
+        self._edges = np.maximum(nearest.max(axis=1), 0) * _EDGE
+
+    def hold(self, points: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """((M,) how many balls hold each point, (N,) whether each ball holds any) of points (M, d)."""
+        counts, filled = np.zeros(len(points), np.int64), np.zeros(len(self._centres), np.bool_)
+        for rows, columns, squared in blocks(self._centres, points):
+            within = squared < self._edges[rows, None]  # (n, m)
+            counts[columns] += np.count_nonzero(within, axis=0)
+            filled[rows] |= within.any(axis=1)
+        return counts, filled
+
+
+def manifold(real: Rows, made: Rows) -> dict[str, float]:
+    """Precision, recall, density and coverage of made (M, d) around real (N, d), N > k; no recall unless M > k."""
+    counts, covered = Balls(real).hold(made)
+    recalled = {"recall": float((Balls(made).hold(real)[0] > 0).mean())} if len(made) > NEIGHBOURS else {}
+    density, coverage = float(counts.mean() / NEIGHBOURS), float(covered.mean())
+    return {"precision": float((counts > 0).mean()), **recalled, "density": density, "coverage": coverage}
 
 
 def frechet(a: Rows, b: Rows) -> float:
@@ -61,30 +158,30 @@ def frechet(a: Rows, b: Rows) -> float:
     return max(0.0, float(means @ means + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * shared))
 
 
-def density_coverage(real: Rows, made: Rows, k: int = NEIGHBOURS) -> tuple[float, float]:
-    """(density, coverage) of made (M, d) around real (N, d), N > k."""
-    return density_coverage_within(real, radii(real, k), made, k)
+def kernel_distance(a: Rows, b: Rows) -> tuple[float, float]:
+    """(value, half of its 95% interval) of the unbiased estimate (equation 4) between as many features (N, d) each.
+
+    The kernel is (xy / d + 1)^3. The interval is that of the mean of what each row adds.
+    """
+    count = len(a)
+    alone = [_kernel_sums(part, part) - _kernel(np.einsum("nd,nd->n", part, part), part) for part in (a, b)]
+    across = [_kernel_sums(a, b), _kernel_sums(b, a)]
+    value = float(sum(part.sum() for part in alone)) / (count * (count - 1)) - 2 * float(across[0].sum()) / count**2
+    of_rows = (alone[0] + alone[1]) / (count - 1) - (across[0] + across[1]) / count  # (N,)
+    low, high = intervals.of_mean(of_rows)
+    return value, high - low  # twice as wide as that of a mean: each item stands in pairs with all others
 
 
-def radii(real: Rows, k: int = NEIGHBOURS) -> npt.NDArray[np.float64]:
-    """(N,) distance of each row to its k-th nearest other."""
-    out: npt.NDArray[np.float64] = np.partition(_distances(real, real), k, axis=1)[:, k]  # it stands itself at 0
+def _kernel(products: Rows, like: Rows) -> npt.NDArray[np.float64]:
+    out: npt.NDArray[np.float64] = (products.astype(np.float64) / like.shape[1] + 1) ** 3
     return out
 
 
-def density_coverage_within(
-    real: Rows, radius: npt.NDArray[np.float64], made: Rows, k: int = NEIGHBOURS
-) -> tuple[float, float]:
-    """(density, coverage) of made (M, d) around real (N, d), whose radii are known."""
-    inside = _distances(real, made) < radius[:, None]  # (N, M)
-    return float(inside.sum(axis=0).mean() / k), float(inside.any(axis=1).mean())
-
-
-def _distances(a: Rows, b: Rows) -> npt.NDArray[np.float64]:
-    from scipy.spatial.distance import cdist
-
-    distances: npt.NDArray[np.float64] = cdist(a, b)
-    return distances
+def _kernel_sums(a: Rows, b: Rows) -> npt.NDArray[np.float64]:
+    """(N,) sum of the kernels of each row of a with all rows of b."""
+    left, right = a.astype(np.float64), b.astype(np.float64).T
+    parts = [_kernel(left[start : start + _BLOCK] @ right, a).sum(axis=1) for start in range(0, len(a), _BLOCK)]
+    return np.concatenate(parts)
 
 
 def equal_parts(train: Part, test: Part, made: Part) -> tuple[Floats, Floats, Floats]:

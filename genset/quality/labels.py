@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
-from genset.quality.classifier import Classifier
+from genset.quality.classifier import LAYERS, Classifier
 
 SEEDS = (101, 102, 103)  # others than those of the classifiers that judge the result in the end
 Rows = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ class LabelJudge:
         scaled = (features - mean) / deviation
         arrays: dict[str, npt.NDArray[Any]] = {"mean": mean, "deviation": deviation}
         for number, seed in enumerate(SEEDS):
-            layers = Classifier(scaled, labels, classes, seed).layers()
+            layers = Classifier.trained(scaled, labels, classes, seed).layers
             arrays |= {f"{number}_{name}": value for name, value in layers.items()}
         return cls(arrays)
 
@@ -39,8 +39,7 @@ class LabelJudge:
         return mean
 
     def _one(self, scaled: Floats, number: int) -> Rows:
-        w0, b0, w1, b1 = (self.arrays[f"{number}_{name}"] for name in ("w0", "b0", "w1", "b1"))
-        logits = np.maximum(0, scaled @ w0 + b0).astype(np.float64) @ w1 + b1
+        logits = Classifier({name: self.arrays[f"{number}_{name}"] for name in LAYERS}).logits(scaled)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         out: Rows = odds / odds.sum(axis=1, keepdims=True)
         return out

@@ -1,52 +1,93 @@
 """Nearest neighbours by exact search, in bounded memory."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Floats
+from genset.interfaces import Floats, Labels
 
 Distances = npt.NDArray[np.float64]
-_ROWS, _COLUMNS = 512, 4096  # of a block of distances held at once: 16 MB
+Rows = npt.NDArray[np.floating]
+_ROWS, _COLUMNS = 1024, 4096  # of a block of distances held at once: 32 MB
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """For each of some points, the nearest of some others."""
+
+    distance: Distances  # (N,) Euclidean, exactly 0 for a copy
+    row: Labels  # (N,) of the nearest one
 
 
 def nearest(points: Floats, others: Floats) -> Distances:
     """(N,) Euclidean distance of each point to the nearest of `others`; exactly 0 for a copy."""
-    return _nearest(points, others, itself=False)
+    return mutual(points, others)[0].distance
 
 
 def nearest_others(points: Floats) -> Distances:
     """(N,) Euclidean distance of each point to the nearest of the other points."""
-    return _nearest(points, points, itself=True)
+    found = _Best(len(points))
+    for rows, columns, squared in blocks(points, points):
+        if rows.start < columns.stop and columns.start < rows.stop:
+            own = np.arange(max(rows.start, columns.start), min(rows.stop, columns.stop))
+            squared[own - rows.start, own - columns.start] = np.inf
+        found.note(rows, columns, squared, axis=1)
+    return found.measured(points, points).distance
 
 
-def _nearest(points: Floats, others: Floats, *, itself: bool) -> Distances:
-    out = np.zeros(len(points))
-    # |a - b|^2 = |a|^2 + |b|^2 - 2ab loses digits near zero: in double precision around the mean it still finds the
-    # right neighbour, and that one is then measured directly.
+def mutual(points: Floats, others: Floats) -> tuple[Nearest, Nearest]:
+    """The nearest of `others` for each point, and the nearest point for each of `others`, by one look at all pairs."""
+    there, back = _Best(len(points)), _Best(len(others))
+    for rows, columns, squared in blocks(points, others):
+        there.note(rows, columns, squared, axis=1)
+        back.note(columns, rows, squared, axis=0)
+    return there.measured(points, others), back.measured(others, points)
+
+
+def blocks(points: Rows, others: Rows) -> Iterator[tuple[slice, slice, Distances]]:
+    """(rows, columns, squared distances between them), for all pairs: the rows of the one, the columns of the other.
+
+    |a - b|^2 = |a|^2 + |b|^2 - 2ab loses digits near zero: in double precision around the mean few enough.
+    """
     centre = others.mean(axis=0, dtype=np.float64) if len(others) else 0.0
+    seen = others - centre  # (M, d)
+    lengths = np.einsum("nd,nd->n", seen, seen)
     for start in range(0, len(points), _ROWS):
         part = points[start : start + _ROWS] - centre  # (n, d)
-        best, where = np.full(len(part), np.inf), np.zeros(len(part), np.int64)
+        own = np.einsum("nd,nd->n", part, part)[:, None]
         for column in range(0, len(others), _COLUMNS):
-            block = others[column : column + _COLUMNS] - centre  # (m, d)
-            squared = _squared(part)[:, None] + _squared(block) - 2 * (part @ block.T)
-            if itself:
-                rows = np.arange(len(part))
-                own = start + rows - column
-                inside = (own >= 0) & (own < len(block))
-                squared[rows[inside], own[inside]] = np.inf
-            nearer = squared.argmin(axis=1)
-            found = squared[np.arange(len(part)), nearer]
-            where = np.where(found < best, column + nearer, where)
-            best = np.minimum(found, best)
-        difference = points[start : start + _ROWS].astype(np.float64) - others[where]
-        out[start : start + _ROWS] = np.linalg.norm(difference, axis=1)
-    return out
+            block = slice(column, min(column + _COLUMNS, len(others)))
+            squared = part @ seen[block].T
+            squared *= -2
+            squared += own
+            squared += lengths[block]
+            yield slice(start, start + len(part)), block, squared
 
 
-def _squared(rows: npt.NDArray[np.float64]) -> Distances:
-    squared: Distances = np.einsum("nd,nd->n", rows, rows)
-    return squared
+class _Best:
+    """The nearest that was found so far for each of some points."""
+
+    def __init__(self, points: int) -> None:
+        self._squared = np.full(points, np.inf)
+        self._row = np.zeros(points, np.int64)
+
+    def note(self, own: slice, other: slice, squared: Distances, axis: int) -> None:
+        row = squared.argmin(axis=axis)
+        found = np.take_along_axis(squared, np.expand_dims(row, axis), axis).ravel()
+        nearer = found < self._squared[own]
+        self._row[own] = np.where(nearer, other.start + row, self._row[own])
+        self._squared[own] = np.where(nearer, found, self._squared[own])
+
+    def measured(self, points: Floats, others: Floats) -> Nearest:
+        """The distances to the nearest ones, measured directly: near zero, squares have too few digits."""
+        distance = np.full(len(points), np.inf)
+        for start in range(0, len(points) if len(others) else 0, _ROWS):
+            part = slice(start, start + _ROWS)
+            difference = points[part].astype(np.float64) - others[self._row[part]]
+            distance[part] = np.linalg.norm(difference, axis=1)
+        return Nearest(distance, self._row)
 
 
 def copy_limit(held_out: Floats, train: Floats, share: float) -> float:

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
-from genset.quality.fidelity import density_coverage_within, frechet, radii
+from genset.quality.fidelity import NEIGHBOURS, Balls, frechet
 
 _COMPONENTS = 32
-_NEIGHBOURS = 5
 
 
 class Yardstick:
@@ -31,7 +30,7 @@ class Yardstick:
         _, _, axes = np.linalg.svd((train - self._mean) / self._deviation, full_matrices=False)
         self._axes = axes[:_COMPONENTS].T
         self._real = self._project(validation)
-        self._radii = radii(self._real) if len(self._real) > _NEIGHBOURS else None
+        self._balls = Balls(self._real) if len(self._real) > NEIGHBOURS else None
         self._one_hot = np.eye(classes) * np.linalg.norm(self._real, axis=1).mean()
         self._joint = np.hstack([self._real, self._one_hot[labels]])
 
@@ -39,8 +38,8 @@ class Yardstick:
         """Of features (N, d): joint Frechet distance, then coverage of the validation part where that is large."""
         projected = self._project(made)
         figures = {"frechet": frechet(np.hstack([projected, self._one_hot[labels]]), self._joint)}
-        if self._radii is not None:
-            figures["coverage"] = density_coverage_within(self._real, self._radii, projected)[1]
+        if self._balls is not None:
+            figures["coverage"] = float(self._balls.hold(projected)[1].mean())
         return figures
 
     def _project(self, features: Floats) -> npt.NDArray[np.float64]:

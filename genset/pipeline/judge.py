@@ -1,0 +1,274 @@
+"""All figures of made items beside real ones: from records and their items to a verdict."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from genset import __version__
+from genset.config import EVERY_FIGURE
+from genset.dataset import Record
+from genset.engine import Engine
+from genset.errors import GensetError
+from genset.interfaces import Evidence, Figure, Items, Labels, Measured, Modality, Progress, SkipError
+from genset.pipeline import augment
+from genset.pipeline.build import Verdict
+from genset.quality import gates, measure
+from genset.quality.classifier import Classifier
+from genset.quality.evidence import SEEDS, Features, gather, judges
+from genset.quality.privacy import suspects
+from genset.seeds import generator
+from genset.versions import Root
+
+_SENT = 2000  # items of a part that are sent to tensors and back, to see what is lost
+_MOST_AUGMENTED = 4000  # transformed copies to compare with
+_MOST_SUSPECTS = 1000  # that are listed
+_KEPT_BYTES = 512 * 2**20
+_FEW_FOR_FRECHET = 10  # items for each value of the space, below which a covariance is guesswork
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Some items of one part, with their records, in one order."""
+
+    records: Sequence[Record]
+    items: Items
+
+    def labels(self, classes: Sequence[str]) -> Labels:
+        """(N,) the number of each item's class."""
+        index = {label: number for number, label in enumerate(classes)}
+        return np.array([index[record.label] for record in self.records], np.int64)
+
+
+class Kept:
+    """What was computed before, by a hash of all that it depends on; in the working place of an output root."""
+
+    def __init__(self, root: Root, progress: Progress) -> None:
+        self._root, self._say = root, progress.say
+
+    @cached_property
+    def _folder(self) -> Path | None:
+        """None where there is no output root: nothing is written into the user's folders."""
+        return self._root.work("_features") if self._root.path.is_dir() else None  # no config can have this name
+
+    def arrays(self, key: Sequence[Any], make: Callable[[], Arrays]) -> Arrays:
+        """The arrays of a key, made anew unless they are kept."""
+        if self._folder is None:
+            return make()
+        name = hashlib.sha256(json.dumps([__version__, *key], default=str).encode()).hexdigest()[:32]
+        path = self._folder / f"{name}.npz"
+        if path.is_file():
+            with np.load(path, allow_pickle=False) as stored:
+                return dict(stored)
+        made = make()
+        self._keep(path, made)
+        return made
+
+    def _keep(self, path: Path, made: Arrays) -> None:
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # the next run with the lock sweeps it away
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, allow_pickle=False, **made)
+            os.replace(partial, path)
+            self._prune(path.parent)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            self._say(f"what was computed is not kept for the next time: {error}")
+
+    @staticmethod
+    def _prune(folder: Path) -> None:
+        """Take away the oldest beyond the limit."""
+        files = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        total = 0
+        for path in files:
+            total += path.stat().st_size
+            if total > _KEPT_BYTES:
+                path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How thoroughly items are judged, and with what help."""
+
+    modality: Modality
+    engine: Engine
+    kept: Kept | None = None
+    seeds: int = SEEDS
+    augmented: bool = True  # whether ordinary transformed copies are compared with
+
+    def verdict(
+        self, classes: tuple[str, ...], train: Side, test: Side, made: Side, conditions: Sequence[str] = ()
+    ) -> Verdict:
+        """All figures of made items beside real ones, and the gates that fail."""
+        evidence = self._evidence(classes, train, test, made)
+        sizes = {"train": len(train.records), "test": len(test.records), "made": len(made.records)}
+        measured, skipped = measure(evidence)
+        try:
+            own = self.modality.measure(train.items, test.items, made.items)
+            measured |= {name: Measured(value, sizes) for name, value in own.items()}
+        except SkipError as reason:
+            skipped |= {figure.name: str(reason) for figure in self.modality.figures}
+        verdict = Verdict(
+            {name: rounded(measured[name].value) for name in EVERY_FIGURE if name in measured},
+            skipped,
+            sizes,
+            evidence.spaces["space"],
+            details={name: detail(figure, measured[name]) for name, figure in EVERY_FIGURE.items() if name in measured},
+            spaces=evidence.spaces,
+            suspicious=_suspicious(evidence, train.records, made.records),
+            notes=_notes(evidence),
+        )
+        return gated(verdict, conditions, self.modality.kind)
+
+    def _evidence(self, classes: tuple[str, ...], train: Side, test: Side, made: Side) -> Evidence:
+        seen = [self._features(side.items, side.labels(classes), side.records) for side in (train, test, made)]
+        trained = self._judges(seen[0], train.records, len(classes))
+        back = self._there_and_back(classes, train, test)
+        copies = self._copies(classes, train, len(made.records)) if trained and self.augmented else None
+        return gather(classes, seen[0], seen[1], seen[2], back, copies, trained)
+
+    def _features(self, items: Items, labels: Labels, of: Sequence[Record], *how: Any) -> Features:
+        """The features of items; `of` and `how` say which these are."""
+
+        def make() -> Arrays:
+            some = items if len(items) else np.zeros((1, *self.modality.item_shape), self.modality.item_dtype)
+            rows = self.modality.features(some), self.modality.closeness(some)
+            return dict(zip(("features", "closeness"), (part[: len(items)] for part in rows), strict=True))
+
+        arrays = self._known("features", of, make, *how)
+        return Features(arrays["features"], arrays["closeness"], labels)
+
+    def _judges(self, train: Features, of: Sequence[Record], classes: int) -> tuple[Classifier, ...]:
+        def make() -> Arrays:
+            trained = judges(train, classes, self.seeds)
+            return {f"{n}_{name}": layer for n, one in enumerate(trained) for name, layer in one.layers.items()}
+
+        arrays = self._known("judges", of, make, train.labels.tolist(), self.seeds)
+        names = sorted({name.partition("_")[0] for name in arrays}, key=int)
+        return tuple(
+            Classifier({name.partition("_")[2]: layer for name, layer in arrays.items() if name.startswith(f"{n}_")})
+            for n in names
+        )
+
+    def _known(self, what: str, of: Sequence[Record], make: Callable[[], Arrays], *how: Any) -> Arrays:
+        contents = [record.content for record in of]
+        if self.kept is None or not all(contents):
+            return make()
+        libraries = [importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "scipy")]
+        return self.kept.arrays([what, self.modality.kind, self.modality.settings, libraries, contents, *how], make)
+
+    def _there_and_back(self, classes: Sequence[str], *sides: Side) -> list[Features]:
+        """Some items of each side, sent to tensors and back; none where nothing is lost on the way, or one is empty."""
+        out = []
+        for side in sides:
+            step = max(1, -(-len(side.items) // _SENT))
+            back = self.modality.there_and_back(side.items[::step]) if len(side.items) else None
+            if back is None:
+                return []
+            labels = side.labels(classes)[::step]
+            out.append(Features(self.modality.features(back), self.modality.closeness(back), labels))
+        return out
+
+    def _copies(self, classes: Sequence[str], train: Side, count: int) -> Features | None:
+        """As many ordinary transformed copies of train items as there are made ones; None where there are no steps."""
+        steps = tuple(step.bound(self.modality) for step in self.modality.default_steps)
+        order = generator(0, "judge", "augmented").permutation(len(train.records))
+        records = [train.records[row] for row in order]
+        row = {record.id: int(place) for record, place in zip(records, order, strict=True)}
+        wanted = min(count, _MOST_AUGMENTED)
+        plan = augment.filled(records, {}, wanted, -(-wanted // len(records)))
+        if not steps or not plan:
+            return None
+
+        def one(copy: augment.Copy) -> Items | None:
+            made = augment.transform(train.items[row[copy.parent.id]], copy, steps, 0)
+            return made and made[0]
+
+        made = [
+            (copy.parent, item) for copy, item in zip(plan, self.engine.map(one, plan), strict=True) if item is not None
+        ]
+        if not made:
+            return None
+        side = Side([parent for parent, _ in made], _in_form([item for _, item in made], self.modality))
+        return self._features(side.items, side.labels(classes), side.records, "augmented", steps, len(train.records))
+
+
+def _in_form(items: Sequence[Items], modality: Modality) -> Items:
+    """(N, *item_shape) items that a transform may have left longer or shorter: cut, or filled up with zeros."""
+    out = np.zeros((len(items), *modality.item_shape), modality.item_dtype)
+    for row, item in enumerate(items):
+        length = min(len(item), out.shape[1])
+        out[row, :length] = item[:length]
+    return out
+
+
+def gated(verdict: Verdict, conditions: Sequence[str], kind: str) -> Verdict:
+    """The verdict with the gates that fail. Raises GensetError for a gate on a figure of another modality."""
+    parsed = [gates.parse(text, EVERY_FIGURE) for text in conditions]
+    for gate in parsed:
+        if gate.figure not in verdict.figures and gate.figure not in verdict.skipped:
+            raise GensetError(
+                f"{gate.figure} is no figure of {kind} items here",
+                where=f"gate {gate}",
+                hint=f"There are {', '.join(verdict.figures)}.",
+            )
+    return replace(verdict, failed_gates=gates.failures(parsed, verdict.figures, verdict.skipped))
+
+
+def rounded(value: float) -> float:
+    """Four decimals, or four digits of what is smaller: what differs beyond that is noise of the processor."""
+    return round(value, 4) if abs(value) >= 0.1 else float(f"{value:.4g}")
+
+
+def detail(figure: Figure, measured: Measured) -> dict[str, Any]:
+    """All that belongs to the value of a figure, as JSON holds it; null where a range has no end."""
+    ends = [None if np.isinf(end) else end for end in (figure.low, figure.high)]
+    inside = measured.interval and [rounded(min(max(end, figure.low), figure.high)) for end in measured.interval]
+    return {
+        "value": rounded(measured.value),
+        "interval": inside,
+        "real": None if measured.real is None else rounded(measured.real),
+        "n": dict(measured.n),
+        "classes": {label: rounded(value) for label, value in measured.classes.items()},
+        "goal": figure.goal,
+        "target": figure.target,
+        "range": ends,
+        "group": figure.group,
+        "space": figure.space,
+        "source": figure.source,
+        "what": figure.what,
+    }
+
+
+def _suspicious(evidence: Evidence, train: Sequence[Record], made: Sequence[Record]) -> list[dict[str, Any]]:
+    return [
+        {
+            "made": _place(made[found.made]),
+            "real": _place(train[found.train]),
+            "distance": rounded(found.distance),
+            "ratio": rounded(found.ratio),
+        }
+        for found in suspects(evidence)[:_MOST_SUSPECTS]
+    ]
+
+
+def _place(record: Record) -> str:
+    """Where a person finds an item; the id of one that was not written yet."""
+    return record.place or record.id
+
+
+def _notes(evidence: Evidence) -> list[str]:
+    """What is to be kept in mind with the figures."""
+    count, values = min(len(evidence.test), len(evidence.made)), evidence.test.space.shape[1]
+    if 2 <= count < _FEW_FOR_FRECHET * values:
+        return [f"{count} items are few for {values} values: trust kernel_distance more than frechet"]
+    return []

@@ -1,0 +1,59 @@
+"""95% intervals: what a figure might as well have been with other items and other seeds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.floating[Any]]
+Interval = tuple[float, float]
+_Z = 1.959964  # of 95%
+_FOLDS = 10
+
+
+def of_share(share: float, count: int) -> Interval:
+    """Of a share of `count` items: the score interval of Wilson (1927), which 0 and 1 do not make empty."""
+    centre = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    half = _Z / (1 + _Z**2 / count) * (share * (1 - share) / count + _Z**2 / (4 * count**2)) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def of_mean(values: Rows) -> Interval:
+    """Of the mean of (N,) values, N > 1."""
+    return around(float(values.mean()), _Z * float(values.std(ddof=1)) / len(values) ** 0.5)
+
+
+def around(value: float, half: float) -> Interval:
+    """As far on either side."""
+    return value - half, value + half
+
+
+def half_of_runs(values: Rows) -> float:
+    """Half of the interval of the mean of (K, N) values of N items in K runs that differ by their seed.
+
+    Items and seeds are both drawn: the variance of the mean is taken for the sum of what each of them makes. For items
+    as if one more had gone each way (after Agresti and Min 2005), as few that are all equal prove little; for seeds by
+    Student's t, as they are few.
+    """
+    from scipy.special import stdtrit
+
+    runs, count = values.shape
+    of_items = values.mean(axis=0)
+    squares = float(np.square(of_items - of_items.mean()).sum()) + 1
+    items: float = _Z * squares**0.5 / (count + 2)
+    if runs == 1:
+        return items
+    seeds = float(stdtrit(runs - 1, 0.975)) * float(values.mean(axis=1).std(ddof=1)) / runs**0.5
+    return float(np.hypot(items, seeds))
+
+
+def jackknife(parts: Sequence[Rows], statistics: Callable[..., Sequence[float]]) -> list[Interval | None]:
+    """Of each statistic of some parts (N, d), in random order, by leaving out a tenth of all in turn (Quenouille 1956,
+    Tukey 1958); None for parts that are too small for that."""
+    values = statistics(*parts)
+    if min(map(len, parts)) < 2 * _FOLDS:
+        return [None] * len(values)
+    folds = [statistics(*(np.delete(part, np.s_[fold::_FOLDS], axis=0) for part in parts)) for fold in range(_FOLDS)]
+    variance = np.var(np.array(folds), axis=0) * (_FOLDS - 1)
+    return [around(value, _Z * float(spread) ** 0.5) for value, spread in zip(values, variance, strict=True)]
