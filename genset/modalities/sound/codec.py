@@ -20,16 +20,18 @@ from genset.interfaces import (
     Item,
     Items,
     Labels,
+    Likeness,
     Modality,
     Network,
     Probe,
     Raw,
     Sampling,
     Section,
+    Sketch,
     Tensor,
     Tensors,
 )
-from genset.modalities.sound import augment, clips, features, forms, judging, networks, perturb, preview
+from genset.modalities.sound import augment, clips, features, forms, judging, networks, perturb, preview, sketch
 from genset.modalities.sound.levels import Levels, finished
 
 LEVELS = "levels.json"
@@ -95,6 +97,7 @@ class Sound(Modality):
     Sampling = SoundSampling
     item_dtype = "int16"
     state_files = (LEVELS,)
+    near = 0.86
     figures = judging.FIGURES
     faults_told = judging.FAULTS
     settings: SoundSettings
@@ -108,7 +111,7 @@ class Sound(Modality):
             return clips.windows(path, self.settings.seconds)
         return (Entry(),)
 
-    def probe(self, raw: Raw) -> Probe:
+    def probe(self, raw: Raw, *, sketched: bool = False) -> Probe:
         clip = clips.read(raw)
         facts = (clip.rate, clip.samples.shape)
         digest = hashlib.sha256(repr(facts).encode() + clip.samples.tobytes()).hexdigest()
@@ -120,7 +123,7 @@ class Sound(Modality):
             "stored": clip.subtype,
         }
         plain = isinstance(raw, Path) and (clip.container, clip.subtype) == ("WAV", "PCM_16")
-        return Probe(digest, traits, self.suffix if plain else "")
+        return Probe(digest, traits, self.suffix if plain else "", sketch.of(clip) if sketched else None)
 
     @classmethod
     def settle(cls, settings: SoundSettings, probes: Sequence[Probe]) -> SoundSettings:
@@ -280,6 +283,9 @@ class Sound(Modality):
 
     def closeness(self, items: Items) -> Floats:
         return self._by_spectra(items, features.close)
+
+    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
+        return sketch.Overlay(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, self._by_spectra(items, lambda levels: levels), titles)
