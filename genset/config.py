@@ -39,6 +39,11 @@ def _text_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _action(value: Any) -> Any:
+    """A word stands for a rule of that kind."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
 def _target(value: Any) -> Any:
     """max, median, a whole number, or a whole number for each label."""
     numbers = value.values() if isinstance(value, dict) else [value]
@@ -78,11 +83,28 @@ class Data(Section):
         return value
 
 
+Action = Literal["off", "report", "quarantine"]
+
+
+class NearDuplicates(Section):
+    """Items that are nearly the same. Whatever is done, unless it is off, they stand in one part of the split."""
+
+    kind: Action = "report"
+    """off: not looked for; report: told of and kept; quarantine: one of them stays."""
+    threshold: float | None = pydantic.Field(None, gt=0, le=1)
+    """Likeness from which on two items are near-duplicates, 1 for equal ones; as the modality has it when not given."""
+
+
 class Clean(Section):
     """What is looked for before anything is learned. What cannot be decoded or is empty is always quarantined."""
 
-    exact_duplicates: Literal["off", "report", "quarantine"] = "quarantine"
+    exact_duplicates: Action = "quarantine"
     """Items whose decoded content stands twice: the first stays."""
+    near_duplicates: Annotated[
+        NearDuplicates,
+        pydantic.BeforeValidator(_action, json_schema_input_type=Action | NearDuplicates),
+    ] = NearDuplicates()
+    """Items that differ by little, such as by size, compression, loudness or case; a word stands for {kind: word}."""
 
 
 class Split(Section):

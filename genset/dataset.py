@@ -44,6 +44,7 @@ class Record:
     model: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)  # the user's own
     content: str = ""  # equal for items of equal decoded content, once that was looked at
+    cluster: str = ""  # equal for near-duplicates, once they were looked for; "" for an item without any
     versioned: bool = False  # read from a version: its id is its own for good
     text: str | None = None  # the item itself, where its file holds several
     piece: tuple[float, float] | None = None  # from where to where in the file, in seconds, where it is a part of it

@@ -27,6 +27,8 @@ Item = npt.NDArray[Any]  # one decoded item, in the compact form of its modality
 Items = npt.NDArray[Any]  # (N, ...) items of one shape
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]  # (N,) index of each item's class
+Keys = npt.NDArray[np.uint64]  # (N, K): items that share one are looked at together
+Pairs = npt.NDArray[np.int64]  # (P, 2) row numbers
 Tensors = npt.NDArray[Any]  # (B, ...) items as the networks see them: float32 in [0, 1], or int32 numbers of tokens
 Trunk = Literal["encoder", "discriminator"]  # what a network from items to features is the body of
 Tensor = Any  # a keras tensor: only code that trains sees one
@@ -41,6 +43,7 @@ class Piece:
     stop: float
 
 
+Sketch = npt.NDArray[Any]  # little arrays by which near-duplicates are told; their shape is the modality's affair
 Raw = Path | str | Piece  # what an item is read from: a file, text that stood among others in one, a part of one
 INFORMATION = "information"  # the kind of a note that tells of no problem
 
@@ -96,6 +99,17 @@ class Probe:
     digest: str  # of the decoded content: the same pixels in a PNG and a BMP have one digest
     traits: Mapping[str, Any]  # what the modality's `settle` and `inspect` want to know, such as width and mode
     loadable: str = ""  # suffix under which every common loader reads the file's own bytes; "" to write it anew
+    sketch: Sketch | None = None  # by which near-duplicates are told; None where it was not asked for
+
+
+class Likeness(ABC):
+    """How nearly alike items are, by their sketches. The pairs that are asked for are found by keys."""
+
+    keys: Keys  # (N, K): near-duplicates share at least one, others seldom
+
+    @abstractmethod
+    def __call__(self, pairs: Pairs) -> Floats:
+        """(P,) how alike the pairs of row numbers are, from 0 to 1 for the same; the order in a pair may matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +229,7 @@ class Modality(ABC):
     tensor_dtype: ClassVar[Literal["float32", "int32"]] = "float32"
     fixed_shape: ClassVar[bool] = True  # whether all items have the one shape; a shorter one is no other kind otherwise
     rows: ClassVar[bool] = False  # whether a version holds rows, not files
+    near: ClassVar[float]  # likeness from which on two items are near-duplicates, unless told otherwise
     denoises: ClassVar[bool] = False  # whether a perturbed item is to be rebuilt as it was, not as it is seen
     figures: ClassVar[tuple["Figure", ...]] = ()  # that only this modality has
     faults_told: ClassVar[Mapping[str, str]] = {}  # what `faults` may find, with how it is told: "it was ..."
@@ -238,8 +253,8 @@ class Modality(ABC):
         return ""
 
     @abstractmethod
-    def probe(self, raw: Raw) -> Probe:
-        """Decode an item as it is. Raises UndecodableError with the reason."""
+    def probe(self, raw: Raw, *, sketched: bool = False) -> Probe:
+        """Decode an item as it is, and sketch it if asked to. Raises UndecodableError with the reason."""
 
     @classmethod
     @abstractmethod
@@ -372,6 +387,10 @@ class Modality(ABC):
     @abstractmethod
     def closeness(self, items: Items) -> Floats:
         """(N, d) vectors whose Euclidean distance says how nearly two items are the same item."""
+
+    @abstractmethod
+    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
+        """What tells near-duplicates among items, by the sketches of their probes."""
 
     @abstractmethod
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:

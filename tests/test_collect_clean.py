@@ -10,7 +10,7 @@ import pytest
 from conftest import SAMPLES, digits
 from PIL import Image
 
-from genset.config import Data
+from genset.config import Clean, Data
 from genset.engine import Local
 from genset.errors import GensetError
 from genset.interfaces import Progress
@@ -26,7 +26,8 @@ def found(folder: Path, group: str | None = None) -> Collected:
 
 
 def cleaned(folder: Path, duplicates: str = "quarantine") -> Cleaned:
-    return clean(found(folder).records, ImageModality(ImageModality.Settings()), Local(), Progress.silent(), duplicates)  # type: ignore[arg-type]
+    section = Clean(exact_duplicates=duplicates)  # type: ignore[arg-type]
+    return clean(found(folder).records, ImageModality(ImageModality.Settings()), Local(), Progress.silent(), section)
 
 
 def problems(result: Collected | Cleaned) -> set[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from genset.config import Augment, Balance, Data, Generate
+from genset.config import Augment, Balance, Clean, Data, Generate
 from genset.dataset import Item, Record, read_version
 from genset.errors import GensetError
 from genset.export.folder import Folder
@@ -145,7 +145,7 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
         found = collect(Data(source=[str(path)], group=group), table(table.Settings()), job.engine, job.progress)
         records, problems, inputs = found.records, found.problems, {"fingerprint": found.fingerprint}
         modality = found.modality
-    cleaned = clean(records, modality, job.engine, job.progress, "quarantine")
+    cleaned = clean(records, modality, job.engine, job.progress, Clean())
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
     name = version.name if version else _name_of(path)

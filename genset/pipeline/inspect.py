@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from genset.config import DEFAULT_RATIOS, EVERY_FIGURE, Config, Data
+from genset.config import DEFAULT_RATIOS, EVERY_FIGURE, Clean, Config, Data
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
 from genset.errors import GensetError
@@ -54,7 +54,7 @@ def contents(path: Path, job: Job) -> Contents:
         table = guess_modality(path, MODALITIES)
         found = collect(Data(source=[str(path)]), table(table.Settings()), job.engine, job.progress)
         records, problems, modality = found.records, list(found.problems), found.modality
-    looked = clean(records, modality, job.engine, job.progress, "report")
+    looked = clean(records, modality, job.engine, job.progress, Clean(exact_duplicates="report"))
     kept = Dataset(modality.kind, looked.records)
     every = [*problems, *looked.problems]
     return Contents(kept, counts(kept), modality.describe(looked.probes), every, looked.probes, modality)

@@ -60,7 +60,7 @@ def prepare(config: Config, job: Job) -> Prepared:
     folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"
     if folder.is_dir():
         return _open(folder)
-    cleaned = clean(collected.records, collected.modality, job.engine, job.progress, config.clean.exact_duplicates)
+    cleaned = clean(collected.records, collected.modality, job.engine, job.progress, config.clean)
     problems = (*collected.problems, *cleaned.problems)
     _check_enough(cleaned.records, problems, config)
     modality = table(table.settle(collected.modality.settings, cleaned.probes))

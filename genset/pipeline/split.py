@@ -14,8 +14,9 @@ Ratios = tuple[float, float, float]
 def assign(records: Sequence[Record], ratios: Ratios, seed: int) -> list[Record]:
     """Every record with its split. Splits that the user brought stay; what they lack is taken from their train part.
 
-    Stratified by label. The items of a group stay together, across classes, and so do items of equal content; with one
-    of them in a part that the user held out, the others follow. The order of the records does not matter.
+    Stratified by label. The items of a group stay together, across classes, and so do items of equal content and
+    near-duplicates; with one of them in a part that the user held out, the others follow. The order of the records does
+    not matter.
     """
     brought = {record.split for record in records} - {""}
     shares = {
@@ -46,7 +47,7 @@ def _is_free(record: Record) -> bool:
 
 
 def _units(records: Sequence[Record]) -> dict[str, str]:
-    """The unit of each record by its id: what stays together, named by the least of its groups and contents."""
+    """The unit of each record by its id: what stays together, named by the least of its groups, contents, clusters."""
     parent: dict[str, str] = {}
 
     def top(name: str) -> str:
@@ -55,8 +56,9 @@ def _units(records: Sequence[Record]) -> dict[str, str]:
         return name
 
     def names(record: Record) -> list[str]:
-        item = f"item {record.content or record.id}"
-        return [f"group {record.group}", item] if record.group else [item]
+        near = [f"near {record.cluster}"] if record.cluster else []
+        group = [f"group {record.group}"] if record.group else []
+        return [*group, f"item {record.content or record.id}", *near]
 
     for record in records:
         tops = sorted(top(name) for name in names(record))

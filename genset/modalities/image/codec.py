@@ -21,17 +21,19 @@ from genset.interfaces import (
     Floats,
     Item,
     Items,
+    Likeness,
     Modality,
     Network,
     Probe,
     Raw,
     Section,
+    Sketch,
     Tensor,
     Tensors,
     UndecodableError,
 )
 from genset.modalities import grids
-from genset.modalities.image import augment, features, perturb, preview
+from genset.modalities.image import augment, features, perturb, preview, sketch
 
 SMALLEST, LARGEST = 8, 64
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -71,17 +73,19 @@ class Image(Modality):
     networks: ClassVar[Mapping[str, type[Network]]] = grids.NETWORKS
     augmentations: ClassVar[Mapping[str, type[Augmentation]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
+    near = 0.86
     settings: ImageSettings
 
     def __init__(self, settings: ImageSettings) -> None:
         self.settings = settings
 
-    def probe(self, raw: Raw) -> Probe:
+    def probe(self, raw: Raw, *, sketched: bool = False) -> Probe:
         image = _open(_path(raw))
         pixels = np.asarray(_plain(image, "RGBA"))
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": image.mode in _GREY}
-        return Probe(digest, traits, self._as_it_is(image))
+        drawn = sketch.of(_plain(image, "RGB", self.settings.background)) if sketched else None
+        return Probe(digest, traits, self._as_it_is(image), drawn)
 
     @staticmethod
     def _as_it_is(image: PIL.Image.Image) -> str:
@@ -166,6 +170,9 @@ class Image(Modality):
 
     def closeness(self, items: Items) -> Floats:
         return features.pixels(items)
+
+    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
+        return sketch.Overlay(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, titles)

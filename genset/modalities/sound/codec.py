@@ -21,16 +21,18 @@ from genset.interfaces import (
     Item,
     Items,
     Labels,
+    Likeness,
     Modality,
     Network,
     Probe,
     Raw,
     Sampling,
     Section,
+    Sketch,
     Tensor,
     Tensors,
 )
-from genset.modalities.sound import augment, clips, features, forms, judging, networks, perturb, preview
+from genset.modalities.sound import augment, clips, features, forms, judging, networks, perturb, preview, sketch
 from genset.modalities.sound.levels import Levels, finished
 
 LEVELS = "levels.json"
@@ -98,6 +100,7 @@ class Sound(Modality):
     adversarial_anchor = 1.0
     adversarial_warm_start = 0.6
     state_files = (LEVELS,)
+    near = 0.86
     figures = judging.FIGURES
     faults_told = judging.FAULTS
     settings: SoundSettings
@@ -111,7 +114,7 @@ class Sound(Modality):
             return clips.windows(path, self.settings.seconds)
         return (Entry(),)
 
-    def probe(self, raw: Raw) -> Probe:
+    def probe(self, raw: Raw, *, sketched: bool = False) -> Probe:
         clip = clips.read(raw)
         facts = (clip.rate, clip.samples.shape)
         digest = hashlib.sha256(repr(facts).encode() + clip.samples.tobytes()).hexdigest()
@@ -123,7 +126,7 @@ class Sound(Modality):
             "stored": clip.subtype,
         }
         plain = isinstance(raw, Path) and (clip.container, clip.subtype) == ("WAV", "PCM_16")
-        return Probe(digest, traits, self.suffix if plain else "")
+        return Probe(digest, traits, self.suffix if plain else "", sketch.of(clip) if sketched else None)
 
     @classmethod
     def settle(cls, settings: SoundSettings, probes: Sequence[Probe]) -> SoundSettings:
@@ -293,6 +296,9 @@ class Sound(Modality):
 
     def closeness(self, items: Items) -> Floats:
         return self._by_spectra(items, features.close)
+
+    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
+        return sketch.Overlay(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, self._by_spectra(items, lambda levels: levels), titles)

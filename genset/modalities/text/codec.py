@@ -20,15 +20,17 @@ from genset.interfaces import (
     Item,
     Items,
     Labels,
+    Likeness,
     Modality,
     Network,
     Probe,
     Raw,
     Section,
+    Sketch,
     Tensor,
     Tensors,
 )
-from genset.modalities.text import augment, features, form, judging, networks, perturb, preview, sources
+from genset.modalities.text import augment, features, form, judging, networks, perturb, preview, sketch, sources
 from genset.modalities.text.sampling import TokenSampling, nats, write
 from genset.modalities.text.tokens import Kind, Tokens
 
@@ -89,6 +91,7 @@ class Text(Modality):
     denoises = True
     fixed_shape = False
     rows = True
+    near = 0.8
     figures = judging.FIGURES
     faults_told = judging.FAULTS
     settings: TextSettings
@@ -132,11 +135,11 @@ class Text(Modality):
         settings = self.settings
         return sources.Form(tuple(settings.fields or ["text"]), settings.label or "label", tuple(settings.turn_keys))
 
-    def probe(self, raw: Raw) -> Probe:
+    def probe(self, raw: Raw, *, sketched: bool = False) -> Probe:
         text = self._read(raw)
         data = text.encode()
         traits = {"bytes": len(data), "characters": len(text), "script": judging.script(text)}
-        return Probe(hashlib.sha256(data).hexdigest(), traits)
+        return Probe(hashlib.sha256(data).hexdigest(), traits, sketch=sketch.of(text) if sketched else None)
 
     @classmethod
     def settle(cls, settings: TextSettings, probes: Sequence[Probe]) -> TextSettings:
@@ -232,6 +235,9 @@ class Text(Modality):
 
     def closeness(self, items: Items) -> Floats:
         return features.shingles(form.texts_of(items))
+
+    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
+        return sketch.Shingles(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(form.texts_of(items), titles)
