@@ -147,8 +147,8 @@ class Network(Section):
 
     @abstractmethod
     def trunk(self, modality: "Modality", role: Trunk) -> Any:
-        """A keras model from (B, *modality.tensor_shape) to (B, d) features: an encoder or a discriminator but for its
-        last layer."""
+        """A keras model from (B, *modality.tensor_shape) to (B, d) features, an encoder but for its last layer; or from
+        items as `real` and `made` have them, a discriminator but for its last layer."""
 
     @abstractmethod
     def decoder(self, modality: "Modality", latent_dim: int, classes: int) -> Any:
@@ -164,7 +164,19 @@ class Network(Section):
     @abstractmethod
     def rebuilt(self, nets: "Nets", z: Tensor) -> Tensor:
         """(B, *tensor_shape) what the decoder makes of codes z (B, latent_dim), differentiable (keras.ops); of networks
-        for tokens only what `whole` saves."""
+        for tokens (B, T, tokens) probabilities, and only what `whole` saves."""
+
+    def made(self, nets: "Nets", batch: "Batch") -> Tensor:
+        """(B, ...) items of the codes "z" and labels of a batch as a discriminator sees them, differentiable."""
+        return self.rebuilt(nets, batch["z"])
+
+    def real(self, modality: "Modality", x: Tensor) -> Tensor:
+        """(B, ...) real items x (B, *tensor_shape) as a discriminator sees them."""
+        return x
+
+    def items(self, made: Tensor) -> Tensor:
+        """(B, *tensor_shape) the items that `made` stands for."""
+        return made
 
     @abstractmethod
     def exported(self, nets: "Nets", modality: "Modality") -> Mapping[str, Any]:
@@ -363,13 +375,18 @@ class Modality(ABC):
         """The values of `figures`, on items in the configured form. Raises SkipError."""
         return {}
 
+    def draw_noise(self, rng: np.random.Generator, size: int) -> Mapping[str, Tensors]:
+        """The random inputs of `Network.made` for a batch, (B, ...) each."""
+        return {}
+
     @abstractmethod
     def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Tensors]:
         """The random inputs of `perturb` for a batch, (B, ...) each. Strong ones may leave much of an item out."""
 
     @abstractmethod
     def perturb(self, x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
-        """(B, *tensor_shape) changed a little, differentiably, against learning items by heart (keras.ops)."""
+        """Items (B, *tensor_shape), or as a discriminator sees them, changed a little, differentiably, against learning
+        them by heart (keras.ops)."""
 
     @abstractmethod
     def features(self, items: Items) -> Floats:

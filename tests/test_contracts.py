@@ -212,6 +212,7 @@ def test_figures_have_one_name_each() -> None:
 
 
 MODELS = [(f, kind, network) for f, kind in product(FAMILIES, MODALITIES) for network in MODALITIES[kind].networks]
+MODELS += [("gan of items", "text", network) for network in MODALITIES["text"].networks]
 
 
 @pytest.mark.parametrize("family, kind, network", MODELS)
@@ -229,7 +230,9 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
     real = items(kind)
     labels = np.arange(len(real)) % 2
     modality = opened(kind).learned(real, labels)
-    rule, prior = FAMILIES[family](kind=family).fitted(type(modality)), GaussianMixture()
+    family, _, space = family.partition(" of ")
+    given = {"space": space} if space else {}
+    rule, prior = FAMILIES[family](kind=family, **given).fitted(type(modality)), GaussianMixture()
 
     def trained() -> tuple[dict[str, bytes], bytes, list[dict[str, float]], dict[str, Any]]:
         keras.utils.clear_session()

@@ -401,18 +401,68 @@ def test_the_temperature_of_one_command_is_told_and_makes_other_items(dialogues:
     assert not {row["id"] for row in plain} & {row["id"] for row in cold}
 
 
-def test_a_gan_of_tokens_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
-    path = tmp_path / "c.yaml"
-    path.write_text(
-        f"name: x\nmodality: text\ndata: {{source: {ROOT / 'samples' / 'text'}}}\n"
-        "model: {family: {kind: gan, space: items}}\n"
-    )
-    outcome = genset("train", path, "--output", tmp_path / "out", "--quiet")
-    assert outcome.code == 2
-    assert outcome.stderr == (
-        "genset: model.family.space: a generator of tokens cannot be taught by a discriminator of tokens: no gradient leads "
-        "through a draw\n  Leave it out, or use codes.\n"
-    )
+@pytest.fixture(scope="module")
+def written() -> tuple[Text, Any]:
+    """A modality that knows its tokens, and untrained networks with a decoder and a discriminator."""
+    import keras
+
+    from genset.models import FAMILIES
+
+    keras.utils.set_random_seed(0)
+    modality = Text(TextSettings(length=20)).learned(form.items_of(["abc abd", "ab"] * 20, 20), np.zeros(40, np.int64))
+    rule = FAMILIES["gan"](kind="gan", space="items").fitted(Text)
+    return modality, rule.build(modality, modality.networks["gru"](kind="gru", width=8), 3, 2)
+
+
+def test_tokens_drawn_for_a_discriminator_are_those_that_the_exported_steps_would_write(
+    written: tuple[Text, Any],
+) -> None:
+    modality, nets = written
+    rng = np.random.default_rng(0)
+    z, label = rng.normal(0, 9, (30, 3)).astype(np.float32), np.eye(2, dtype=np.float32)[np.arange(30) % 2]
+    noise = np.ones_like(modality.draw_noise(rng, 30)["exponential"])  # none: the likeliest token
+    made = nets.network.made(nets, {"z": z, "label": label, "exponential": noise})
+    models = {
+        name: lambda *arrays, model=model: [np.array(out) for out in model(list(arrays))]
+        for name, model in nets.network.exported(nets, modality).items()
+    }
+    cold = sampling.TokenSampling(temperature=0)
+    expected = sampling.write(models, z, label, [np.random.default_rng(n) for n in range(30)], made.shape[1], cold)
+    assert np.asarray(nets.network.items(made)).tolist() == expected.tolist()
+    assert set(np.unique(made)) == {0, 1}
+    assert len(np.unique(expected)) > 3
+
+
+def test_a_generator_of_tokens_learns_from_a_discriminator_through_what_it_drew(written: tuple[Text, Any]) -> None:
+    import tensorflow as tf
+
+    modality, nets = written
+    rng = np.random.default_rng(0)
+    label = tf.one_hot([0, 1, 0, 1], 2)
+    z = tf.constant(rng.normal(size=(4, 3)), tf.float32)
+    weights = nets["decoder"].trainable_variables
+    with tf.GradientTape() as tape:
+        made = nets.network.made(nets, {"z": z, "label": label, **modality.draw_noise(rng, 4)})
+        score = nets["discriminator"]([made, label])
+    gradients = tape.gradient(score, weights)
+    assert all(np.abs(np.asarray(tf.convert_to_tensor(gradient))).max() > 0 for gradient in gradients)
+
+
+def test_noise_on_tokens_is_the_same_for_their_rows(written: tuple[Text, Any]) -> None:
+    modality, nets = written
+    ids = modality.to_tensor(form.items_of(["abc abd", "ab", "abd abc ab"], 20))
+    drawn = modality.draw_perturbation(np.random.default_rng(1), 3, strong=True)
+    rows = modality.perturb(nets.network.real(modality, ids), drawn)
+    changed = np.asarray(modality.perturb(ids, drawn))
+    assert (np.asarray(nets.network.items(rows)) == changed).all()
+    assert (changed != ids).any()
+
+
+def test_texts_that_are_one_word_from_a_known_one_are_near() -> None:
+    known = ["the cat sat on the mat", "Anna", "我喜欢这本书"]
+    near = ["The cat sat on a mat", "the cat sat on mat", "the fat cat sat on the mat", "Anne", "我喜欢这本"]
+    far = ["a cat sat on a mat", "on the mat the cat sat", "the cat", "Anneli", "我不喜欢那本书"]
+    assert judging.one_apart([*near, *far], known).tolist() == [True] * 5 + [False] * 5
 
 
 def test_a_vae_says_how_much_its_code_tells() -> None:

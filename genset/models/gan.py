@@ -5,7 +5,8 @@ trained VAE's decoder and is fed with codes drawn for the label from the density
 al. 2018, arXiv:1803.09655): it need not find the items first, only sharpen them. Without that warm start it is fed
 with N(0, I) and the label (Mirza and Osindero 2014, arXiv:1411.1784).
 
-Where items are no values that a generator could shift a little, such as tokens, the two play with codes: an autoencoder
+Where items are no values that a generator could shift a little, such as tokens, the two play with codes, unless told
+otherwise (tokens then get the gradient of soft ones: RelGAN, Nie et al. 2019): an autoencoder
 learns first, a small generator then turns noise and label into codes that a discriminator cannot tell from those of
 real items, and the autoencoder's decoder makes items of them (ARAE: Zhao et al. 2018, arXiv:1706.04223).
 """
@@ -18,7 +19,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pydantic
 
-from genset.errors import GensetError
 from genset.interfaces import (
     Batch,
     Family,
@@ -55,25 +55,20 @@ class GAN(Family):
     loss: Annotated[AdversarialLoss, Kinds(LOSSES)] = Relativistic()
     """What the two play for."""
     space: Literal["items", "codes"] | None = None
-    """What the two play with: items, or codes of an autoencoder that learns first. When not given: items for images,
-    codes for texts, whose tokens no generator can shift a little."""
+    """What the two play with: items, or codes of an autoencoder that learns first. When not given: items for images and
+    sounds, codes for texts, whose tokens no generator can shift a little. Items of texts: tokens are drawn while
+    learning, with the gradient of soft ones (straight-through Gumbel-softmax)."""
     warm_start: float | None = pydantic.Field(None, ge=0, lt=1)
     """Share of the budget before the two play. Items: the generator learns as the decoder of a VAE for 0.3 of it, for
-    0.6 with sounds; 0 starts from nothing. Codes: the autoencoder learns for 0.8 of it."""
+    0.6 with sounds and 0.8 with texts; 0 starts from nothing. Codes: the autoencoder learns for 0.8 of it."""
     anchor: float | None = pydantic.Field(None, ge=0)
     """Weight of how well the generator still rebuilds train items from their codes after a warm start, so that it
-    keeps to their classes; 0 for none. When not given, 0 for images and 1 for sounds."""
+    keeps to their classes; 0 for none. When not given, 0 for images and texts and 1 for sounds."""
     perturb: bool | None = None
     """Whether the discriminator sees all items perturbed (DiffAugment); when not given, below 5,000 train items."""
 
     def fitted(self, modality: type[Modality]) -> "GAN":
         space = self.space or modality.adversarial_space
-        if space == "items" and modality.tensor_dtype == "int32":
-            raise GensetError(
-                "a generator of tokens cannot be taught by a discriminator of tokens: no gradient leads through a draw",
-                where="model.family.space",
-                hint="Leave it out, or use codes.",
-            )
         usual = _CODES_WARM_START if space == "codes" else modality.adversarial_warm_start
         warm_start = usual if self.warm_start is None else self.warm_start
         anchor = modality.adversarial_anchor if self.anchor is None else self.anchor
@@ -95,44 +90,46 @@ class GAN(Family):
 
     def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
         coded = self.space == "codes"
-        real_name, maker = ("code", "generator") if coded else ("x", "decoder")
-        axes = 1 if coded else len(modality.tensor_shape)
+        maker = "generator" if coded else "decoder"
         perturb = not coded and self._perturbs(items)
 
         def draw(rng: np.random.Generator, size: int) -> Mapping[str, Tensors]:
-            mix = rng.random((size, *(1 for _ in range(axes))), dtype=np.float32)
-            return {"mix": mix, **(modality.draw_perturbation(rng, size, strong=True) if perturb else {})}
+            mix = rng.random(size, dtype=np.float32)
+            noise = {} if coded else modality.draw_noise(rng, size)
+            return {"mix": mix, **noise, **(modality.draw_perturbation(rng, size, strong=True) if perturb else {})}
 
         def seen(x: Tensor, batch: Batch) -> Tensor:
             return modality.perturb(x, batch) if perturb else x
 
-        def scores(nets: Nets, batch: Batch) -> tuple[Any, Tensor]:
+        def scores(nets: Nets, batch: Batch) -> tuple[Any, Tensor, Tensor]:
             def d(x: Tensor) -> Tensor:
                 return nets["discriminator"]([seen(x, batch), batch["label"]])[:, 0]
 
-            return d, nets["generator"](batch["z"]) if coded else nets.network.rebuilt(nets, batch["z"])
+            if coded:
+                return d, batch["code"], nets["generator"](batch["z"])
+            return d, nets.network.real(modality, batch["x"]), nets.network.made(nets, batch)
 
         def d_loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
             from keras import ops
 
-            d, made = scores(nets, batch)
+            d, real, made = scores(nets, batch)
             made = ops.stop_gradient(made)
-            real = batch[real_name]
             loss = ops.mean(self.loss.d_loss(d(real), d(made)))
             penalty = ops.zeros(())
             if moment.lazy and self.loss.penalty:
-                penalty = self.loss.penalty_loss(d, real, made, batch["mix"], moment)
+                mix = ops.reshape(batch["mix"], (-1, *(1 for _ in real.shape[1:])))
+                penalty = self.loss.penalty_loss(d, real, made, mix, moment)
                 penalty = _LAZY_EVERY * moment.tuned * penalty
             return {"d_total_loss": loss + penalty, "d_loss": loss, "penalty_loss": penalty}
 
         def g_loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
             from keras import ops
 
-            d, made = scores(nets, batch)
-            loss = ops.mean(self.loss.g_loss(d(batch[real_name]), d(made)))
+            d, real, made = scores(nets, batch)
+            loss = ops.mean(self.loss.g_loss(d(real), d(made)))
             if not self.anchor:
                 return {"g_loss": loss}
-            anchor_loss = self._anchor_loss(nets, batch["x"][::_ANCHORED])
+            anchor_loss = self._anchor_loss(nets, {name: batch[name][::_ANCHORED] for name in ("x", "label")})
             return {"g_total_loss": loss + self.anchor * anchor_loss, "g_loss": loss, "anchor_loss": anchor_loss}
 
         # Adam without momentum, as adversarial training has it since Karras et al. 2018, arXiv:1710.10196
@@ -160,13 +157,15 @@ class GAN(Family):
         (first,) = (Autoencoder() if coded else VAE()).stages(modality, latent_dim, items)
         return (dataclasses.replace(first, share=self.warm_start), adversarial)
 
-    def _anchor_loss(self, nets: Nets, x: Tensor) -> Tensor:
-        """() half the logarithm of the mean squared error of items rebuilt from their codes: VAE/GAN (Larsen et al.
-        2016, arXiv:1512.09300), the scale of the error being free (arXiv:2006.13202)."""
+    def _anchor_loss(self, nets: Nets, batch: Batch) -> Tensor:
+        """() nats a value that items rebuilt from their codes are off: VAE/GAN (Larsen et al. 2016, arXiv:1512.09300),
+        the scale of the error being free (arXiv:2006.13202)."""
         from keras import ops
 
+        x = batch["x"]
         z = ops.stop_gradient(self.codes(nets, x))
-        return LIKELIHOODS["gaussian"](x, nets.network.rebuilt(nets, z)) / math.prod(x.shape[1:])
+        nats = nets.network.reconstruction_loss(nets, z, x, batch, LIKELIHOODS["gaussian"])
+        return nats / math.prod(x.shape[1:])
 
     def settled(self, shares: Sequence[float], tuned: Sequence[float]) -> "GAN":
         loss = self.loss.model_copy(update={"penalty": tuned[-1]})
@@ -189,7 +188,7 @@ class GAN(Family):
         import keras
 
         maker = nets["generator" if self.space == "codes" else "decoder"]
-        z = keras.Input(maker.input_shape[1:], name="z")
+        z = keras.Input(maker.inputs[0].shape[1:], name="z")
         label = keras.Input(nets["discriminator"].input_shape[1][1:], name="label")
         code = maker(z) if self.space == "codes" else z
         made = code if self.space == "codes" else nets.network.rebuilt(nets, z)

@@ -232,7 +232,7 @@ class StageRun:
             classes = np.arange(_FRAME) % len(self.bank)
             z = self.bank[classes, np.arange(_FRAME) // len(self.bank)]
         with self._averaged():
-            return self.task.modality.from_tensor(self._sample(tf.constant(z)).numpy())
+            return self.task.modality.from_tensor(self._sample({"z": tf.constant(z)}).numpy())
 
     def figures(self) -> dict[str, float]:
         """What the validation part says of the weights now."""
@@ -326,8 +326,14 @@ class StageRun:
         self._losses = tf.function(losses, reduce_retracing=True)
         networks = task.family.sampler(task.nets, task.modality)
         self._framed = set(networks) == {"generator"}  # an item is all that its code says, and nothing is drawn
-        sampler = networks["codes" if self.stage.space == "codes" else "generator"]
-        self._sample = tf.function(lambda z: sampler(z), reduce_retracing=True)
+        network = task.nets.network
+
+        def sample(batch: Mapping[str, Any]) -> Any:
+            if stage.space == "codes":
+                return networks["codes"](batch["z"])
+            return network.items(network.made(task.nets, batch))
+
+        self._sample = tf.function(sample, reduce_retracing=True)
 
     def _reset(self) -> None:
         """Optimisers and running means as at the start of the stage."""
@@ -409,13 +415,20 @@ class StageRun:
             return {}
         with self._averaged():
             parts = [
-                self._sample(tf.constant(self.scored[start : start + batch_size])).numpy()
+                self._sample(self._scored_batch(start, batch_size)).numpy()
                 for start in range(0, len(self.scored), batch_size)
             ]
         made = np.concatenate(parts)
         if self.stage.space == "items":
             made = self.task.modality.tensor_features(made)
         return {f"val_{name}": value for name, value in self.judge(made, self.scored_labels).items()}
+
+    def _scored_batch(self, start: int, size: int) -> Mapping[str, Any]:
+        """Codes to score by, with their labels and always the same noise."""
+        z, labels = (rows[start : start + size] for rows in (self.scored, self.scored_labels))
+        noise = self.stage.draw(generator(self.task.seed, "score noise", start), len(z))
+        batch = {**noise, "z": z, "label": self.task.one_hot[labels]}
+        return {name: tf.constant(value) for name, value in batch.items()}
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:

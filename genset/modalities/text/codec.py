@@ -86,6 +86,7 @@ class Text(Modality):
     sheet_suffix = ".txt"
     state_files = (TOKENS,)
     adversarial_space = "codes"
+    adversarial_warm_start = 0.8
     free_bits = 0.25
     tensor_dtype = "int32"
     denoises = True
@@ -227,8 +228,12 @@ class Text(Modality):
     def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Tensors]:
         return perturb.draw(rng, size, self.tensor_shape[0])
 
+    def draw_noise(self, rng: np.random.Generator, size: int) -> Mapping[str, Tensors]:
+        shape = (size, *self.tensor_shape, self.tokens_known.size)
+        return {"exponential": rng.standard_exponential(shape, dtype=np.float32)}
+
     def perturb(self, x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
-        return perturb.apply(x, drawn)
+        return perturb.apply(x, drawn) if len(x.shape) == 2 else perturb.apply_to_rows(x, drawn)
 
     def features(self, items: Items) -> Floats:
         return features.grams(form.texts_of(items))

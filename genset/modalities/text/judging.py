@@ -20,6 +20,8 @@ FAULTS: Mapping[str, str] = {
 FIGURES = (
     Figure("exact_copies", "lower", "share of made texts that stand in train word for word", high=1),
     Figure("exact_copies_real", "neutral", "the same of real held-out texts", high=1),
+    Figure("near_copies", "lower", "share of made texts that stand in train but for one word at most", high=1),
+    Figure("near_copies_real", "neutral", "the same of real held-out texts", high=1),
     Figure("overlap_train", "neutral", "share of the runs of four words in made texts that stand in train", high=1),
     Figure("overlap_test", "higher", "the same with as many real held-out texts", high=1),
     Figure("overlap_real", "neutral", "the same of real train texts with held-out ones: the best to hope for", high=1),
@@ -36,6 +38,8 @@ FIGURES = (
 )
 _RUN = 4  # words
 _MOST = 2000  # texts of each part: figures depend on how many there are, so all parts have equally many
+_FEW_WORDS = 4  # a text of fewer is taken by its characters: names of one word all differ in one word
+_GAP = "\1"
 _ORDER = 4  # characters before the one that is predicted
 _LONGEST_RUN = 3  # times that words may stand one after the other
 _LONGEST_PERIOD = 8  # words
@@ -101,6 +105,7 @@ def measure(train: Sequence[str], test: Sequence[str], made: Sequence[str]) -> d
     return {
         "exact_copies": _share(text in known for text in made),
         "exact_copies_real": _share(text in known for text in test),
+        **_near_copies(train, parts[1], parts[2]),
         **_overlaps(*parts),
         **_distances(parts[1], parts[2]),
         **_perplexities(*parts),
@@ -115,6 +120,38 @@ def _some(texts: Sequence[str], count: int) -> list[str]:
 def _share(truths: Iterator[bool]) -> float:
     values = list(truths)
     return sum(values) / max(1, len(values))
+
+
+def _near_copies(train: Sequence[str], test: list[str], made: list[str]) -> dict[str, float]:
+    near = one_apart([*made, *test], train)
+    return {"near_copies": float(near[: len(made)].mean()), "near_copies_real": float(near[len(made) :].mean())}
+
+
+def one_apart(texts: Sequence[str], known: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """(N,) whether some known text is the same but for one word that is another, more or missing; of texts of few words
+    but for one character. Case does not count."""
+    rows: dict[int, list[int]] = {}
+    for row, text in enumerate(texts):
+        for gapped in _gapped(text):
+            rows.setdefault(gapped, []).append(row)
+    near = np.zeros(len(texts), np.bool_)
+    for text in set(known):
+        for gapped in _gapped(text):
+            near[rows.get(gapped, [])] = True
+    return near
+
+
+def _gapped(text: str) -> Iterator[int]:
+    """Hashes of the text with a gap in place of each word, and between words: two texts share one of them just when
+    they are at most one word apart."""
+    units = words(text)
+    if len(units) < _FEW_WORDS:
+        units = list(text.lower())
+    for place in range(len(units) + 1):
+        before = [*units[:place], _GAP]
+        yield hash(tuple(before + units[place:]))
+        if place < len(units):
+            yield hash(tuple(before + units[place + 1 :]))
 
 
 def _overlaps(train: list[str], test: list[str], made: list[str]) -> dict[str, float]:

@@ -14,7 +14,7 @@ import numpy as np
 import pydantic
 
 from genset.interfaces import Batch, Modality, Nets, Network, Tensor, Trunk
-from genset.modalities.text.tokens import DROPPED, PAD
+from genset.modalities.text.tokens import DROPPED, END, NEVER, PAD
 
 _EMBEDDED = 128  # values of a token, where it comes in and before it goes out
 _CONTEXT = 128
@@ -34,14 +34,13 @@ class Tokenwise(Network):
         import keras
         from keras import layers, ops
 
-        ids = keras.Input(modality.tensor_shape, dtype="int32", name="ids")
-        mask = ops.cast(ops.expand_dims(ops.not_equal(ids, PAD), -1), "float32")  # (B, T, 1)
-        x = layers.Embedding(_size(modality), _EMBEDDED)(ids) * mask
+        activation = "silu" if role == "encoder" else "leaky_relu"  # silu is all but linear where a penalty holds it
+        entered, x, mask = _entered(modality, role)
         for _ in range(2):
-            x = layers.Conv1D(self.width, 3, padding="same", activation="silu")(x) * mask
+            x = layers.Conv1D(self.width, 3, padding="same", activation=activation)(x) * mask
         mean = ops.sum(x, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
         pooled = ops.concatenate([mean, ops.max(x, axis=1)], axis=-1)
-        return keras.Model(ids, layers.Dense(self.width, activation="silu")(pooled), name=role)
+        return keras.Model(entered, layers.Dense(self.width, activation=activation)(pooled), name=role)
 
     def decoder(self, modality: Modality, latent_dim: int, classes: int) -> Any:
         import keras
@@ -83,14 +82,58 @@ class Tokenwise(Network):
         return ops.mean(ops.sum(losses * ops.cast(ops.not_equal(x, PAD), "float32"), axis=1))
 
     def rebuilt(self, nets: Nets, z: Tensor) -> Tensor:
-        """(B, T, tokens) logits, as if nothing had been written yet and for no label: what model.keras shows."""
+        """(B, T, tokens) probabilities, as if nothing had been written yet and for no label: what model.keras shows."""
         from keras import ops
 
         decoder = nets["decoder"]
         length, classes = decoder.inputs[2].shape[1], decoder.inputs[1].shape[1]
         blank = ops.zeros_like(z[:, :1])  # (B, 1)
         before = ops.cast(ops.repeat(blank, length, axis=1), "int32")
-        return decoder([z, ops.repeat(blank, classes, axis=1), before])
+        return ops.softmax(decoder([z, ops.repeat(blank, classes, axis=1), before]))
+
+    def made(self, nets: Nets, batch: Batch) -> Tensor:
+        """(B, T, tokens) one-hot rows of tokens drawn one after the other, PAD after the end.
+
+        Their gradient is that of soft tokens: the straight-through Gumbel-softmax estimator (Jang et al. 2017,
+        arXiv:1611.01144, section 2.2), at temperature 1.
+        """
+        from keras import ops
+
+        decoder, noise = nets["decoder"], batch["exponential"]  # (B, T, tokens), of mean 1
+        length, size = noise.shape[1:]
+        context = decoder.get_layer("context")(ops.concatenate([batch["z"], batch["label"]], axis=-1))
+        states = self._start(decoder, context, length)
+        nothing = ops.zeros_like(noise[:, 0]) + np.eye(size, dtype=np.float32)[PAD]  # (B, tokens)
+        barred = -1e9 * np.isin(np.arange(size), NEVER).astype(np.float32)
+        gumbel = barred - ops.log(ops.maximum(noise, 1e-20))
+        row, left, rows = nothing, ops.ones_like(nothing[:, :1]), []
+        for place in range(length):
+            e = ops.matmul(row, decoder.get_layer("embedding").embeddings)
+            logits, states = self._next(decoder, e, context, states)
+            soft = ops.softmax(logits + gumbel[:, place])
+            hard = ops.one_hot(ops.argmax(soft, axis=-1), size)
+            row = left * (hard + soft - ops.stop_gradient(soft)) + (1 - left) * nothing
+            left = left * (1 - row[:, END : END + 1])
+            rows.append(row)
+        return ops.stack(rows, axis=1)
+
+    def real(self, modality: Modality, x: Tensor) -> Tensor:
+        from keras import ops
+
+        return ops.one_hot(x, _size(modality))
+
+    def items(self, made: Tensor) -> Tensor:
+        from keras import ops
+
+        return ops.cast(ops.argmax(made, axis=-1), "int32")
+
+    def _next(self, decoder: Any, e: Tensor, context: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """(B, tokens) logits of the next token and the state after the token (B, e)."""
+        from keras import ops
+
+        h, after = self._step(decoder, e, context, states)
+        h = decoder.get_layer("project")(ops.concatenate([h, context], axis=-1))
+        return decoder.get_layer("logits")(h), after
 
     def exported(self, nets: Nets, modality: Modality) -> Mapping[str, Any]:
         import keras
@@ -104,9 +147,7 @@ class Tokenwise(Network):
         given = keras.Input(context.shape[1:], name="context")
         states = [keras.Input(state.shape[1:], name=f"state{n}") for n, state in enumerate(start)]
         e = decoder.get_layer("embedding")(token)[:, 0]  # (B, e)
-        h, after = self._step(decoder, e, given, states)
-        h = decoder.get_layer("project")(ops.concatenate([h, given], axis=-1))
-        logits = decoder.get_layer("logits")(h)
+        logits, after = self._next(decoder, e, given, states)
         return {
             "generator": keras.Model([z, label], [context, *start], name="generator"),
             "step": keras.Model([token, given, *states], [logits, *after], name="step"),
@@ -170,13 +211,11 @@ class Lstm(Recurrent):
         import keras
         from keras import layers, ops
 
-        ids = keras.Input(modality.tensor_shape, dtype="int32", name="ids")
-        mask = ops.cast(ops.expand_dims(ops.not_equal(ids, PAD), -1), "float32")
-        x = layers.Embedding(_size(modality), _EMBEDDED)(ids) * mask
+        entered, x, mask = _entered(modality, role)
         for _ in range(2):
             x = layers.LSTM(self.width, return_sequences=True, unroll=True)(x)  # a loop would not be exported alike
         x = ops.sum(x * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
-        return keras.Model(ids, x, name=role)
+        return keras.Model(entered, x, name=role)
 
     def _rnns(self) -> list[Any]:
         from keras import layers
@@ -290,6 +329,21 @@ def _size(modality: Modality) -> int:
     """How many tokens there are."""
     size: int = modality.tokens_known.size  # type: ignore[attr-defined]
     return size
+
+
+def _entered(modality: Modality, role: Trunk) -> tuple[Tensor, Tensor, Tensor]:
+    """Where tokens come into a trunk: the input, (B, T, e) embedded, and (B, T, 1) 0 after the end."""
+    import keras
+    from keras import layers, ops
+
+    size = _size(modality)
+    if role == "discriminator":  # rows of `made` and `real`
+        rows = keras.Input((*modality.tensor_shape, size), name="rows")
+        mask = 1.0 - rows[:, :, PAD : PAD + 1]
+        return rows, layers.Dense(_EMBEDDED, use_bias=False)(rows) * mask, mask
+    ids = keras.Input(modality.tensor_shape, dtype="int32", name="ids")
+    mask = ops.cast(ops.expand_dims(ops.not_equal(ids, PAD), -1), "float32")
+    return ids, layers.Embedding(size, _EMBEDDED)(ids) * mask, mask
 
 
 def _before(x: Tensor) -> Tensor:

@@ -25,6 +25,18 @@ def draw(rng: np.random.Generator, count: int, length: int) -> Mapping[str, Tens
     }
 
 
+def apply_to_rows(x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
+    """The same for tokens as one-hot rows (B, T, tokens), differentiable."""
+    from keras import ops
+
+    length, size = x.shape[1:]
+    hidden = ops.where(drawn["hidden"][:, :, None] < _HIDDEN, np.eye(size, dtype=np.float32)[DROPPED], x)
+    order = ops.one_hot(drawn["order"], length)  # (B, T, T)
+    after = x[:, :, PAD : PAD + 1]  # (B, T, 1) 1 after the end
+    kept = ops.maximum(after, ops.matmul(order, after))
+    return kept * x + (1 - kept) * ops.matmul(order, hidden)
+
+
 def apply(x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
     """(B, T) tokens with noise; what stands after the end stays there."""
     from keras import ops

@@ -7,10 +7,9 @@ import numpy.typing as npt
 import pydantic
 
 from genset.interfaces import Floats, Sampling, Tensors
-from genset.modalities.text.tokens import DROPPED, END, PAD, Ids
+from genset.modalities.text.tokens import END, NEVER, PAD, Ids
 
 Models = Mapping[str, Callable[..., Sequence[Tensors]]]
-_NEVER = (PAD, DROPPED)  # tokens that stand for nothing
 
 
 class TokenSampling(Sampling):
@@ -61,7 +60,7 @@ def nats(models: Models, z: Floats, label: Floats, ids: Ids) -> Floats:
 
 def _drawn(logits: Floats, uniform: npt.NDArray[np.float64], settings: TokenSampling) -> npt.NDArray[np.int64]:
     """(N,) a token for each row of logits (N, tokens), by one uniform number each."""
-    logits[:, _NEVER] = -np.inf
+    logits[:, NEVER] = -np.inf
     if settings.temperature == 0:
         likeliest: npt.NDArray[np.int64] = logits.argmax(axis=1)
         return likeliest

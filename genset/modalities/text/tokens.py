@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["bpe", "words", "characters"]
 Ids = npt.NDArray[np.int32]  # (N, length) numbers of tokens, PAD after the end
 PAD, END, DROPPED = 0, 1, 2
+NEVER = (PAD, DROPPED)  # stand for nothing: no text is written with them
 _SPECIAL = ["<pad>", "<end>", "<dropped>", FIELD, TURN, ROLE]
 _VOCABULARY = (300, 4000)  # tokens, at least and at most, where the config gives no number
 _CHARACTERS_PER_TOKEN = 100  # of the train items: a token that occurs more rarely is hardly learned
@@ -70,7 +71,7 @@ class Tokens:
 
     def decode(self, rows: Ids) -> list[str]:
         """Texts of (N, length) rows, each up to its END."""
-        cut = [[int(token) for token in row[: _end(row)] if token not in (PAD, DROPPED)] for row in rows]
+        cut = [[int(token) for token in row[: _end(row)] if token not in NEVER] for row in rows]
         return [str(text) for text in self.tokenizer.decode_batch(cut, skip_special_tokens=False)]
 
 
