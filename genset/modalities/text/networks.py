@@ -112,7 +112,7 @@ class Tokenwise(Network):
             logits, states = self._next(decoder, e, context, states)
             soft = ops.softmax(logits + gumbel[:, place])
             hard = ops.one_hot(ops.argmax(soft, axis=-1), size)
-            row = left * (hard + soft - ops.stop_gradient(soft)) + (1 - left) * nothing
+            row = left * (hard + (soft - ops.stop_gradient(soft))) + (1 - left) * nothing
             left = left * (1 - row[:, END : END + 1])
             rows.append(row)
         return ops.stack(rows, axis=1)
