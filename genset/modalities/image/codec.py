@@ -16,7 +16,6 @@ import PIL.ImageOps
 import pydantic
 
 from genset.interfaces import (
-    Augmentation,
     Floats,
     Item,
     Items,
@@ -25,6 +24,7 @@ from genset.interfaces import (
     Probe,
     Raw,
     Section,
+    Step,
     Tensor,
     Tensors,
     UndecodableError,
@@ -68,8 +68,9 @@ class Image(Modality):
     suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
     suffix = ".png"
     networks: ClassVar[Mapping[str, type[Network]]] = grids.NETWORKS
-    augmentations: ClassVar[Mapping[str, type[Augmentation]]] = augment.AUGMENTATIONS
+    augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
+    wide_steps = augment.WIDE_STEPS
     settings: ImageSettings
 
     def __init__(self, settings: ImageSettings) -> None:
