@@ -63,20 +63,21 @@ class Transformed:
     attempt: int
     drawn: list[Drawn]  # of each transform that was applied, in order
 
-    @property
+    @cached_property
     def partners(self) -> list[str]:
         """Ids of the second items that were mixed in."""
         return list(dict.fromkeys(row["partner"] for row in self.drawn if "partner" in row))
 
     def soft_label(self, label: str) -> dict[str, float]:
         """Shares of the classes, largest first; {} where nothing was mixed in."""
+        if not self.partners:
+            return {}
         shares = {label: 1.0}
         for row in self.drawn:
             if "partner" in row:
                 shares = {name: value * (1 - row["share"]) for name, value in shares.items()}
                 shares[row["partner_label"]] = shares.get(row["partner_label"], 0.0) + row["share"]
-        told = {name: round(value, 6) for name, value in sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))}
-        return told if self.partners else {}
+        return {name: round(value, 6) for name, value in sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))}
 
 
 def next_numbers(records: Iterable[Record]) -> Counter[str]:
@@ -112,7 +113,7 @@ def record(copy: Copy, recipe: Recipe, made: Transformed) -> Record:
     soft = made.soft_label(parent.label)
     of_model = any("way" in row for row in made.drawn)
     return Record(
-        item_id("a", parent.id, recipe.seed, copy.number, recipe.text, *made.partners),
+        item_id("a", parent.id, recipe.seed, copy.number, recipe.key, *made.partners),
         parent.path,
         parent.label,
         "augmented",
