@@ -10,13 +10,14 @@ from numpy.random.bit_generator import ISeedSequence
 
 def digest(*scope: str | int, size: int = 16) -> bytes:
     """`size` bytes that depend on every part of `scope` and on where one part ends and the next begins."""
-    text = "".join([f"{len(text)}:{text}" for text in map(str, scope)])
+    text = "".join([f"{len(part)}:{part}" for part in map(str, scope)])
     return hashlib.blake2b(text.encode(), digest_size=size).digest()
 
 
 def generator(seed: int, *scope: str | int) -> np.random.Generator:
     """A counter-based generator (Philox, Salmon et al. 2011) for one purpose, such as (seed, "generate", label, 3)."""
-    return np.random.Generator(np.random.Philox(_Key(digest(seed, *scope))))
+    key: Any = _Key(digest(seed, *scope))  # NumPy's stubs do not know that it takes an ISeedSequence
+    return np.random.Generator(np.random.Philox(key))
 
 
 class _Key(ISeedSequence):
