@@ -238,7 +238,17 @@ def augment(
         str | None, typer.Option(help="fill small classes with generated items of this model", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="seed of every draw", min=0)] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and write nothing")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print the plan, with disk and time, and write nothing")
+    ] = False,
+    replay: Annotated[
+        str | None,
+        typer.Option(
+            help="make one made item of a version again, alone, and compare it; exit 1 when it differs",
+            metavar="ID",
+            show_default=False,
+        ),
+    ] = None,
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
@@ -251,21 +261,26 @@ def augment(
 
     def work(command: "Command") -> int:
         from genset import show
-        from genset.pipeline import derive
+        from genset.errors import GensetError
+        from genset.pipeline import derive, enlarge
+        from genset.pipeline import replay as again
 
         root = command.root(output)
         path, version = command.dataset(root, dataset)
         filler = command.model(root, model) if model else None
+        if replay:
+            if version is None:
+                raise GensetError("only items of a version can be made again", where=dataset)
+            with command.locked(root, workers) as job:
+                return show.replayed(again.replay(version, replay, filler, job), command)
         with command.locked(root, workers) as job:
             source = derive.open_dataset(path, version, job)
             flags = {"augment.copies": copies, "balance.target": balance}
             section, target = command.sections(("augment", "balance"), flags, overrides, source.modality.kind)
-            plan = derive.plan_augment(source, section, target, filler)
+            planned = enlarge.enlargement(source, section, target, filler, seed, job)
             if dry_run:
-                return show.plan(derive.planned(source, plan), plan.problems, command)
-            made = derive.augment_version(
-                source, plan, section, target, filler, seed, command.version_name(name, source.name), job
-            )
+                return show.plan(planned, enlarge.estimate(planned, job), command)
+            made = enlarge.augment_version(planned, command.version_name(name, source.name), job)
         return show.derived(made, command)
 
     _do("augment", work, json, quiet, debug, lock_timeout)

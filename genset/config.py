@@ -15,13 +15,14 @@ from pydantic_core import PydanticCustomError
 from genset.engine import ENGINES, Engine, Local
 from genset.export import EXPORTERS
 from genset.export.folder import Folder
-from genset.interfaces import Augmentation, Exporter, Family, Figure, Kinds, Modality, Network, Prior, Sampling, Section
+from genset.interfaces import Exporter, Family, Figure, Kinds, Modality, Network, Prior, Sampling, Section, Step
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES, PRIORS
 from genset.models.prior import GaussianMixture
 from genset.models.schedule import Train
 from genset.models.vae import VAE
 from genset.quality import FIGURES, gates
+from genset.steps import table_of
 from genset.yaml_source import ConfigError, Fault, Tree, did_you_mean, dotted, override, read, write
 
 EVERY_FIGURE: Mapping[str, Figure] = {
@@ -177,7 +178,7 @@ class Augment(Section):
 
 
 class Balance(Section):
-    """Items added to the small classes of the train part."""
+    """Items added to the small classes of the train part, and left out of the large ones where that is asked for."""
 
     target: Target = None
     """Items a class shall have: max, median, a number, or a number for each label. Nothing is added when not given."""
@@ -186,6 +187,19 @@ class Balance(Section):
     generated items where there is a model, copies where there is none."""
     most_copies: int = pydantic.Field(20, ge=1)
     """Augmented copies of one item at most, where augmentation fills a class."""
+    shrink: bool = False
+    """Whether classes with more items than the target leave some out: made ones first. Your files stay as they are."""
+    by: Annotated[
+        list[str],
+        pydantic.BeforeValidator(_text_list, json_schema_input_type=str | list[str]),
+    ] = pydantic.Field(["label"], min_length=1)
+    """What is balanced: the label, or a column of the metadata, or several together, such as [label, speaker]."""
+
+    @pydantic.model_validator(mode="after")
+    def _has_target(self) -> Self:
+        if self.shrink and self.target is None:
+            raise ValueError("shrink needs a target")
+        return self
 
     @property
     def copies(self) -> bool:
@@ -256,7 +270,7 @@ def config_class(modality: str) -> type[Config]:
     """The config of one modality: its settings, networks and transforms joined in."""
     kinds = MODALITIES[modality]
     network = Annotated[Network, Kinds(kinds.networks), pydantic.Field(validate_default=True)]
-    step = Annotated[Augmentation, Kinds(kinds.augmentations)]
+    step = Annotated[Step, Kinds(table_of(kinds))]
     name, network_class = next(iter(kinds.networks.items()))
     first = network_class(kind=name)
     described = {"network": "The networks.", "steps": Augment.model_fields["steps"].description}
@@ -429,6 +443,8 @@ def _words(error: Any, location: tuple[Any, ...], model: type[Section]) -> str:
     if kind in ("too_short", "too_long"):
         bound = context.get("min_length", context.get("max_length"))
         return f"must have {'at least' if kind == 'too_short' else 'at most'} {bound} items"
+    if kind == "string_type" and isinstance(got, int) and not isinstance(got, bool):
+        return f'must be text, got {got}: write "{got}"'
     if kind in wanted:
         return f"must be {wanted[kind]}, got {_shown(got)}"
     message = str(error["msg"]).removeprefix("Value error, ")

@@ -19,8 +19,11 @@ import numpy.typing as npt
 import pydantic
 from pydantic_core import PydanticCustomError, core_schema
 
+from genset.yaml_source import did_you_mean
+
 if TYPE_CHECKING:
     from genset.dataset import Item as VersionItem
+    from genset.dataset import Record
     from genset.versions import Draft
 
 Item = npt.NDArray[Any]  # one decoded item, in the compact form of its modality: of `Modality.item_dtype`
@@ -57,7 +60,8 @@ class Section(pydantic.BaseModel):
 
 
 class Kinds:
-    """Annotation of a config key: a section picked from `table` by its `kind:`; a bare word stands for {kind: word}."""
+    """Annotation of a config key: a section picked from `table` by its `kind:`; a bare word stands for {kind: word},
+    and a section with a key named as its kind needs no `kind:`."""
 
     def __init__(self, table: Mapping[str, type[Section]]) -> None:
         self.table = table
@@ -86,8 +90,11 @@ class Kinds:
         value = {"kind": value} if isinstance(value, str) else value
         if not isinstance(value, dict):
             raise PydanticCustomError("kind_type", "must be a word or a section with `kind:`")
-        kind = value.get("kind")
-        if not isinstance(kind, str) or kind not in self.table:
+        named = [key for key in value if key in self.table and key in self.table[key].model_fields]
+        if "kind" not in value and len(named) == 1:  # {one_of: [...]} is {kind: one_of, one_of: [...]}
+            value = {"kind": named[0], **value}
+        kind = value.get("kind", next((key for key in value if did_you_mean(key, self.table)), None))
+        if "kind" not in value or not isinstance(kind, str) or kind not in self.table:
             raise PydanticCustomError("kind", "no such kind", {"got": kind, "kinds": list(self.table)})
         return value
 
@@ -183,12 +190,45 @@ class Network(Section):
         """The keras models that `modality.render` samples with, by name; the first takes codes."""
 
 
-class Augmentation(Section):
-    """A label-preserving transform of one item. Every draw comes from the generator that is passed in."""
+Drawn = dict[str, Any]  # what was drawn for one application of a transform: plain values, written beside the item
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A second real item of the train part, for a transform that mixes two."""
+
+    record: "Record"
+    item: Item
+
+
+class Company(ABC):
+    """What an item that is transformed stands among."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The class of the item."""
+
+    @abstractmethod
+    def partner(self, rng: np.random.Generator, among: Literal["same_class", "any_class"]) -> Partner | None:
+        """Another train item, drawn; None where there is none. Takes one number from the generator in any case."""
+
+    @abstractmethod
+    def between(self, partner: Partner, share: float, rng: np.random.Generator) -> Item:
+        """What a model makes of the codes of the item, as it was found, and of the partner, `share` of the way between
+        them. Raises GensetError without a model."""
+
+
+class Step(Section):
+    """One element of the transform language: a transform, or what chooses among steps."""
 
     kind: str
     p: float = pydantic.Field(1.0, ge=0, le=1)
     """Probability that the step is applied to an item."""
+    only_for: list[str] | None = pydantic.Field(None, min_length=1)
+    """The classes that the step is for; all when not given."""
+    not_for: list[str] | None = None
+    """Classes that the step leaves alone, such as ["6", "9"] for a mirror."""
 
     def placed(self, start: Path) -> Self:
         """The step with paths that start at a folder: that of the config in which they stand."""
@@ -199,8 +239,42 @@ class Augmentation(Section):
         step takes and that are not there."""
         return self
 
+    def fits(self, label: str) -> bool:
+        """Whether the step is for items of a class."""
+        return label not in (self.not_for or ()) and (self.only_for is None or label in self.only_for)
+
+    def parts(self) -> Sequence["Step"]:
+        """The steps that it chooses among; none for a transform."""
+        return ()
+
+    def take(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
+        """The item, transformed if the step is for its class and `p` says so; and what was drawn, a row for each
+        transform that was really applied."""
+        if not self.fits(company.label) or rng.random() >= self.p:
+            return item, []
+        return self.run(item, rng, company)
+
     @abstractmethod
-    def draw(self, rng: np.random.Generator) -> dict[str, Any]:
+    def run(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
+        """The transformed item, and what was drawn. Every draw comes from the generator that is passed in."""
+
+
+class Augmentation(Step):
+    """A label-preserving transform of one item."""
+
+    scaled: ClassVar[tuple[str, ...]] = ()  # settings that say how much is changed: 0 is nothing
+
+    def at(self, strength: float) -> Self:
+        """The step with so much of its `scaled` settings."""
+        return self.model_copy(update={name: strength * getattr(self, name) for name in self.scaled})
+
+    def run(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
+        """The transformed item, and the one row of what was drawn."""
+        drawn = self.draw(rng)
+        return self.apply(item, rng, **drawn), [{"kind": self.kind, **drawn}]
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Drawn:
         """The parameters of one application: plain numbers, written beside the item."""
 
     @abstractmethod
@@ -216,6 +290,34 @@ class Exhibit:
     data: bytes
 
 
+class Mixing(Step):
+    """A transform that takes a second item: the first keeps at least half of its label."""
+
+    partners: Literal["same_class", "any_class"] = "any_class"
+    """Whether the second item is of the same class, or of any: `soft_label` in the metadata then says how much of
+    each."""
+
+    def run(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
+        """The mixed item, and what was drawn with the partner and its share; the item itself where there is no other
+        one."""
+        partner, drawn = company.partner(rng, self.partners), self.draw(rng)
+        if partner is None:
+            return item, []
+        mixed, share = self.mixed(item, partner, rng, company, **drawn)
+        told = {"partner": partner.record.id, "partner_label": partner.record.label, "share": share}
+        return mixed, [{"kind": self.kind, **drawn, **told}]
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """The parameters of one application."""
+
+    @abstractmethod
+    def mixed(
+        self, item: Item, partner: Partner, rng: np.random.Generator, company: Company, **drawn: Any
+    ) -> tuple[Item, float]:
+        """(the mixed item, of the first one's shape, dtype and range; the share of the partner in it, in [0, 0.5])."""
+
+
 class Sampling(Section):
     """How items are drawn from a model's output; a modality whose models draw no numbers of their own has no keys."""
 
@@ -228,8 +330,9 @@ class Modality(ABC):
     suffixes: ClassVar[tuple[str, ...]]  # of files that are taken for items, lower case
     suffix: ClassVar[str]  # of files that genset writes
     networks: ClassVar[Mapping[str, type[Network]]]
-    augmentations: ClassVar[Mapping[str, type[Augmentation]]]
-    default_steps: ClassVar[tuple[Augmentation, ...]]  # mild transforms that rarely change a label
+    augmentations: ClassVar[Mapping[str, type[Step]]]
+    default_steps: ClassVar[tuple[Step, ...]]  # mild transforms that rarely change a label
+    wide_steps: ClassVar[tuple[Augmentation, ...]] = ()  # what rand_augment and trivial_augment choose among
     Sampling: ClassVar[type[Sampling]] = Sampling
     sheet_suffix: ClassVar[str] = ".png"  # of the file that shows samples
     item_dtype: ClassVar[Literal["uint8", "int16"]] = "uint8"

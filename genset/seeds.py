@@ -1,19 +1,34 @@
 """Random generators keyed by what they are for, so that no draw depends on the order of the work."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from numpy.random.bit_generator import ISeedSequence
 
 
 def digest(*scope: str | int, size: int = 16) -> bytes:
     """`size` bytes that depend on every part of `scope` and on where one part ends and the next begins."""
-    text = "".join(f"{len(str(part))}:{part}" for part in scope)
+    text = "".join([f"{len(part)}:{part}" for part in map(str, scope)])
     return hashlib.blake2b(text.encode(), digest_size=size).digest()
 
 
 def generator(seed: int, *scope: str | int) -> np.random.Generator:
     """A counter-based generator (Philox, Salmon et al. 2011) for one purpose, such as (seed, "generate", label, 3)."""
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest(seed, *scope), "little")))
+    key: Any = _Key(digest(seed, *scope))  # NumPy's stubs do not know that it takes an ISeedSequence
+    return np.random.Generator(np.random.Philox(key))
+
+
+class _Key(ISeedSequence):
+    """Hands Philox its key. Given as `key=`, NumPy would first ask the system for entropy that nobody uses, which takes
+    as long as a small transform."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> npt.NDArray[Any]:
+        return np.frombuffer(self._key, dtype)[:n_words]
 
 
 def item_id(prefix: str, *scope: str | int) -> str:

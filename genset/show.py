@@ -9,16 +9,17 @@ from genset.config import EVERY_FIGURE, dump, load
 from genset.console import Console
 from genset.engine import Local
 from genset.errors import ExitCode, GensetError
-from genset.interfaces import Quarantined
 from genset.modalities import MODALITIES
-from genset.pipeline import inspect
+from genset.pipeline import inspect, lineage
 from genset.pipeline.build import Verdict
 from genset.pipeline.collect import guess_modality
 from genset.pipeline.derive import Derived
+from genset.pipeline.enlarge import Enlargement, Estimate
 from genset.pipeline.judge import gated
+from genset.pipeline.replay import Replayed
 from genset.pipeline.run import Result
 from genset.quality import gates
-from genset.versions import Version, open_version
+from genset.versions import Root, Version, open_version
 
 _GROUPS = {
     "headline": "in short",
@@ -96,13 +97,17 @@ def derived(made: Derived, command: Command) -> int:
     return ExitCode.DONE
 
 
-def plan(counts: Mapping[str, Mapping[str, int]], problems: Sequence[Quarantined], command: Command) -> int:
+def plan(planned: Enlargement, estimate: Estimate, command: Command) -> int:
     """The end of `augment --dry-run`."""
-    command.console.counts("train items by class, as planned", counts["label"])
-    command.console.counts("items by source, as planned", counts["source"])
-    told = [problem.as_dict() for problem in problems]
-    command.console.problems(told)
-    command.finish(dry_run=True, counts=counts, problems=told)
+    rows, console = planned.rows(), command.console
+    shown = [[str(value) for value in row.values()] for row in rows]
+    console.table("train items by class, as planned", shown, list(rows[0]))
+    counts = planned.counts()
+    console.counts("items by source, as planned", counts["source"])
+    console.say(f"about {estimate.disk_bytes / 1e6:,.1f} MB on disk, {estimate.seconds:,.1f} s of one core to make it")
+    told = [problem.as_dict() for problem in planned.plan.problems]
+    console.problems(told)
+    command.finish(dry_run=True, counts=counts, plan=rows, estimate=estimate.as_dict(), problems=told)
     return ExitCode.DONE
 
 
@@ -123,9 +128,12 @@ def inspected(
         _check_gate(condition, against)
     if path.suffix in (".yaml", ".yml"):
         return _config(path, command)
+    item = _item(path, root)
+    if item:
+        return _ancestry(item, root, command)
     if path.is_file() and not guess_modality(path, MODALITIES).rows:
         raise GensetError(
-            "this is one file: a dataset, a version, or a .yaml config can be inspected",
+            "this is one file of no version: a dataset, a version, an item of one, or a .yaml config can be inspected",
             where=text,
             hint="Give the folder it lies in.",
         )
@@ -148,6 +156,32 @@ def inspected(
         judged = inspect.against(found, version, real_path, job, quick=quick)
         verdict = gated(judged, conditions, found.dataset.modality)
     return _contents(found, verdict, version, command)
+
+
+def _item(path: Path, root: Root) -> lineage.Found | None:
+    """The item of a version that a path or an id stands for."""
+    if path.is_file():
+        return lineage.by_path(path)
+    return lineage.by_id(str(path), root) if lineage.ITEM_ID.fullmatch(str(path)) and not path.exists() else None
+
+
+def _ancestry(item: lineage.Found, root: Root, command: Command) -> int:
+    tree = lineage.ancestry(item, root)
+    command.console.say("\n".join(lineage.lines(tree)))
+    command.finish(version=_version(item.version), item=tree)
+    return ExitCode.DONE
+
+
+def replayed(made: Replayed, command: Command) -> int:
+    """The end of `augment --replay`."""
+    console = command.console
+    console.say(f"{made.record.id} made again: {made.path}")
+    if made.same:
+        console.say("the same bytes as in the version")
+    else:
+        console.warn("it differs from the version: other library versions, another processor, or an edited file")
+    command.finish(item=made.record.id, path=str(made.path), same=made.same)
+    return ExitCode.DONE if made.same else ExitCode.FAILED
 
 
 def _contents(found: inspect.Contents, verdict: Verdict | None, version: Version | None, command: Command) -> int:

@@ -29,10 +29,33 @@ BROKEN = {
     "unknown step": (
         "augment:\n  steps: [flip, {kind: spin}]\n",
         [
-            "5:17: augment.steps[1]: must be one of flip, rotate, shift, zoom, brightness, contrast, blur, noise; "
+            "5:17: augment.steps[1]: must be one of flip, flip_vertical, rotate, shift, zoom, affine, perspectiv"
+            "e, crop_resize, elastic, brightness, contrast, gamma, hue, saturation, posterise, invert, "
+            "blur, sharpen, noise, jpeg, erase, mixup, cutmix, latent_mix, rand_augment, trivial_augment, one_of, some_of, all_of; "
             "got 'spin'"
         ],
     ),
+    "faults inside of steps that choose among steps": (
+        "augment:\n  steps:\n    - one_of: [flip, {kind: rotate, degres: 5}]\n    - {some_of: [flip, blur], count: 5}\n"
+        "    - {some_of: [flip, blur], count: [2, 1]}\n    - {kind: flip, not_for: [6]}\n    - {one_of: []}\n",
+        [
+            "6:37: augment.steps[0].one_of[1].degres: unknown key (did you mean `degrees`?)",
+            "7:7: augment.steps[1]: count: 5 of 2 steps cannot be chosen",
+            "8:7: augment.steps[2]: count: the least (2) must not be above the most (1)",
+            '9:30: augment.steps[3].not_for[0]: must be text, got 6: write "6"',
+            "10:8: augment.steps[4].one_of: must have at least 1 items",
+        ],
+    ),
+    "a step that is nearly one": (
+        "augment: {steps: [{one_off: [flip]}]}\n",
+        [
+            "4:19: augment.steps[0]: must be one of flip, flip_vertical, rotate, shift, zoom, affine, perspectiv"
+            "e, crop_resize, elastic, brightness, contrast, gamma, hue, saturation, posterise, invert, "
+            "blur, sharpen, noise, jpeg, erase, mixup, cutmix, latent_mix, rand_augment, trivial_augment, one_of, some_of, all_of; "
+            "got 'one_off' (did you mean `one_of`?)"
+        ],
+    ),
+    "shrinking to nothing": ("balance: {shrink: true}\n", ["4:1: balance: shrink needs a target"]),
     "wrong type": ("seed: abc\n", ["4:1: seed: must be a whole number, got 'abc'"]),
     "a boolean is no number": ("seed: true\n", ["4:1: seed: must be a whole number, got true"]),
     "text for a list": ("split: {ratios: 0.8}\n", ["4:9: split.ratios: must be a list, got 0.8"]),

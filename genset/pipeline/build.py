@@ -1,7 +1,7 @@
 """Put real, generated and augmented items together and write them as one dataset version."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from genset.config import EVERY_FIGURE, Augment, Config
@@ -9,11 +9,14 @@ from genset.config import dump as dump_config
 from genset.dataset import SPLIT_FOLDERS, SPLITS, Dataset, Item, Record, same_columns
 from genset.errors import GensetError
 from genset.export.card import dataset_card
-from genset.interfaces import Augmentation, Exporter, Modality, Quarantined
+from genset.interfaces import Exporter, Modality, Quarantined, Step
 from genset.interfaces import Item as ItemArray
 from genset.pipeline import augment
+from genset.pipeline.company import Latent, Pool, TrainPart
 from genset.pipeline.job import Job, as_dicts, counts
+from genset.steps import LatentMix, every, late
 from genset.versions import CONFIG, Version, json_bytes
+from genset.yaml_source import did_you_mean
 
 QUALITY = "quality.json"
 
@@ -58,32 +61,52 @@ def encoded(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: 
     return job.engine.map(lambda pair: written(*pair, modality), pairs)
 
 
+@dataclass(frozen=True)
+class Copying:
+    """Copies that are to be made, and by what."""
+
+    copies: Sequence[augment.Copy]
+    recipe: augment.Recipe
+    latent: Latent | None
+
+
+def latent_of(recipe: augment.Recipe, model: Version | None) -> Latent | None:
+    """The model behind steps that need one. Raises GensetError when it has no encoder."""
+    return Latent.of(model) if model and uses_model(recipe.steps) else None
+
+
+def uses_model(steps: Sequence[Step]) -> bool:
+    """Whether one of the steps needs a model."""
+    return any(isinstance(step, LatentMix) for step in every(steps))
+
+
 def augmented(
     parents: Iterable[tuple[Record, ItemArray | Callable[[], ItemArray]]],
-    plan: Sequence[augment.Copy],
-    steps: Sequence[Augmentation],
-    seed: int,
+    copying: Copying,
     modality: Modality,
     job: Job,
     problems: list[Quarantined],
 ) -> Iterator[Item]:
     """The copies of a plan as files; each parent comes with its item, or with a function that decodes it.
 
-    A copy that no try makes differ from its parent is left out, and noted among the problems.
+    Real ones of the train part among them may be mixed in. A copy that no try makes differ from its parent is left out,
+    and noted among the problems.
     """
-    items = {record.id: source for record, source in parents}
+    items = {record.id: (record, source) for record, source in parents}
+    pool = Pool([record for record, _ in items.values()])
+
+    def decode(record: Record) -> ItemArray:
+        source = items[record.id][1]
+        return source() if callable(source) else source
 
     def make(copy: augment.Copy) -> Item | Quarantined:
-        source = items[copy.parent.id]
-        item = source() if callable(source) else source
-        made = augment.transform(item, copy, steps, seed)
+        company = TrainPart(copy.parent, pool, decode, copying.latent)
+        made = augment.transform(decode(copy.parent), copy, copying.recipe, company)
         if made is None:
             return Quarantined(copy.parent.place, "unchanged", "no transform changes it: a copy was left out")
-        out, drawn = made
-        record = replace(augment.record(copy, steps, seed), transform=drawn)
-        return written(record, out, modality)
+        return written(augment.record(copy, copying.recipe, made), made.item, modality)
 
-    for outcome in job.engine.map(make, plan):
+    for outcome in job.engine.map(make, copying.copies):
         if isinstance(outcome, Quarantined):
             problems.append(outcome)
         else:
@@ -156,13 +179,34 @@ def warn_of_labels(labels: Iterable[str], job: Job) -> None:
             )
 
 
-def steps_of(section: Augment, modality: Modality, *, needed: bool = False) -> tuple[Augmentation, ...]:
-    """The transforms that a section asks for. Raises GensetError when there is none and copies need one."""
+def steps_of(
+    section: Augment, modality: Modality, classes: Collection[str], *, needed: bool = False, has_model: bool = True
+) -> tuple[Step, ...]:
+    """The transforms that a section asks for.
+
+    Raises GensetError when there is none and copies need one, when they name a class that is not there, and for a
+    `latent_mix` that has no model or does not come first.
+    """
     steps = modality.default_steps if section.steps is None else tuple(section.steps)
     if (section.copies or needed) and not steps:
         raise GensetError(
             "copies are asked for and no transform: each would be its parent again",
             where="augment.steps",
             hint=f"Name one of {', '.join(modality.augmentations)}, or leave `steps` out for mild ones.",
+        )
+    for label in (label for step in every(steps) for label in (*(step.only_for or ()), *(step.not_for or ()))):
+        if label not in classes:
+            raise GensetError(
+                f"no class {label!r}{did_you_mean(label, classes)}",
+                where="augment.steps",
+                hint=f"The classes are {', '.join(sorted(classes))}.",
+            )
+    if uses_model(steps) and not has_model:
+        raise GensetError("`latent_mix` needs a model", where="augment.steps", hint="Give --model MODEL.")
+    if late(steps):
+        raise GensetError(
+            "`latent_mix` starts from two real items, so no other transform can come before it",
+            where="augment.steps",
+            hint="Let it be the first step.",
         )
     return tuple(step.bound(modality) for step in steps)

@@ -1,20 +1,19 @@
-"""Versions made from a model or a dataset alone: `generate`, `augment` and `split`."""
+"""Versions made from a model or a dataset alone: `generate` and `split`; and how a dataset is opened."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
-from genset.config import Augment, Balance, Clean, Data, Generate
+from genset.config import Clean, Data, Generate
 from genset.dataset import Item, Record, read_version
 from genset.errors import GensetError
 from genset.export.folder import Folder
 from genset.interfaces import Item as ItemArray
 from genset.interfaces import Modality, Probe, Quarantined
 from genset.modalities import MODALITIES
-from genset.pipeline import augment, balance, build, generate
+from genset.pipeline import build, generate
 from genset.pipeline import like as variations
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, grouped, guess_modality, reader
@@ -68,7 +67,7 @@ def generate_version(
         wanted = {given[0].label: wanted[given[0].label] if section.count is None else section.count}
         draws = variations.source(generator, given, like.vary, *wanted.values())
     made = generate.make(generator, wanted, filters, job, seed=seed, draws=draws)
-    problems = [*_rare(model, wanted, section), *generate.given_up(made)]
+    problems = [*rare_of(model, wanted, section), *generate.given_up(made)]
     version, total = build.write(
         name,
         build.encoded(zip(made.dataset, made.items, strict=True), generator.modality, job),
@@ -86,7 +85,7 @@ def generate_version(
     return Derived(version, total, problems, made.redrawn)
 
 
-def _rare(model: Version, wanted: Mapping[str, int], section: Generate) -> list[Quarantined]:
+def rare_of(model: Version, wanted: Mapping[str, int], section: Generate) -> list[Quarantined]:
     """What is to be told of the wanted classes that the model has seen very few items of."""
     rare = generate.rare(model.manifest["model"]["train_counts"], section)
     return [problem for problem in rare if wanted.get(problem.path)]
@@ -132,6 +131,8 @@ class Source:
     name: str
     inputs: Mapping[str, str]
     parents: list[str]
+    sources: list[str]  # folders that the real items were collected from
+    recipes: Mapping[str, Any]  # steps that made what is augmented already, by their keys
 
 
 def open_dataset(path: Path, version: Version | None, job: Job, group: str | None = None) -> Source:
@@ -150,141 +151,18 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
         raise GensetError("no item here can be decoded", where=str(path))
     name = version.name if version else _name_of(path)
     parents = [version.reference] if version else []
+    manifest = version.manifest if version else {}
+    sources = manifest.get("sources", []) if version else [str(path.absolute())]
     kept = tuple(replace(record, split=record.split or "train") for record in cleaned.records)
     modality = modality.beside(cleaned.probes)
     every = (*problems, *cleaned.problems)
-    return Source(kept, every, modality, cleaned.probes, name, inputs, parents)
+    recipes = manifest.get("recipes", {})
+    return Source(kept, every, modality, cleaned.probes, name, inputs, parents, sources, recipes)
 
 
 def _name_of(path: Path) -> str:
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.resolve().name).lstrip("._-")
     return name or "dataset"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What `augment` is going to add to the train part."""
-
-    copies: list[augment.Copy]
-    generated: dict[str, int]  # by label
-    problems: list[Quarantined]
-
-
-def plan_augment(source: Source, section: Augment, target: Balance, model: Version | None) -> Plan:
-    """Copies of each real train item; then what the classes lack, from the model or as further copies."""
-    train = [record for record in source.records if record.split == "train"]
-    real = [record for record in train if record.source == "collected"]
-    start = augment.next_numbers(source.records)
-    copies = augment.copies(real, section.copies, start)
-    have = Counter(record.label for record in [*train, *(copy.parent for copy in copies)])
-    lacking = balance.missing(dict(sorted(have.items())), target.target)
-    if model and target.fill == "augmented":
-        raise GensetError(
-            "`fill: augmented` has no use for a model", where="balance.fill", hint="Leave out --model, or use both."
-        )
-    if model:
-        known = model.manifest["model"]["classes"]
-        strange = [label for label, count in lacking.items() if count and label not in known]
-        if strange:
-            raise GensetError(
-                f"the model knows no class {strange[0]!r}",
-                where=model.reference,
-                hint=f"Its classes are {', '.join(known)}.",
-            )
-    more = balance.filling(lacking, real, start, section.copies, target, has_model=model is not None)
-    return Plan(copies + more.copies, more.generated, more.problems)
-
-
-def planned(source: Source, plan: Plan) -> Counts:
-    """The counts that a plan leads to, by class of the train part and by source."""
-    train = [record for record in source.records if record.split == "train"]
-    labels = Counter(record.label for record in [*train, *(copy.parent for copy in plan.copies)])
-    labels.update(plan.generated)
-    by_source = Counter(record.source for record in source.records)
-    by_source.update({"augmented": len(plan.copies), "generated": sum(plan.generated.values())})
-    return {"label": dict(sorted(labels.items())), "source": {name: n for name, n in sorted(by_source.items()) if n}}
-
-
-def augment_version(
-    source: Source,
-    plan: Plan,
-    section: Augment,
-    target: Balance,
-    model: Version | None,
-    seed: int,
-    name: str,
-    job: Job,
-) -> Derived:
-    """The dataset as it is, with what the plan adds."""
-    records = build.one_schema(source.records)
-    row = {record.id: record for record in records}
-    copies = [augment.Copy(row[copy.parent.id], copy.number) for copy in plan.copies]
-    parents = [(record, _decoder(record, source.modality)) for record in records]
-    steps = build.steps_of(section, source.modality, needed=bool(copies))
-    problems = [*source.problems, *plan.problems]
-    parts = [
-        _as_they_are(records, source, job),
-        build.augmented(parents, copies, steps, seed, source.modality, job, problems),
-    ]
-    made = _fill(model, source, plan, seed, job) if model else None
-    if made:
-        blank = dict.fromkeys(records[0].columns, "")
-        pairs = ((replace(record, columns=blank), item) for record, item in zip(made.dataset, made.items, strict=True))
-        parts.append(build.encoded(pairs, source.modality, job))
-        problems += [*(_rare(model, plan.generated, Generate()) if model else []), *generate.given_up(made)]
-    version, total = build.write(
-        name,
-        chain(*parts),
-        len(records) + len(copies) + (len(made.dataset) if made else 0),
-        job,
-        exporter=Folder(),
-        modality=source.modality,
-        problems=problems,
-        seed=seed,
-        inputs=source.inputs,
-        parents=source.parents + ([model.reference] if model else []),
-        redrawn=made.redrawn if made else {},
-        settings={"augment": section.model_dump(mode="json"), "balance": target.model_dump(mode="json")},
-    )
-    return Derived(version, total, problems, made.redrawn if made else {})
-
-
-def _fill(model: Version, source: Source, plan: Plan, seed: int, job: Job) -> generate.Made:
-    """Generated items for a plan. Raises GensetError for a model of other items, or that has seen too much."""
-    generator = generate.Generator.open(model)
-    table = type(source.modality)
-    if generator.modality.kind != table.kind:
-        raise GensetError(
-            f"the model makes {generator.modality.kind} items, the dataset holds {table.kind} items",
-            where=model.reference,
-            hint="Give --model a model that was trained on such items.",
-        )
-    shape, own = table(table.settle(source.modality.settings, source.probes)).item_shape, generator.modality.item_shape
-    if source.modality.fixed_shape and shape != own:
-        raise GensetError(
-            f"the model makes items of shape {own}, those of the dataset have {shape}",
-            where=model.reference,
-            hint="Train a model on items of this form, or use the dataset that `genset run` made with this model.",
-        )
-    learned = generate.learned(model, job, "Bring the items back: what the model learned from must be known.")
-    seen = {record.content for record in learned.dataset.where(split="train")}
-    seen |= {record.id for record in learned.dataset.where(split="train")}
-    held_out = [record for record in source.records if record.split != "train"]
-    leaked = [record for record in held_out if record.id in seen or record.content in seen]
-    if leaked:
-        raise GensetError(
-            f"the model has learned from {len(leaked)} items that this dataset holds out, such as {leaked[0].place}: "
-            "generated items would carry them into train",
-            where=model.reference,
-            hint="Use the dataset that `genset run` made with this model, or train a model on this dataset's version.",
-        )
-    start = generate.next_numbers(source.records, generator.reference, seed)
-    filters = generate.Filters(generate.train_closeness(learned))
-    return generate.make(generator, plan.generated, filters, job, seed=seed, start=start)
-
-
-def _decoder(record: Record, modality: Modality) -> Callable[[], ItemArray]:
-    return lambda: modality.native(record.raw)
 
 
 def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, name: str, job: Job) -> Derived:
@@ -299,8 +177,8 @@ def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, 
     for record in source.records:
         if record.source == "collected":
             continue
-        # A model saw all of train, whatever item it varied
-        leaks = left_train & set(record.origin.split()) if record.source == "augmented" else left_train
+        # A model saw all of train, whatever items it varied or mixed
+        leaks = left_train if record.model else left_train & set(record.origin.split())
         if leaks:
             problems.append(
                 Quarantined(record.place, "leak", f"made from {sorted(leaks)[0]}, which is not in train any more")
@@ -310,7 +188,7 @@ def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, 
     ordered = build.one_schema(kept)
     version, total = build.write(
         name,
-        _as_they_are(ordered, source, job),
+        as_they_are(ordered, source, job),
         len(ordered),
         job,
         exporter=Folder(),
@@ -319,12 +197,19 @@ def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, 
         seed=seed,
         inputs=source.inputs,
         parents=source.parents,
+        sources=source.sources,
+        recipes=source.recipes,
         settings={"split": {"ratios": list(ratios)}, "group": group or ""},
     )
     return Derived(version, total, problems, {})
 
 
-def _as_they_are(records: Sequence[Record], source: Source, job: Job) -> Iterator[Item]:
+def decoder(record: Record, modality: Modality) -> Callable[[], ItemArray]:
+    """What decodes an item in its own size when it is wanted."""
+    return lambda: modality.native(record.raw)
+
+
+def as_they_are(records: Sequence[Record], source: Source, job: Job) -> Iterator[Item]:
     """Items as files: their own bytes where every loader reads them, else written anew in their own size."""
     modality = source.modality
     loadable = {record.id: probe.loadable for record, probe in zip(source.records, source.probes, strict=True)}

@@ -15,7 +15,17 @@ from genset.engine import Engine
 from genset.interfaces import Progress
 from genset.versions import Root, Version
 
-LIBRARIES = ("keras", "tensorflow", "numpy", "scikit-learn", "onnxruntime", "pillow", "scipy", "tokenizers")
+LIBRARIES = (
+    "keras",
+    "tensorflow",
+    "numpy",
+    "scikit-learn",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pillow",
+    "scipy",
+    "tokenizers",
+)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from genset.config import EVERY_FIGURE
 from genset.dataset import Record
 from genset.engine import Engine
 from genset.errors import GensetError
-from genset.interfaces import Evidence, Figure, Items, Labels, Measured, Modality, Progress, SkipError
+from genset.interfaces import Evidence, Figure, Item, Items, Labels, Measured, Modality, Progress, SkipError
 from genset.pipeline import augment
 from genset.pipeline.build import Verdict
+from genset.pipeline.company import Pool, TrainPart
 from genset.quality import gates, measure
 from genset.quality.classifier import Classifier
 from genset.quality.evidence import SEEDS, Features, gather, judges
@@ -189,9 +190,16 @@ class Judge:
         if not steps or not plan:
             return None
 
-        def one(copy: augment.Copy) -> Items | None:
-            made = augment.transform(train.items[row[copy.parent.id]], copy, steps, 0)
-            return made and made[0]
+        recipe, pool = augment.Recipe(steps, 0), Pool(records)
+
+        def item_of(record: Record) -> Item:
+            item: Item = train.items[row[record.id]]
+            return item
+
+        def one(copy: augment.Copy) -> Item | None:
+            company = TrainPart(copy.parent, pool, item_of, None)
+            made = augment.transform(item_of(copy.parent), copy, recipe, company)
+            return made.item if made else None
 
         made = [
             (copy.parent, item) for copy, item in zip(plan, self.engine.map(one, plan), strict=True) if item is not None

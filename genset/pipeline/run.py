@@ -9,10 +9,11 @@ from typing import Any
 
 from genset.config import Config
 from genset.dataset import Item, Record
-from genset.interfaces import Quarantined
-from genset.pipeline import augment, balance, build, generate, inspect
+from genset.interfaces import Quarantined, Step
+from genset.pipeline import augment, build, generate, inspect
 from genset.pipeline.job import Job, key_of, up_to_date
 from genset.pipeline.judge import Judge, Side
+from genset.pipeline.plan import Plan, plan
 from genset.pipeline.prepare import Prepared, prepare, with_settings
 from genset.pipeline.train import train
 from genset.versions import Version
@@ -35,8 +36,8 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     """Make a model version and a dataset version, or find that both are up to date. Needs the root's lock."""
     prepared = prepare(config, job)
     config = with_settings(config, prepared)
-    balance.missing(dict.fromkeys(prepared.classes, 0), config.balance.target)  # a wrong label is told before training
-    build.steps_of(config.augment, prepared.modality, needed=config.balance.copies)  # and so is what copies lack
+    _plan(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training
+    _steps(config, prepared)  # and so is what copies lack
     model, trained = train(config, prepared, job, resume=resume, force=force)
     key = _key(config, prepared, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
@@ -55,15 +56,17 @@ def _key(config: Config, prepared: Prepared, model: Version) -> str:
 
 def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Job) -> Result:
     generator = replace(generate.Generator.open(model), sampling=config.generate.sampling)
-    real = build.one_schema(prepared.dataset.records)
+    steps, form = _steps(config, prepared), prepared.modality.settings.model_dump(mode="json")
+    reference = generator.reference if build.uses_model(steps) else ""
+    recipe = augment.Recipe(steps, config.seed, form, False, reference)
+    real = augment.with_soft_labels(build.one_schema(prepared.dataset.records), recipe.steps)
     (train_items, _), (test_items, _) = prepared.part("train"), prepared.part("test")
-    train = [record for record in real if record.split == "train"]
-    wanted, filling = _wanted(config, train)
-    copies = augment.copies(train, config.augment.copies, {}) + filling.copies
+    planned = _plan(config, [record for record in real if record.split == "train"])
+    real, copies = planned.kept(real), planned.copies
     filters = generate.Filters.of(config.generate, lambda: prepared.modality.closeness(train_items))
-    made = generate.make(generator, wanted, filters, job, seed=config.seed)
+    made = generate.make(generator, planned.generated, filters, job, seed=config.seed)
     rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
-    problems = [*prepared.problems, *filling.problems, *rare, *generate.given_up(made)]
+    problems = [*prepared.problems, *planned.problems, *rare, *generate.given_up(made)]
     job.progress.say("judging the generated items against the held-out ones")
     verdict = Judge(prepared.modality, job.engine).verdict(
         prepared.classes,
@@ -74,7 +77,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     )
     version, counts = build.write(
         config.name,
-        _items(config, prepared, real, made, copies, job, problems),
+        _items(prepared, real, made, build.Copying(copies, recipe, build.latent_of(recipe, model)), job, problems),
         len(real) + len(made.dataset) + len(copies),
         job,
         exporter=config.output.format,
@@ -86,30 +89,37 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
         seed=config.seed,
         inputs={"identity": prepared.identity, "items": len(real)},
         parents=[model.reference],
+        sources=config.data.source,
         redrawn=made.redrawn,
+        recipes=recipe.as_dict() if copies else {},
     )
     return Result(model, version, True, counts, verdict.as_dict(), [p.as_dict() for p in problems], made.redrawn)
 
 
-def _wanted(config: Config, train: Sequence[Record]) -> tuple[dict[str, int], balance.Filling]:
-    """Items to generate for each class, what was asked for and what then lacks to the balance target; the filling."""
-    train_counts = Counter(record.label for record in train)
-    labels = sorted(train_counts)
-    wanted = generate.wanted({label: train_counts[label] for label in labels}, config.generate)
-    per_item = 1 + config.augment.copies
-    have = {label: per_item * train_counts[label] + wanted[label] for label in labels}
-    lacking = balance.missing(have, config.balance.target)
-    none = generate.left_out(train_counts, config.generate)
-    filling = balance.filling(lacking, train, {}, config.augment.copies, config.balance, has_model=True, none=none)
-    return {label: wanted[label] + filling.generated[label] for label in labels}, filling
+def _plan(config: Config, train: Sequence[Record]) -> Plan:
+    """What was asked for, and what then lacks to the balance target."""
+    counts = Counter(record.label for record in train)
+    return plan(
+        train,
+        {},
+        config.augment,
+        config.balance,
+        config.seed,
+        has_model=True,
+        wanted=generate.wanted(dict(sorted(counts.items())), config.generate),
+        none=generate.left_out(counts, config.generate),
+    )
+
+
+def _steps(config: Config, prepared: Prepared) -> tuple[Step, ...]:
+    return build.steps_of(config.augment, prepared.modality, prepared.classes, needed=config.balance.copies)
 
 
 def _items(
-    config: Config,
     prepared: Prepared,
     real: Sequence[Record],
     made: generate.Made,
-    copies: list[augment.Copy],
+    copying: build.Copying,
     job: Job,
     problems: list[Quarantined],
 ) -> Iterator[Item]:
@@ -124,8 +134,7 @@ def _items(
         modality,
         job,
     )
-    steps = build.steps_of(config.augment, modality)
-    return chain(collected, generated, build.augmented(pairs, copies, steps, config.seed, modality, job, problems))
+    return chain(collected, generated, build.augmented(pairs, copying, modality, job, problems))
 
 
 def _resolved(config: Config, model: Version) -> Config:

@@ -16,7 +16,6 @@ import PIL.ImageOps
 import pydantic
 
 from genset.interfaces import (
-    Augmentation,
     Exhibit,
     Floats,
     Item,
@@ -28,6 +27,7 @@ from genset.interfaces import (
     Raw,
     Section,
     Sketch,
+    Step,
     Tensor,
     Tensors,
     UndecodableError,
@@ -71,9 +71,10 @@ class Image(Modality):
     suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
     suffix = ".png"
     networks: ClassVar[Mapping[str, type[Network]]] = grids.NETWORKS
-    augmentations: ClassVar[Mapping[str, type[Augmentation]]] = augment.AUGMENTATIONS
+    augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
     near = 0.86
+    wide_steps = augment.WIDE_STEPS
     settings: ImageSettings
 
     def __init__(self, settings: ImageSettings) -> None:

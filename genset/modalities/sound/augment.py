@@ -16,12 +16,24 @@ import pydantic
 from scipy import signal
 
 from genset.errors import GensetError
-from genset.interfaces import Augmentation, Floats, Item, Modality, UndecodableError
+from genset.interfaces import (
+    Augmentation,
+    Company,
+    Drawn,
+    Floats,
+    Item,
+    Mixing,
+    Modality,
+    Partner,
+    Step,
+    UndecodableError,
+)
 from genset.modalities.sound import clips, spectra
 
 _HOP = 128  # of the spectra that transforms work on
 _RATE = 16_000  # of a clip whose modality was not told
 _MOST_BITS = 12  # of a degraded clip
+_LOUDEST = 1 - 2 / clips.FULL  # peak of a clip, of full scale
 _RECORDINGS = (".wav", ".flac", ".ogg", ".mp3")
 
 
@@ -39,10 +51,7 @@ class SoundStep(Augmentation):
         end = clips.sounding(item)
         if not end:
             return item.copy()
-        out = np.zeros_like(item)
-        made = self.changed(clips.waveform(item[:end]), rng, room=len(item), **drawn)[: len(item)]
-        out[: len(made)] = np.clip(np.rint(made * clips.FULL), -clips.FULL, clips.FULL - 1).astype(np.int16)
-        return out
+        return _like(item, self.changed(clips.waveform(item[:end]), rng, room=len(item), **drawn))
 
     @abstractmethod
     def changed(self, waveform: Floats, rng: np.random.Generator, *, room: int, **drawn: Any) -> Floats:
@@ -76,7 +85,7 @@ class Gain(SoundStep):
 
     def changed(self, waveform: Floats, rng: np.random.Generator, *, room: int, **drawn: Any) -> Floats:
         peak = float(np.abs(waveform).max())
-        return waveform * np.float32(min(10 ** (drawn["decibels"] / 20), (1 - 2 / clips.FULL) / peak))
+        return waveform * np.float32(min(10 ** (drawn["decibels"] / 20), _LOUDEST / peak))
 
 
 class TimeShift(SoundStep):
@@ -313,7 +322,41 @@ class Mask(SoundStep):
         return spectra.istft(found, _HOP).T[: len(waveform)]
 
 
-AUGMENTATIONS: dict[str, type[Augmentation]] = {
+class Mix(Mixing):
+    """A second clip of the class is heard with it, as a second voice or hit is."""
+
+    kind: Literal["mix"] = "mix"
+    partners: Literal["same_class"] = "same_class"
+    """Two sounds of different classes have no label."""
+    quietest: float = pydantic.Field(18.0, ge=0, le=60)
+    """Most decibels that the second clip is below the first."""
+    loudest: float = pydantic.Field(6.0, ge=0, le=60)
+    """Fewest decibels that the second clip is below the first."""
+
+    @pydantic.model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.loudest > self.quietest:
+            raise ValueError(f"loudest ({self.loudest:g} dB) must not be above quietest ({self.quietest:g} dB)")
+        return self
+
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        return {"snr": _uniform(rng, self.loudest, self.quietest)}
+
+    def mixed(
+        self, item: Item, partner: Partner, rng: np.random.Generator, company: Company, **drawn: Any
+    ) -> tuple[Item, float]:
+        mine, theirs = (clips.waveform(each[: clips.sounding(each)]) for each in (item, partner.item))
+        if not len(mine) or not len(theirs):
+            return item.copy(), 0.0
+        ratio = 10 ** (-drawn["snr"] / 20)
+        out = np.zeros((len(item), item.shape[1]), np.float32)
+        out[: len(mine)] = mine
+        theirs = theirs[: len(item)] * np.float32(_power_ratio(mine, theirs) * ratio)
+        out[: len(theirs)] += theirs
+        return _like(item, out), round(ratio / (1 + ratio), 6)
+
+
+AUGMENTATIONS: dict[str, type[Step]] = {
     "gain": Gain,
     "time_shift": TimeShift,
     "time_stretch": TimeStretch,
@@ -325,14 +368,24 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
     "dropout": Dropout,
     "degrade": Degrade,
     "mask": Mask,
+    "mix": Mix,
 }
-DEFAULT_STEPS: tuple[Augmentation, ...] = (
+DEFAULT_STEPS: tuple[Step, ...] = (
     TimeStretch(p=0.5, share=0.08),
     PitchShift(p=0.3, semitones=0.5),
     TimeShift(p=0.5, seconds=0.02),
     Noise(p=0.3, quietest=50.0, loudest=30.0),
     Gain(p=0.8, decibels=3.0),
 )
+
+
+def _like(item: Item, waveform: Floats) -> Item:
+    """A waveform (T, channels) as samples of an item's length; one beyond full scale is made as much quieter."""
+    out = np.zeros_like(item)
+    made = waveform[: len(item)]
+    peak = float(np.abs(made).max(initial=0.0))
+    out[: len(made)] = np.rint(made * np.float32(clips.FULL * min(1.0, _LOUDEST / max(peak, 1e-9)))).astype(np.int16)
+    return out
 
 
 def _uniform(rng: np.random.Generator, low: float, high: float) -> float:

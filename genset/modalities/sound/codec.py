@@ -14,7 +14,6 @@ import pydantic
 
 from genset.errors import GensetError
 from genset.interfaces import (
-    Augmentation,
     Entry,
     Exhibit,
     Floats,
@@ -29,6 +28,7 @@ from genset.interfaces import (
     Sampling,
     Section,
     Sketch,
+    Step,
     Tensor,
     Tensors,
 )
@@ -93,7 +93,7 @@ class Sound(Modality):
     suffixes = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
     suffix = ".wav"
     networks: ClassVar[Mapping[str, type[Network]]] = networks.NETWORKS
-    augmentations: ClassVar[Mapping[str, type[Augmentation]]] = augment.AUGMENTATIONS
+    augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
     Sampling = SoundSampling
     item_dtype = "int16"

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pydantic
 
-from genset.interfaces import Augmentation, Item
+from genset.interfaces import Augmentation, Item, Step
 from genset.modalities.text.form import ROLE, SEPARATORS, item_of, text_of
 
 _WORD = re.compile(r"[^\W\d_⺀-鿿぀-ヿ가-힣]+(?:['’-][^\W\d_]+)*|[⺀-鿿぀-ヿ가-힣]|\d+|[^\w\s]|_", re.UNICODE)
@@ -358,7 +358,7 @@ class Synonyms(_Share):
         return self.replaced(pieces, rng, lambda piece: piece.text.lower() in table, new)
 
 
-AUGMENTATIONS: dict[str, type[Augmentation]] = {
+AUGMENTATIONS: dict[str, type[Step]] = {
     "swap": Swap,
     "delete": Delete,
     "insert": Insert,
@@ -373,7 +373,7 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
     "synonyms": Synonyms,
 }
 # Mild: little noise, and no word that is new to the text.
-DEFAULT_STEPS: tuple[Augmentation, ...] = (
+DEFAULT_STEPS: tuple[Step, ...] = (
     Swap(p=0.3, share=0.05),
     Delete(p=0.3, share=0.05),
     Keyboard(p=0.3, share=0.05),

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pydantic
 
 from genset.interfaces import (
-    Augmentation,
     Entry,
     Exhibit,
     Floats,
@@ -27,6 +26,7 @@ from genset.interfaces import (
     Raw,
     Section,
     Sketch,
+    Step,
     Tensor,
     Tensors,
 )
@@ -80,7 +80,7 @@ class Text(Modality):
     suffixes = (".txt", *sources.TABLES)
     suffix = ".txt"
     networks: ClassVar[Mapping[str, type[Network]]] = networks.NETWORKS
-    augmentations: ClassVar[Mapping[str, type[Augmentation]]] = augment.AUGMENTATIONS
+    augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
     Sampling = TokenSampling
     sheet_suffix = ".txt"

@@ -1,0 +1,222 @@
+"""`augment`: a dataset as it is, with transformed copies and generated items beside the real ones of its train part."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+from genset.config import Augment, Balance, Generate
+from genset.dataset import Record
+from genset.errors import GensetError
+from genset.export.folder import Folder
+from genset.pipeline import augment, build, generate
+from genset.pipeline.build import Copying
+from genset.pipeline.derive import Derived, Source, as_they_are, decoder, rare_of
+from genset.pipeline.job import Job
+from genset.pipeline.plan import Plan, plan
+from genset.pipeline.prepare import Prepared
+from genset.versions import Version
+
+_TRIED = 20  # copies that are made to estimate what all of them take
+
+
+@dataclass(frozen=True)
+class Enlargement:
+    """A dataset, what is going to be done with its train part, and by what."""
+
+    source: Source
+    plan: Plan
+    copying: Copying
+    records: list[Record]  # those that stay, as the version is going to hold them
+    model: Version | None
+    sections: tuple[Augment, Balance]
+
+    @property
+    def seed(self) -> int:
+        """Of every draw."""
+        return self.copying.recipe.seed
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The plan for each class of the train part."""
+        return self.plan.rows([record for record in self.source.records if record.split == "train"])
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """The counts that the plan leads to, by class of the train part and by source."""
+        made = {"augmented": len(self.plan.copies), "generated": sum(self.plan.generated.values())}
+        for record in self.records:
+            made[record.source] = made.get(record.source, 0) + 1
+        return {
+            "label": {row["label"]: row["total"] for row in self.rows()},
+            "source": {name: n for name, n in sorted(made.items()) if n},
+        }
+
+
+def enlargement(
+    source: Source, section: Augment, target: Balance, model: Version | None, seed: int, job: Job
+) -> Enlargement:
+    """Plan it. Raises GensetError for what the dataset or the model cannot do."""
+    if model and target.fill == "augmented" and not _uses_model(section):
+        raise GensetError(
+            "`fill: augmented` has no use for a model", where="balance.fill", hint="Leave out --model, or use both."
+        )
+    train = [record for record in source.records if record.split == "train"]
+    start = augment.next_numbers(source.records)
+    planned = plan(train, start, section, target, seed, has_model=model is not None)
+    steps = build.steps_of(
+        section,
+        source.modality,
+        {record.label for record in source.records},
+        needed=bool(planned.copies),
+        has_model=model is not None,
+    )
+    reference = model.manifest["model"]["reference"] if model and build.uses_model(steps) else ""
+    recipe = augment.Recipe(steps, seed, source.modality.settings.model_dump(mode="json"), True, reference)
+    problems = list(planned.problems)
+    if model:
+        _check_classes(model, planned)
+        problems += rare_of(model, planned.generated, Generate())
+    latent = build.latent_of(recipe, model)
+    if latent and model:
+        _learned_of(latent.model, model, source, job)
+    records = build.one_schema(augment.with_soft_labels(planned.kept(source.records), steps))
+    row = {record.id: record for record in records}
+    copies = [augment.Copy(row[copy.parent.id], copy.number) for copy in planned.copies]
+    planned = replace(planned, copies=copies, problems=problems)
+    return Enlargement(source, planned, Copying(copies, recipe, latent), records, model, (section, target))
+
+
+def _uses_model(section: Augment) -> bool:
+    return build.uses_model(section.steps or ())
+
+
+def _check_classes(model: Version, planned: Plan) -> None:
+    known = model.manifest["model"]["classes"]
+    strange = [label for label, count in planned.generated.items() if count and label not in known]
+    if strange:
+        raise GensetError(
+            f"the model knows no class {strange[0]!r}",
+            where=model.reference,
+            hint=f"Its classes are {', '.join(known)}.",
+        )
+
+
+def augment_version(made_of: Enlargement, name: str, job: Job) -> Derived:
+    """The dataset as it is, with what the plan adds and without what it leaves out."""
+    source, planned, records, model = made_of.source, made_of.plan, made_of.records, made_of.model
+    parents = [(record, decoder(record, source.modality)) for record in records]
+    problems = [*source.problems, *planned.problems]
+    parts = [
+        as_they_are(records, source, job),
+        build.augmented(parents, made_of.copying, source.modality, job, problems),
+    ]
+    made = _fill(model, source, planned, made_of.seed, job) if model and any(planned.generated.values()) else None
+    if made:
+        blank = dict.fromkeys(records[0].columns, "")
+        pairs = ((replace(record, columns=blank), item) for record, item in zip(made.dataset, made.items, strict=True))
+        parts.append(build.encoded(pairs, source.modality, job))
+        problems += generate.given_up(made)
+    section, target = made_of.sections
+    recipe = made_of.copying.recipe
+    version, total = build.write(
+        name,
+        chain(*parts),
+        len(records) + len(planned.copies) + (len(made.dataset) if made else 0),
+        job,
+        exporter=Folder(),
+        modality=source.modality,
+        problems=problems,
+        seed=made_of.seed,
+        inputs=source.inputs,
+        sources=source.sources,
+        parents=source.parents + ([model.reference] if model else []),
+        redrawn=made.redrawn if made else {},
+        recipes={**source.recipes, **(recipe.as_dict() if planned.copies else {})},
+        settings={"augment": section.model_dump(mode="json"), "balance": target.model_dump(mode="json")},
+    )
+    return Derived(version, total, problems, made.redrawn if made else {})
+
+
+def _fill(model: Version, source: Source, planned: Plan, seed: int, job: Job) -> generate.Made:
+    """Generated items for a plan. Raises GensetError for a model of other items, or that has seen too much."""
+    generator = generate.Generator.open(model)
+    learned = _learned_of(generator, model, source, job)
+    start = generate.next_numbers(source.records, generator.reference, seed)
+    filters = generate.Filters(generate.train_closeness(learned))
+    return generate.make(generator, planned.generated, filters, job, seed=seed, start=start)
+
+
+def _learned_of(generator: generate.Generator, model: Version, source: Source, job: Job) -> Prepared:
+    """What a model learned from. Raises GensetError for a model of other items, or that has seen what is held out."""
+    table = type(source.modality)
+    if generator.modality.kind != table.kind:
+        raise GensetError(
+            f"the model makes {generator.modality.kind} items, the dataset holds {table.kind} items",
+            where=model.reference,
+            hint="Give --model a model that was trained on such items.",
+        )
+    shape, own = table(table.settle(source.modality.settings, source.probes)).item_shape, generator.modality.item_shape
+    if source.modality.fixed_shape and shape != own:
+        raise GensetError(
+            f"the model makes items of shape {own}, those of the dataset have {shape}",
+            where=model.reference,
+            hint="Train a model on items of this form, or use the dataset that `genset run` made with this model.",
+        )
+    learned = generate.learned(model, job, "Bring the items back: what the model learned from must be known.")
+    seen = {record.content for record in learned.dataset.where(split="train")}
+    seen |= {record.id for record in learned.dataset.where(split="train")}
+    held_out = [record for record in source.records if record.split != "train"]
+    leaked = [record for record in held_out if record.id in seen or record.content in seen]
+    if leaked:
+        raise GensetError(
+            f"the model has learned from {len(leaked)} items that this dataset holds out, such as {leaked[0].place}: "
+            "generated items would carry them into train",
+            where=model.reference,
+            hint="Use the dataset that `genset run` made with this model, or train a model on this dataset's version.",
+        )
+    return learned
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan takes, by what a few items took just now."""
+
+    disk_bytes: int
+    seconds: float  # of one core, beside reading what is there
+
+    def as_dict(self) -> dict[str, float]:
+        """As JSON holds it."""
+        return {"bytes": self.disk_bytes, "seconds": round(self.seconds, 1)}
+
+
+def estimate(made_of: Enlargement, job: Job) -> Estimate:
+    """Make a few of the copies and generated items, and see how large they are and how long they take."""
+    source, copies = made_of.source, made_of.plan.copies
+    there = sum(_size(record) for record in made_of.records)
+    size, seconds = 0.0, 0.0
+    if copies:
+        tried = copies[:: max(1, len(copies) // _TRIED)]
+        parents = [(record, decoder(record, source.modality)) for record in made_of.records]
+        started = time.perf_counter()
+        some = replace(made_of.copying, copies=tried)
+        made = list(build.augmented(parents, some, source.modality, job, []))
+        seconds += (time.perf_counter() - started) / len(tried) * len(copies)
+        size += sum(map(_bytes_of, made)) / max(1, len(made)) * len(copies)
+    wanted = sum(made_of.plan.generated.values())
+    if wanted and made_of.model:
+        generator = generate.Generator.open(made_of.model)
+        label = next(label for label, count in made_of.plan.generated.items() if count)
+        started = time.perf_counter()
+        items = generator.sample(label, made_of.seed, range(_TRIED))
+        files = [build.written(made_of.records[0], item, generator.modality) for item in items]
+        seconds += (time.perf_counter() - started) / _TRIED * wanted
+        size += sum(map(_bytes_of, files)) / _TRIED * wanted
+    return Estimate(round(there + size), seconds)
+
+
+def _size(record: Record) -> int:
+    return record.path.stat().st_size if record.text is None else len(record.text.encode())
+
+
+def _bytes_of(item: Any) -> int:
+    return len(item.data) or sum(len(str(value).encode()) for value in (item.fields or {}).values())
