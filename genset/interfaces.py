@@ -675,11 +675,14 @@ class Evidence:
     test: Part
     made: Part
     judges: tuple[Any, ...]  # classifiers trained on the real train part, one a seed; none without classes
+    neighbours: Any  # the nearest items between the parts by `Part.closeness`, looked for once
     spaces: Mapping[str, str]  # what `Part.features`, `space` and `closeness` are, in words
     back: tuple[Part, Part] | None = None
     """Real train and held-out items as the best of models could only make them; None where nothing is lost."""
     augmented: Part | None = None
     """Transformed copies of real train items, which could stand in place of the made ones; None without any."""
+    no_augmented: str = "no transformed copies were made"
+    """Why there are none, where there are none."""
 
 
 class SkipError(Exception):

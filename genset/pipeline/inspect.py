@@ -167,9 +167,9 @@ def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, q
     if quick:
         parts = [_some(part, name) for part, name in zip(parts, ("train", "test", "made"), strict=True)]
     kept = Kept(job.root, job.progress)
-    how = (
-        Judge(modality, job.engine, kept, QUICK_SEEDS, augmented=False) if quick else Judge(modality, job.engine, kept)
-    )
+    how = Judge(modality, job.engine, kept)
+    if quick:
+        how = replace(how, seeds=QUICK_SEEDS, no_augmented="left out by --quick")
     train, test, judged = (Side(part.records, _decoded(part, modality, job)) for part in parts)
     return how.verdict(real.classes, train, test, judged)
 

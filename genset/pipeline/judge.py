@@ -104,7 +104,7 @@ class Judge:
     engine: Engine
     kept: Kept | None = None
     seeds: int = SEEDS
-    augmented: bool = True  # whether ordinary transformed copies are compared with
+    no_augmented: str = ""  # why ordinary transformed copies are not compared with, where they are not
 
     def verdict(
         self, classes: tuple[str, ...], train: Side, test: Side, made: Side, conditions: Sequence[str] = ()
@@ -134,7 +134,10 @@ class Judge:
         seen = [self._features(side.items, side.labels(classes), side.records) for side in (train, test, made)]
         trained = self._judges(seen[0], train.records, len(classes))
         back = self._there_and_back(classes, train, test)
-        copies = self._copies(classes, train, len(made.records)) if trained and self.augmented else None
+        if self.no_augmented:
+            found = gather(classes, seen[0], seen[1], seen[2], back, None, trained)
+            return replace(found, no_augmented=self.no_augmented)
+        copies = self._copies(classes, train, len(made.records)) if trained else None
         return gather(classes, seen[0], seen[1], seen[2], back, copies, trained)
 
     def _features(self, items: Items, labels: Labels, of: Sequence[Record], *how: Any) -> Features:

@@ -7,6 +7,7 @@ import numpy as np
 
 from genset.interfaces import Evidence, Floats, Labels, Part
 from genset.quality.classifier import Classifier
+from genset.quality.neighbours import Neighbours
 
 SEEDS = 5  # classifiers a figure is the mean of
 _COMPONENTS = 32
@@ -66,9 +67,9 @@ def gather(
         "items": "the items themselves",
     }
     there_and_back = (parts[3], parts[4]) if back else None
-    return Evidence(
-        classes, parts[0], parts[1], parts[2], trained, names, there_and_back, parts[-1] if augmented else None
-    )
+    near = Neighbours(*(part.closeness for part in parts[:3]))
+    copies = parts[-1] if augmented else None
+    return Evidence(classes, parts[0], parts[1], parts[2], trained, near, names, there_and_back, copies)
 
 
 def _principal(parts: list[Floats]) -> list[Floats]:

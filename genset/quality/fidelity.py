@@ -87,8 +87,8 @@ class Manifold(Metric):
         train, test, made = equal_parts(evidence.train, evidence.test, evidence.made)
         if len(test) <= NEIGHBOURS:
             raise SkipError(f"needs more than {NEIGHBOURS} real held-out and made items, has {len(test)}")
-        balls, best, classes = Balls(test), manifold(test, train), _by_class(evidence)
-        counts = balls.hold(made)[0]
+        balls, classes = Balls(test), _by_class(evidence)
+        best, (values, counts) = _around(balls, test, train)[0], _around(balls, test, made)
         return {
             name: Measured(
                 value,
@@ -97,7 +97,7 @@ class Manifold(Metric):
                 best[name],
                 {label: row[name] for label, row in classes.items() if name in row},
             )
-            for name, value in manifold(test, made).items()
+            for name, value in values.items()
         }
 
 
@@ -141,10 +141,16 @@ class Balls:
 
 def manifold(real: Rows, made: Rows) -> dict[str, float]:
     """Precision, recall, density and coverage of made (M, d) around real (N, d), N > k; no recall unless M > k."""
-    counts, covered = Balls(real).hold(made)
+    return _around(Balls(real), real, made)[0]
+
+
+def _around(balls: Balls, real: Rows, made: Rows) -> tuple[dict[str, float], npt.NDArray[np.int64]]:
+    """(figures of made items around real ones, (M,) how many balls of real ones hold each)."""
+    counts, covered = balls.hold(made)
     recalled = {"recall": float((Balls(made).hold(real)[0] > 0).mean())} if len(made) > NEIGHBOURS else {}
     density, coverage = float(counts.mean() / NEIGHBOURS), float(covered.mean())
-    return {"precision": float((counts > 0).mean()), **recalled, "density": density, "coverage": coverage}
+    figures = {"precision": float((counts > 0).mean()), **recalled, "density": density, "coverage": coverage}
+    return figures, counts
 
 
 def frechet(a: Rows, b: Rows) -> float:

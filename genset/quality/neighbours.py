@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,35 @@ class Nearest:
 
     distance: Distances  # (N,) Euclidean, exactly 0 for a copy
     row: Labels  # (N,) of the nearest one
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest items between train, held-out and made ones (N, d); each pair of parts is looked at once, if asked."""
+
+    train: Floats
+    test: Floats
+    made: Floats
+
+    @cached_property
+    def made_and_train(self) -> tuple[Nearest, Nearest]:
+        return mutual(self.made, self.train)
+
+    @cached_property
+    def made_and_test(self) -> tuple[Nearest, Nearest]:
+        return mutual(self.made, self.test)
+
+    @cached_property
+    def test_to_train(self) -> Nearest:
+        return mutual(self.test, self.train)[0]
+
+    @cached_property
+    def within_train(self) -> Distances:
+        return nearest_others(self.train)
+
+    @property
+    def n(self) -> dict[str, int]:
+        return {"train": len(self.train), "test": len(self.test), "made": len(self.made)}
 
 
 def nearest(points: Floats, others: Floats) -> Distances:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from genset.interfaces import Evidence, Figure, Floats, Labels, Measured, Metric, SkipError
 from genset.quality import intervals
-from genset.quality.neighbours import Nearest, mutual, nearest, nearest_others
+from genset.quality.neighbours import Nearest, Neighbours, mutual, nearest
 from genset.seeds import generator
 
 Distances = npt.NDArray[np.floating[Any]]
@@ -78,7 +78,7 @@ class Privacy(Metric):
             raise SkipError("needs real held-out and made items")
         if len(evidence.train) < 2:
             raise SkipError("needs at least two real train items")
-        near = Neighbours(evidence.train.closeness, evidence.test.closeness, evidence.made.closeness)
+        near: Neighbours = evidence.neighbours
         return {
             "copies": _copies(near),
             "dcr_share": _dcr_share(near),
@@ -89,45 +89,17 @@ class Privacy(Metric):
         }
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """The nearest items between the parts; each pair of parts is looked at once."""
-
-    train: Floats
-    test: Floats
-    made: Floats
-
-    @cached_property
-    def made_and_train(self) -> tuple[Nearest, Nearest]:
-        return mutual(self.made, self.train)
-
-    @cached_property
-    def made_and_test(self) -> tuple[Nearest, Nearest]:
-        return mutual(self.made, self.test)
-
-    @cached_property
-    def test_to_train(self) -> Nearest:
-        return mutual(self.test, self.train)[0]
-
-    @cached_property
-    def within_train(self) -> Distances:
-        return nearest_others(self.train)
-
-    @property
-    def n(self) -> dict[str, int]:
-        return {"train": len(self.train), "test": len(self.test), "made": len(self.made)}
-
-    def share(self, of_made: npt.NDArray[np.bool_], of_test: npt.NDArray[np.bool_]) -> Measured:
-        """The share of made items, with that of held-out ones as what real items reach."""
-        share = float(of_made.mean())
-        return Measured(share, self.n, intervals.of_share(share, len(self.made)), float(of_test.mean()))
+def _share(near: Neighbours, of_made: npt.NDArray[np.bool_], of_test: npt.NDArray[np.bool_]) -> Measured:
+    """The share of made items, with that of held-out ones as what real items reach."""
+    share = float(of_made.mean())
+    return Measured(share, near.n, intervals.of_share(share, len(near.made)), float(of_test.mean()))
 
 
 def _copies(near: Neighbours) -> Measured:
     held_out = near.test_to_train.distance
     limit = np.quantile(held_out, EXPECTED_SHARE)
     # "at most" and not "below": where held-out items repeat train items the limit is 0, and a copy is one still
-    return near.share(near.made_and_train[0].distance <= limit, held_out <= limit)
+    return _share(near, near.made_and_train[0].distance <= limit, held_out <= limit)
 
 
 def _dcr_share(near: Neighbours) -> Measured:
@@ -146,7 +118,8 @@ def _dcr_share(near: Neighbours) -> Measured:
 
 def _authenticity(near: Neighbours) -> Measured:
     made, held_out = near.made_and_train[0], near.test_to_train
-    return near.share(made.distance > near.within_train[made.row], held_out.distance > near.within_train[held_out.row])
+    of_made, of_test = (one.distance > near.within_train[one.row] for one in (made, held_out))
+    return _share(near, of_made, of_test)
 
 
 def _c_t(evidence: Evidence, near: Neighbours) -> Measured | SkipError:
@@ -235,7 +208,7 @@ def suspects(evidence: Evidence) -> list[Suspect]:
     around there; the worst first. Empty where there is nothing to compare with."""
     if not len(evidence.test) or not len(evidence.made) or len(evidence.train) < 2:
         return []
-    near = Neighbours(evidence.train.closeness, evidence.test.closeness, evidence.made.closeness)
+    near: Neighbours = evidence.neighbours
     found, held_out = near.made_and_train[0], near.test_to_train
     ratio, usual = (_ratio(one, near.within_train) for one in (found, held_out))
     flagged = (found.distance <= np.quantile(held_out.distance, EXPECTED_SHARE)) | (

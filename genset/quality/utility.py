@@ -53,7 +53,7 @@ class Utility(Metric):
         if not runs["real"].any():
             raise SkipError("a classifier trained on the real items gets none of the held-out ones right")
         labelled = _right(evidence.judges, made)
-        told: dict[str, Measured | SkipError] = {"augmented_acc": SkipError("no transformed copies were made")}
+        told: dict[str, Measured | SkipError] = {"augmented_acc": SkipError(evidence.no_augmented)}
         for name, kind in _KINDS.items():
             if kind in runs:
                 best = None if kind == "real" else float(runs["real"].mean())
