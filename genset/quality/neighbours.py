@@ -24,7 +24,7 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nearest items between train, held-out and made ones (N, d); each pair of parts is looked at once, if asked."""
+    """The nearest items between train, held-out and made ones (N, d); each pair of parts is looked at once."""
 
     train: Floats
     test: Floats
