@@ -15,7 +15,7 @@ from genset.pipeline.build import Verdict
 from genset.pipeline.collect import guess_modality
 from genset.pipeline.derive import Derived
 from genset.pipeline.enlarge import Enlargement, Estimate
-from genset.pipeline.judge import gated
+from genset.pipeline.judge import SUSPECTS_LISTED, gated
 from genset.pipeline.replay import Replayed
 from genset.pipeline.run import Result
 from genset.quality import gates
@@ -291,7 +291,8 @@ def _say_classes(console: Console, details: Mapping[str, Mapping[str, Any]]) -> 
 def _say_suspicious(console: Console, suspicious: Sequence[Mapping[str, Any]]) -> None:
     if suspicious:
         rows = [[one["made"], one["real"], f"{one['distance']:.3g}"] for one in suspicious[:_MOST_SUSPECTS]]
-        of = f"{len(suspicious)} made items are much like a train item; the first"
+        more = " or more" if len(suspicious) == SUSPECTS_LISTED else ""
+        of = f"{len(suspicious):,}{more} made items are much like a train item; the first"
         console.table(of, rows, ("made", "train item", "distance"))
 
 

@@ -31,7 +31,7 @@ from genset.versions import Root
 
 _SENT = 2000  # items of a part that are sent to tensors and back, to see what is lost
 _MOST_AUGMENTED = 4000  # transformed copies to compare with
-_MOST_SUSPECTS = 1000  # that are listed
+SUSPECTS_LISTED = 1000  # made items that are named as much like a train item, at most
 _KEPT_BYTES = 512 * 2**20
 _FEW_FOR_FRECHET = 10  # items for each value of the space, below which a covariance is guesswork
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -268,7 +268,7 @@ def _suspicious(evidence: Evidence, train: Sequence[Record], made: Sequence[Reco
             "distance": rounded(found.distance),
             "ratio": rounded(found.ratio),
         }
-        for found in suspects(evidence)[:_MOST_SUSPECTS]
+        for found in suspects(evidence)[:SUSPECTS_LISTED]
     ]
 
 
