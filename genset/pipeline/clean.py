@@ -83,16 +83,21 @@ def _near(
     engine: Engine,
     progress: Progress,
 ) -> list[Near]:
-    """The pairs of real records that are near-duplicates, by their places among all; of equal ones only the first."""
+    """The pairs of real records that are near-duplicates, by their places among all; of equal ones only the first.
+
+    Looked for in the order of contents, as a likeness may depend on which one is first: the same items have the same
+    near-duplicates under other names, so that a version holds no pair that was not seen when it was split.
+    """
     first: dict[str, int] = {}
     for row in sorted(range(len(pairs)), key=lambda row: _rank(pairs[row][0])):
         first.setdefault(pairs[row][0].content, row)
-    real = [(row, pairs[row][1]) for row in sorted(first.values()) if pairs[row][0].source == "collected"]
+    real = [(row, pairs[row][1]) for _, row in sorted(first.items()) if pairs[row][0].source == "collected"]
     if len(real) < 2:
         return []
     rows, sketches = zip(*real, strict=True)
     found = near_pairs(modality.likeness(sketches), threshold, engine, progress)
-    return [Near(rows[each.first], rows[each.second], each.likeness) for each in found]
+    placed = [(*sorted((rows[each.first], rows[each.second])), each.likeness) for each in found]
+    return [Near(*pair) for pair in sorted(placed)]
 
 
 def _together(records: Sequence[Record], found: Sequence[Near]) -> list[Record]:
