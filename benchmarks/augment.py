@@ -1,6 +1,6 @@
 """Transforms beside albumentations' and audiomentations', one core, one item after the other, seeds and lineage on.
 
-    pip install 'genset[bench]'; taskset -c 0 python benchmarks/augment.py
+    pip install 'genset[peers]'; taskset -c 0 python benchmarks/augment.py
 
 genset's side is what a copy takes between decoding and encoding: its generator, the step, the record with what
 was drawn. The other side is the library's own call with its seed set. Best of some repeats, in microseconds an item.
