@@ -69,6 +69,14 @@ BROKEN = {
         "train: {steps: 3, epochs: 2}\n",
         ["4:1: train: give one of seconds, steps and epochs, not steps and epochs"],
     ),
+    "another budget than was planned": (
+        "train: {steps: 90, revised: [[[0, 100], [50, 70]]]}\n",
+        ["4:1: train: revised tells of 70 steps: give steps: 70, or leave revised out"],
+    ),
+    "plans out of order": (
+        "train: {steps: 70, revised: [[[0, 40], [50, 70]]]}\n",
+        ["4:1: train: revised: each stage needs its plans in order, the first from step 0, each before the end"],
+    ),
     "a budget of nothing": ("train: {seconds: 0}\n", ["4:9: train.seconds: must be greater than 0, got 0"]),
     "YAML's no": ("augment: {copies: no}\n", ["4:11: augment.copies: must be a whole number, got 'no'"]),
     "a group that is no pattern": (

@@ -189,6 +189,38 @@ def test_a_gan_that_is_interrupted_in_both_its_stages_ends_with_the_same_bits(tm
     assert (resumed.family, resumed.best_step) == (straight.family, straight.best_step)
 
 
+def test_a_plan_that_is_revised_is_gone_through_evenly_from_there() -> None:
+    from genset.models.schedule import Leg
+
+    leg = Leg(100, 8, 1.0, patience=12, evaluations=10)
+    assert [leg.progress(step) for step in (0, 25, 100)] == [0, 0.25, 1]
+    slow = leg.revised(50, step_seconds=2.0, seconds_left=40.0)  # 20 steps more, not 50
+    assert (slow.steps, slow.revisions) == (70, ((50, 70),))
+    assert [slow.progress(step) for step in (0, 25, 50, 60, 70)] == [0, 0.25, 0.5, 0.75, 1]
+    assert [step for step in range(1, 71) if slow.evaluated(step)] == [10, 20, 30, 40, 50, 57, 64, 70]
+    assert [slow.rate(step) for step in range(50)] == [leg.rate(step) for step in range(50)]
+    assert leg.revised(50, step_seconds=1.0, seconds_left=45.0) is leg  # about what was planned
+    assert leg.revised(50, step_seconds=1.0, seconds_left=-9.0).steps == 60  # a fifth of what was left
+    assert leg.revised(50, step_seconds=0.01, seconds_left=90.0).steps == 300  # five times what was left
+
+
+def test_a_budget_in_seconds_that_was_planned_wrongly_is_kept_and_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from genset.models.schedule import Train
+    from genset.models.stage_run import StageRun
+
+    # As on a machine that has other work to do once the first steps are measured
+    monkeypatch.setattr(StageRun, "measure", lambda self, draft, seconds: 50_000)
+    outcome, said, weights = trained(FAMILIES["vae"](kind="vae"), None, tmp_path / "a", steps=None, seconds=5.0)
+    assert any(line.endswith(" instead of 50000") for line in said)
+    assert outcome.plan.steps < 50_000
+    resolved = outcome.plan.resolved(Train(seconds=5.0, batch_size=8))
+    again, _, same = trained(FAMILIES["vae"](kind="vae"), None, tmp_path / "b", **resolved.model_dump())
+    assert again.history == outcome.history
+    assert all((a == b).all() for a, b in zip(weights, same, strict=True))
+
+
 def test_an_anchored_generator_goes_on_rebuilding_items(tmp_path: Path) -> None:
     told = {}
     for anchor in (1e-9, 10.0):  # all but none, and much

@@ -44,8 +44,10 @@ class State:
             notes=self.notes,
             tuned=self.tuned,
             stopped_early=self.stopped_early,
+            seconds=self.seconds,
         )
 
+    seconds: float = 0.0  # of training so far, in all stages
     framed: list[int] = field(default_factory=list)  # steps at which samples were taken for the user to see
     notes: list[tuple[str, str]] = field(default_factory=list)  # (kind, text) of what went wrong and was mended
 
@@ -77,5 +79,9 @@ def load(path: Path, key: str) -> Saved | None:
         if meta["key"] != key:
             return None
         groups = {name: [arrays[f"{name}{i}"] for i in range(count)] for name, count in meta["groups"].items()}
-    plan = Plan(tuple(Leg(**leg) for leg in meta["plan"]["legs"]))
+    legs = [
+        Leg(**{**leg, "revisions": tuple((start, steps) for start, steps in leg["revisions"])})
+        for leg in meta["plan"]["legs"]
+    ]
+    plan = Plan(tuple(legs))
     return Saved(plan, State(**meta["state"]), groups)

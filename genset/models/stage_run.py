@@ -135,7 +135,10 @@ class StageRun:
         scores: dict[float, float] = {}
         for value in values:
             self.tuned = value
-            trial = replace(leg, steps=max(1, round(_TRIAL_SHARE * leg.steps)))  # a short stage, with all it has
+            # As long as the first plan says: what was planned later is not known yet when this is done first
+            trial = replace(
+                leg, first_steps=max(1, round(_TRIAL_SHARE * leg.first_steps)), revisions=()
+            )  # a short stage, with all it has
             for step in range(trial.steps):
                 self.step(trial, step)
                 if stopped():
@@ -201,13 +204,13 @@ class StageRun:
 
     def step(self, leg: Leg, step: int) -> Mapping[str, float]:
         """One step of all optimisers; the losses."""
-        decay = 0.5 ** (1 / max(1.0, min(_HALF_LIFE, leg.steps / 10)))
+        decay = 0.5 ** (1 / max(1.0, min(_HALF_LIFE, leg.planned(step)[1] / 10)))
         rate = leg.rate(step)
         for optimizer, update in zip(self.optimizers, self.stage.updates, strict=True):
             optimizer.learning_rate.assign(update.rate * rate)
         batch = self._batch(leg, step)
         compiled = self._steps[step % self.stage.lazy_every == 0]
-        numbers = [tf.constant(value, tf.float32) for value in (step / leg.steps, decay, self.tuned)]
+        numbers = [tf.constant(value, tf.float32) for value in (leg.progress(step), decay, self.tuned)]
         losses = compiled(batch, *numbers)
         return {name: float(value) for name, value in losses.items()}
 
@@ -220,7 +223,7 @@ class StageRun:
         if not all(np.isfinite(value) for value in row.values()):
             return self._diverged(leg, state)
         self._note_score(state, row)
-        if self._framed and state.step // leg.evaluate_every % max(1, leg.evaluations // _FRAMES) == 0:
+        if self._framed and state.step // leg.evaluate_every(state.step - 1) % max(1, leg.evaluations // _FRAMES) == 0:
             state.framed.append(state.done + state.step)
             self.task.frames.append(self._frame())
         return not self._collapsed(state)

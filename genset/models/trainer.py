@@ -26,6 +26,7 @@ from genset.models.stage_run import Examples, Judging, StageRun, Task
 from genset.seeds import generator
 
 CHECKPOINT_SECONDS = 10.0
+_LOOKED_AT = 0.04  # of the time of a stage, after which its plan is compared with the clock again
 _GO_ON = "Run the same command again to go on: what was trained so far is kept."
 _START_KEPT = (
     "start_kept",
@@ -120,6 +121,9 @@ class Trainer:
             chosen, state = saved.plan, saved.state
             progress.say(f"going on with the training at step {state.done + state.step} of {chosen.steps}")
         self._announce(chosen, progress)
+        clock = _Clock(
+            settings.budget_seconds, [stage.share for stage in self.stages], time.monotonic() - state.seconds
+        )
         with _signals_held() as stop:
             for number in range(state.stage, len(self.stages)):
                 run, leg = self.runs[number], chosen.legs[number]
@@ -131,8 +135,8 @@ class Trainer:
                 else:
                     run.resume(saved.groups, self._density_arrays, state)
                     saved = None
-                _Loop(run, leg, chosen, state, checkpoint, key, stop, progress).go()
-                state.stopped_early |= state.step < leg.steps
+                chosen = _Loop(run, chosen, state, checkpoint, key, stop, progress, clock).go()
+                state.stopped_early |= state.step < chosen.legs[number].steps
                 run.keep_best()
                 if run.stage.samples and state.history and state.best_step == 0:
                     state.notes.append(_START_KEPT)
@@ -180,39 +184,86 @@ class Trainer:
 
 
 @dataclass(frozen=True)
+class _Clock:
+    """What has been used of a budget in seconds; without one, there is no end."""
+
+    seconds: float | None  # None without such a budget
+    shares: Sequence[float]  # of the stages
+    started: float  # time.monotonic()
+
+    def spent(self) -> float:
+        """Seconds of training so far."""
+        return time.monotonic() - self.started
+
+    def end(self, stage: int) -> float:
+        """When a stage should be done, in seconds of training: it may use what the ones before it have not."""
+        return sum(self.shares[: stage + 1]) * (self.seconds or float("inf"))
+
+    def due(self, stage: int, since: float) -> bool:
+        """Whether so much of a stage's time has passed that its plan is looked at again."""
+        return self.spent() - since > _LOOKED_AT * self.shares[stage] * (self.seconds or float("inf"))
+
+
+@dataclass
 class _Loop:
     """The steps of one stage, with evaluations and checkpoints among them."""
 
     run: StageRun
-    leg: Leg
     plan: Plan
     state: State
     checkpoint: Path
     key: str
     stop: threading.Event
     progress: Progress
+    clock: _Clock
 
-    def go(self) -> None:
-        """Raises Interrupt, after a checkpoint, when the user wants to stop."""
-        leg, state, saved_at = self.leg, self.state, time.monotonic()
-        while not state.ended and state.step < leg.steps and not self._out_of_patience():
-            losses = self.run.step(leg, state.step)
+    @property
+    def leg(self) -> Leg:
+        """The stage as it is planned now."""
+        return self.plan.legs[self.state.stage]
+
+    def go(self) -> Plan:
+        """The plan as it was in the end. Raises Interrupt, after a checkpoint, when the user wants to stop."""
+        state, saved_at = self.state, time.monotonic()
+        # The first steps after a start may compile: they tell nothing.
+        since, started = state.step + 2 * self.run.stage.lazy_every, 0.0
+        while not state.ended and state.step < self.leg.steps and not self._out_of_patience():
+            losses = self.run.step(self.leg, state.step)
             state.sums = {name: state.sums.get(name, 0.0) + value for name, value in losses.items()}
             state.step += 1
             state.since += 1
             note = ""
-            if state.step % leg.evaluate_every == 0 or state.step == leg.steps:
-                state.ended = not self.run.evaluate(leg, state)
+            if self.leg.evaluated(state.step):
+                state.ended = not self.run.evaluate(self.leg, state)
                 note = _note(state.history[-1])
+            if state.step == since:
+                started = self.clock.spent()
+            elif state.step > since and self.clock.due(self.state.stage, started):
+                self._plan_anew(since, started)
+                since, started = state.step, self.clock.spent()
             self.progress.tick("train", state.done + state.step, self.plan.steps, note)
             if self.stop.is_set() or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                state.seconds = self.clock.spent()
                 self.run.save(self.checkpoint, self.key, self.plan, state)
                 saved_at = time.monotonic()
             if self.stop.is_set():
                 raise Interrupt(_GO_ON)
+        return self.plan
+
+    def _plan_anew(self, since: int, started: float) -> None:
+        """Fit what is left of the stage to what is left of its time, by how long the steps from `since` on took."""
+        spent = self.clock.spent()
+        step_seconds = (spent - started) / (self.state.step - since)
+        leg = self.leg.revised(self.state.step, step_seconds, self.clock.end(self.state.stage) - spent)
+        if leg is not self.leg:
+            self.progress.say(
+                f"steps take {1000 * step_seconds:.0f} ms now: at most {leg.steps} instead of {self.leg.steps}"
+            )
+            self.plan = self.plan.with_leg(self.state.stage, leg)
 
     def _out_of_patience(self) -> bool:
-        return self.state.step - self.state.best_step >= self.leg.patience * self.leg.evaluate_every
+        waited = self.state.step - self.state.best_step
+        return waited >= self.leg.patience * self.leg.evaluate_every(self.state.step)
 
 
 def _initialise(nets: Nets, seed: int) -> None:
