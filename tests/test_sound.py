@@ -215,6 +215,17 @@ def test_phases_of_a_tone_turn_as_the_tone_does() -> None:
     assert loudness(made[0, 1000:-1000]) == pytest.approx(loudness(wanted[0, 1000:-1000]), abs=0.5)
 
 
+def test_a_clip_with_high_peaks_is_as_loud_as_asked_for_and_stays_within_full_scale() -> None:
+    rng = np.random.default_rng(0)
+    waveform = 0.1 * rng.standard_normal((1, 8000, 1)).astype(np.float32)
+    waveform[0, 300::400] *= 5  # as where guessed phases meet: its peaks are 14 dB above its loudness and more
+    for wanted in (-30.0, -18.0, -15.0):
+        clip = finished(waveform, [wanted], [8000], RATE, (-30.0, -0.3))[0] / 32767
+        assert loudness(clip) == pytest.approx(wanted, abs=1)
+        assert 20 * np.log10(np.abs(clip).max()) <= -0.29
+        assert abs(clip.mean()) < 1e-3
+
+
 @pytest.mark.parametrize("name", forms.REPRESENTATIONS)
 def test_a_clip_survives_its_representation(name: str) -> None:
     form = forms.REPRESENTATIONS[name](4096, 2, RATE)

@@ -16,6 +16,9 @@ _ENDINGS = (-70.0, -30.0)  # dB below the loudest moment: between these a clip i
 _ENDING_SHARE = 0.1  # of real clips, that end more quietly than where a made one is cut
 _FADE_IN, _FADE_OUT = 0.001, 0.005  # seconds
 _QUIET = 1e-9
+_MOST_DRIVEN = 2.0  # times full scale that a peak may be asked to have: beyond it a clip stays quieter than asked for
+_KNEE = 4  # of the limiter: its power
+_TRIES = 4
 
 
 def loudness(waveform: Floats) -> float:
@@ -88,7 +91,8 @@ def finished(
 ) -> Items:
     """Waveforms (N, T, channels) as 16-bit clips: without DC, each as loud as asked for, silent after its end, faded.
 
-    Peaks stay within `peaks`, in dB below full scale, whatever loudness was asked for.
+    Peaks stay within `peaks`, in dB below full scale, whatever loudness was asked for: made waveforms have higher peaks
+    than real ones of their loudness, as their phases are guessed, so these are bent and not everything made quieter.
     """
     out = np.zeros(waveforms.shape, np.int16)
     for row, (waveform, wanted, end) in enumerate(zip(waveforms, loud, ends, strict=True)):
@@ -104,9 +108,20 @@ def _finished(waveform: Floats, wanted: float, rate: int, peaks: tuple[float, fl
             : len(faded)
         ]
         faded[::side][: len(ramp)] *= ramp[:, None]
-    level = np.sqrt(np.mean(np.square(faded))) + _QUIET
     peak = np.abs(faded).max() + _QUIET
     quietest, loudest = (10 ** (decibels / 20) / peak for decibels in peaks)
-    factor = min(max(10 ** (wanted / 20) / level, quietest), loudest)
-    item: Item = np.rint(faded * factor * (sound_clips.FULL - 1)).astype(np.int16)
+    factor, limited = 1.0, faded
+    for _ in range(_TRIES):  # bending takes some of the loudness, which is asked for again
+        level = np.sqrt(np.mean(np.square(limited))) + _QUIET
+        factor = min(max(factor * 10 ** (wanted / 20) / level, quietest), _MOST_DRIVEN * loudest)
+        limited = _limited(faded * factor, peak * loudest) if factor > loudest else faded * factor
+    item: Item = np.rint(limited * (sound_clips.FULL - 1)).astype(np.int16)
     return item
+
+
+def _limited(waveform: npt.NDArray[np.float64], loudest: float) -> npt.NDArray[np.float64]:
+    """A waveform bent so that its peak is `loudest`: what is well below hardly changes."""
+    bent = waveform / (1 + np.abs(waveform / loudest) ** _KNEE) ** (1 / _KNEE)
+    bent -= bent.mean(axis=0)
+    out: npt.NDArray[np.float64] = bent * (loudest / np.abs(bent).max())
+    return out
