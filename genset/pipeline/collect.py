@@ -82,6 +82,11 @@ def reader(version: Version) -> Modality:
     return table(table.Settings(**version.manifest.get("form", {})))
 
 
+def kind_of(path: Path, version: Version | None) -> str:
+    """The modality of a dataset that lies there. Raises GensetError when none is known."""
+    return str(version.manifest["modality"]) if version else guess_modality(path, MODALITIES).kind
+
+
 def _files(path: Path, modality: Modality) -> list[Path]:
     """The files of a source that may hold items, in order."""
     if os.path.isfile(path):
