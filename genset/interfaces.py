@@ -123,6 +123,7 @@ class Rule:
     `least`) the value is above the set's median; rarity: the share of items that have another value, which is a word or
     a number that stands for a kind."""
     least: float = 0.0  # what a usual deviation is taken to be at least, in units of the value
+    most: float = float("inf")  # what it is taken to be at most, however different the items are
     bound: float = -float("inf")  # a value below it is never told of, however far from the others
     both: bool = False  # whether a value far below the median is as odd
     log: bool = False  # whether ratios count, not differences: `least` is of the natural logarithm

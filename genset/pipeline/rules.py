@@ -66,7 +66,8 @@ def scored(values: Values, labels: npt.NDArray[np.str_], rule: Rule) -> Scored:
     values = np.log(np.maximum(values, _LEAST)) if rule.log else values
     usual = float(np.median(values))
     away = np.abs(values - usual) if rule.both else values - usual
-    deviation = max(rule.least, _TYPICAL * float(np.median(np.abs(values - usual))), 1e-9)
+    apart = _TYPICAL * float(np.median(np.abs(values - usual)))
+    deviation = max(min(max(apart, rule.least), rule.most), _LEAST)
     company = values - usual if rule.both else values
     alone = _alone(company, labels, deviation, rule.both)
     return Scored(away / deviation, middle, alone & bounded & (len(values) >= _FEWEST))

@@ -217,6 +217,8 @@ def _open(path: Path) -> PIL.Image.Image:
     except PIL.UnidentifiedImageError:
         raise UndecodableError("not an image that Pillow can read") from None
     except Exception as error:
+        if isinstance(error, OSError) and error.errno:  # of the system: what is in the file is not known
+            raise
         raise UndecodableError(f"damaged: {error}") from None
 
 

@@ -14,6 +14,7 @@ RULES: Mapping[str, Rule] = {
         "its brightest places reach {inverse:.0%} of white",
         threshold=3.0,
         least=0.1,
+        most=0.15,
         bound=0.7,
     ),
     "bright": Rule(
@@ -21,6 +22,7 @@ RULES: Mapping[str, Rule] = {
         "its darkest places are {value:.0%} of white",
         threshold=3.0,
         least=0.1,
+        most=0.15,
         bound=0.8,
     ),
     "blank": Rule(
