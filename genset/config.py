@@ -135,7 +135,8 @@ class Clean(Section):
     is by how much another class is more probable, from 0 to 1; when there is no threshold, 0.5, and more for a class
     of which items are hard to recognise."""
     outliers: Checked = Check(kind="off")
-    """Items that lie far from all others. The score is how far the nearest ones are, in usual deviations."""
+    """Items that lie far from all others. The score is how far the nearest ones are, in usual deviations; when there is
+    no threshold, 4."""
 
     def named(self) -> Self:
         """The section with all rules off that were not named, but for duplicates: for commands that have other work."""

@@ -21,7 +21,7 @@ _RECOGNISED = 0.5  # share of a class that is recognised, below which its labels
 OUTLIERS = Rule(
     "",
     "its nearest neighbours are at a distance of {value:.3g}, usual is {usual:.3g}",
-    threshold=5.0,
+    threshold=4.0,
     least=0.1,
     log=True,
 )
