@@ -28,6 +28,12 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="key=value laid over the config, such as train.steps=500", metavar="KEY=VALUE"),
 ]
+Rules = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="what is looked for, such as clean.blurred=off or clean.near_duplicates=quarantine", metavar="KEY=VALUE"
+    ),
+]
 ConfigFile = Annotated[Path, typer.Argument(help="YAML config", metavar="CONFIG", show_default=False)]
 OutputRoot = Annotated[
     Path | None,
@@ -264,6 +270,7 @@ def augment(
         from genset.errors import GensetError
         from genset.pipeline import derive, enlarge
         from genset.pipeline import replay as again
+        from genset.pipeline.collect import kind_of
 
         root = command.root(output)
         path, version = command.dataset(root, dataset)
@@ -274,9 +281,10 @@ def augment(
             with command.locked(root, workers) as job:
                 return show.replayed(again.replay(version, replay, filler, job), command)
         with command.locked(root, workers) as job:
-            source = derive.open_dataset(path, version, job)
             flags = {"augment.copies": copies, "balance.target": balance}
-            section, target = command.sections(("augment", "balance"), flags, overrides, source.modality.kind)
+            keys, kind = ("augment", "balance", "clean"), kind_of(path, version)
+            section, target, rules = command.sections(keys, flags, overrides, kind)
+            source = derive.open_dataset(path, version, job, section=rules.named())
             planned = enlarge.enlargement(source, section, target, filler, seed, job)
             if dry_run:
                 return show.plan(planned, enlarge.estimate(planned, job), command)
@@ -289,6 +297,7 @@ def augment(
 @app.command()
 def split(
     dataset: Dataset,
+    overrides: Rules = None,
     ratios: Annotated[
         str | None,
         typer.Option(help="shares of train, validation and test  [default: 0.8,0.1,0.1]", show_default=False),
@@ -313,13 +322,14 @@ def split(
     def work(command: "Command") -> int:
         from genset import show
         from genset.pipeline import derive
+        from genset.pipeline.collect import kind_of
 
         root = command.root(output)
         path, version = command.dataset(root, dataset)
         flags = {"split.ratios": ratios and f"[{ratios}]"}
-        (section,) = command.sections(("split",), flags)
+        section, rules = command.sections(("split", "clean"), flags, overrides, kind_of(path, version))
         with command.locked(root, workers) as job:
-            source = derive.open_dataset(path, version, job, command.group(group_by))
+            source = derive.open_dataset(path, version, job, command.group(group_by), rules.named())
             target = command.version_name(name, source.name)
             made = derive.split_version(source, section.ratios, group_by, seed, target, job)
         return show.derived(made, command)
@@ -332,6 +342,7 @@ def inspect(
     path: Annotated[
         str, typer.Argument(help="dataset, model, version, folder or config", metavar="PATH", show_default=False)
     ],
+    overrides: Rules = None,
     against: Annotated[
         str | None, typer.Option(help="real dataset to judge the made items by", metavar="REAL", show_default=False)
     ] = None,
@@ -359,7 +370,9 @@ def inspect(
     def work(command: "Command") -> int:
         from genset import show
 
-        return show.inspected(path, against, model, gate or [], command, output, workers, quick=quick)
+        return show.inspected(
+            path, against, model, gate or [], command, output, workers, quick=quick, overrides=overrides
+        )
 
     _do("inspect", work, json, quiet, debug, 0)
 

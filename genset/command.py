@@ -14,6 +14,7 @@ from genset.config import (
     NAME_PATTERN,
     Augment,
     Balance,
+    Clean,
     Config,
     Generate,
     Split,
@@ -31,6 +32,7 @@ from genset.versions import Root, Version
 from genset.yaml_source import Place, Tree, override
 
 _SECTIONS: Mapping[str, type[Section]] = {
+    "clean": Clean,
     "split": Split,
     "generate": Generate,
     "augment": Augment,
@@ -92,14 +94,15 @@ class Command:
         override(tree, overrides or ())
         unknown = [key for key in tree.values if key not in keys]
         if unknown:
+            allowed = " and ".join([", ".join(keys[:-1]), keys[-1]] if keys[1:] else keys)
             raise GensetError(
-                f"{self.name} takes overrides of {' and '.join(keys)}, not of {unknown[0]!r}",
+                f"{self.name} takes overrides of {allowed}, not of {unknown[0]!r}",
                 hint=f"Write {keys[0]}.KEY=VALUE.",
             )
         classes = dict(_SECTIONS)
         if modality:
             own = config_class(modality).model_fields
-            classes |= {name: type(own[name].default) for name in ("augment", "generate")}
+            classes |= {name: type(own[name].default) for name in ("augment", "generate", "clean")}
         return [section(classes[key], tree, key) for key in keys]
 
     def version_name(self, given: str | None, default: str) -> str:

@@ -15,7 +15,19 @@ from pydantic_core import PydanticCustomError
 from genset.engine import ENGINES, Engine, Local
 from genset.export import EXPORTERS
 from genset.export.folder import Folder
-from genset.interfaces import Exporter, Family, Figure, Kinds, Modality, Network, Prior, Sampling, Section, Step
+from genset.interfaces import (
+    Action,
+    Exporter,
+    Family,
+    Figure,
+    Kinds,
+    Modality,
+    Network,
+    Prior,
+    Sampling,
+    Section,
+    Step,
+)
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES, PRIORS
 from genset.models.prior import GaussianMixture
@@ -84,9 +96,6 @@ class Data(Section):
         return value
 
 
-Action = Literal["off", "report", "quarantine"]
-
-
 class NearDuplicates(Section):
     """Items that are nearly the same. Whatever is done, unless it is off, they stand in one part of the split."""
 
@@ -96,8 +105,23 @@ class NearDuplicates(Section):
     """Likeness from which on two items are near-duplicates, 1 for equal ones; as the modality has it when not given."""
 
 
+class Check(Section):
+    """A rule for items by themselves."""
+
+    kind: Action = "report"
+    """off: not looked for; report: told of and kept; quarantine: left out."""
+    threshold: float | None = pydantic.Field(None, ge=0)
+    """Score from which on an item is told of; as the rule has it when not given."""
+
+
+Checked = Annotated[Check, pydantic.BeforeValidator(_action, json_schema_input_type=Action | Check)]
+
+
 class Clean(Section):
-    """What is looked for before anything is learned. What cannot be decoded or is empty is always quarantined."""
+    """What is looked for before anything is learned. What cannot be decoded or is empty is always quarantined.
+
+    `config_class` adds the rules of a modality; a word stands for {kind: word}.
+    """
 
     exact_duplicates: Action = "quarantine"
     """Items whose decoded content stands twice: the first stays."""
@@ -106,6 +130,23 @@ class Clean(Section):
         pydantic.BeforeValidator(_action, json_schema_input_type=Action | NearDuplicates),
     ] = NearDuplicates()
     """Items that differ by little, such as by size, compression, loudness or case; a word stands for {kind: word}."""
+    wrong_labels: Checked = Check()
+    """Labels that classifiers which have not seen the item contradict, and duplicates that carry two labels. The score
+    is by how much another class is more probable, from 0 to 1; when there is no threshold, 0.5, and more for a class
+    of which items are hard to recognise."""
+    outliers: Checked = Check(kind="off")
+    """Items that lie far from all others. The score is how far the nearest ones are, in usual deviations; when there is
+    no threshold, 4."""
+
+    def named(self) -> Self:
+        """The section with all rules off that were not named, but for duplicates: for commands that have other work."""
+        own = (*self.model_fields_set, "exact_duplicates", "near_duplicates")
+        return self.model_copy(update={rule: Check(kind="off") for rule in type(self).model_fields if rule not in own})
+
+    def check(self, rule: str) -> Check:
+        """What is asked of a rule of the modality; a section that is of no modality has none on."""
+        found: Check = getattr(self, rule, Check(kind="off"))
+        return found
 
 
 class Split(Section):
@@ -286,11 +327,27 @@ def config_class(modality: str) -> type[Config]:
         f"{modality.capitalize()}Config",
         __base__=Config,
         modality=(Annotated[Section, Kinds({modality: kinds.Settings})], ...),
+        clean=(clean_class(modality), clean_class(modality)()),
         model=(model, model()),
         generate=(_generate_class(modality), _generate_class(modality)()),
         augment=(augment, augment()),
         quality=(_quality_class(modality), _quality_class(modality)()),
     )
+
+
+@functools.cache
+def clean_class(modality: str) -> type[Clean]:
+    """The `clean` section of one modality: its rules joined in."""
+    fields: dict[str, Any] = {
+        name: (
+            Checked,
+            pydantic.Field(
+                Check(kind=rule.kind), description=f"{rule.what} When there is no threshold: {rule.threshold:g}."
+            ),
+        )
+        for name, rule in MODALITIES[modality].rules.items()
+    }
+    return pydantic.create_model("Clean", __base__=Clean, **fields)
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -78,14 +79,18 @@ class Console:
         rows = [[name or "(none)", f"{count:,}"] for name, count in shown]
         self.table(title, [*rows, [f"... and {rest} more", ""]] if rest else rows)
 
-    def problems(self, problems: Sequence[Mapping[str, str]]) -> None:
+    def problems(self, problems: Sequence[Mapping[str, Any]]) -> None:
         """What was found wrong, the first few."""
         if not problems:
             return
         rows = [[p["path"], p["kind"], p["detail"]] for p in problems[:_MOST_ROWS]]
         if len(problems) > _MOST_ROWS:
             rows.append([f"... and {len(problems) - _MOST_ROWS} more, all of them with --json", "", ""])
-        self.table(f"{len(problems)} problem{'s' * (len(problems) != 1)}", rows)
+        kinds = Counter(problem["kind"] for problem in problems)
+        title = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
+        if 1 < len(kinds) < len(problems):
+            title += ": " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+        self.table(title, rows)
 
     def result(self, value: Mapping[str, Any]) -> None:
         """The one JSON object, where it was asked for."""

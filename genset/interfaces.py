@@ -49,6 +49,7 @@ class Piece:
 Sketch = npt.NDArray[Any]  # little arrays by which near-duplicates are told; their shape is the modality's affair
 Raw = Path | str | Piece  # what an item is read from: a file, text that stood among others in one, a part of one
 INFORMATION = "information"  # the kind of a note that tells of no problem
+Action = Literal["off", "report", "quarantine"]
 
 
 class Section(pydantic.BaseModel):
@@ -107,6 +108,26 @@ class Probe:
     traits: Mapping[str, Any]  # what the modality's `settle` and `inspect` want to know, such as width and mode
     loadable: str = ""  # suffix under which every common loader reads the file's own bytes; "" to write it anew
     sketch: Sketch | None = None  # by which near-duplicates are told; None where it was not asked for
+    values: Mapping[str, float | str] = field(default_factory=dict)  # what rules look at, where that was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Something that may be wrong with one item, told by one value of it: the higher, the worse."""
+
+    what: str  # what such an item is, in a line: the docstring of its key in the config
+    told: str  # the reason of one, with {value}, {inverse} (1 less that), {usual} (of the set) and {score} filled in
+    threshold: float  # of the score, where the config gives none
+    measure: Literal["value", "deviation", "rarity"] = "deviation"
+    """What the score is. value: the value itself; deviation: by how many usual deviations (of the median, at least
+    `least`) the value is above the set's median; rarity: the share of items that have another value, which is a word or
+    a number that stands for a kind."""
+    least: float = 0.0  # what a usual deviation is taken to be at least, in units of the value
+    most: float = float("inf")  # what it is taken to be at most, however different the items are
+    bound: float = -float("inf")  # a value below it is never told of, however far from the others
+    both: bool = False  # whether a value far below the median is as odd
+    log: bool = False  # whether ratios count, not differences: `least` is of the natural logarithm
+    kind: Action = "report"  # what is done where the config says nothing
 
 
 class Likeness(ABC):
@@ -347,6 +368,7 @@ class Modality(ABC):
     near: ClassVar[float]  # likeness from which on two items are near-duplicates, unless told otherwise
     denoises: ClassVar[bool] = False  # whether a perturbed item is to be rebuilt as it was, not as it is seen
     figures: ClassVar[tuple["Figure", ...]] = ()  # that only this modality has
+    rules: ClassVar[Mapping[str, Rule]] = {}  # what may be wrong with single items, by name
     faults_told: ClassVar[Mapping[str, str]] = {}  # what `faults` may find, with how it is told: "it was ..."
 
     @abstractmethod
@@ -368,8 +390,16 @@ class Modality(ABC):
         return ""
 
     @abstractmethod
-    def probe(self, raw: Raw, *, sketched: bool = False) -> Probe:
-        """Decode an item as it is, and sketch it if asked to. Raises UndecodableError with the reason."""
+    def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
+        """Decode an item as it is, and sketch it and measure what the rules look at if asked to.
+
+        Raises UndecodableError with the reason.
+        """
+
+    def measured(self, probes: Sequence[Probe]) -> Mapping[str, npt.NDArray[Any]]:
+        """(N,) the value of each rule, by name: those of probes that were sketched and measured, and what only all of
+        them together tell."""
+        return {name: np.array([probe.values[name] for probe in probes]) for name in self.rules}
 
     @classmethod
     @abstractmethod
@@ -745,10 +775,12 @@ class Quarantined:
     path: str
     kind: str  # of the rule: undecodable, empty, exact_duplicate, ...
     detail: str
+    score: float | None = None  # how clear the case is, where the rule tells: its threshold is on the same scale
 
-    def as_dict(self) -> dict[str, str]:
-        """As JSON holds it."""
-        return {"path": self.path, "kind": self.kind, "detail": self.detail}
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON holds it; without a score where there is none."""
+        told = {"path": self.path, "kind": self.kind, "detail": self.detail}
+        return told if self.score is None else {**told, "score": self.score}
 
 
 @dataclass

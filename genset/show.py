@@ -12,7 +12,7 @@ from genset.errors import ExitCode, GensetError
 from genset.modalities import MODALITIES
 from genset.pipeline import inspect, lineage
 from genset.pipeline.build import Verdict
-from genset.pipeline.collect import guess_modality
+from genset.pipeline.collect import guess_modality, kind_of
 from genset.pipeline.derive import Derived
 from genset.pipeline.enlarge import Enlargement, Estimate
 from genset.pipeline.judge import SUSPECTS_LISTED, gated
@@ -121,15 +121,18 @@ def inspected(
     workers: int | None,
     *,
     quick: bool = False,
+    overrides: list[str] | None = None,
 ) -> int:
     """`inspect` of whatever stands at a path."""
     path, root = Path(text), command.root(output)
     for condition in conditions:
         _check_gate(condition, against)
     if path.suffix in (".yaml", ".yml"):
+        _no_rules(overrides, text)
         return _config(path, command)
     item = _item(path, root)
     if item:
+        _no_rules(overrides, text)
         return _ancestry(item, root, command)
     if path.is_file() and not guess_modality(path, MODALITIES).rows:
         raise GensetError(
@@ -145,9 +148,12 @@ def inspected(
                 where=text,
                 hint="Inspect a dataset, such as one that `genset generate` made.",
             )
+        _no_rules(overrides, text)
         return model(version, False, command)
     job = command.job(root, Local(workers=workers))
-    found = inspect.contents(version.path if version else path, job)
+    kind = kind_of(path, version)
+    (rules,) = command.sections(("clean",), {"clean.exact_duplicates": "report"}, overrides, kind)
+    found = inspect.contents(version.path if version else path, job, rules)
     if by_model:
         found = inspect.with_outliers(found, command.model(root, by_model), job)
     verdict = None
@@ -156,6 +162,11 @@ def inspected(
         judged = inspect.against(found, version, real_path, job, quick=quick)
         verdict = gated(judged, conditions, found.dataset.modality)
     return _contents(found, verdict, version, command)
+
+
+def _no_rules(overrides: list[str] | None, text: str) -> None:
+    if overrides:
+        raise GensetError(f"{overrides[0]} is about the items of a dataset, and this is none", where=text)
 
 
 def _item(path: Path, root: Root) -> lineage.Found | None:

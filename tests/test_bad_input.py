@@ -154,7 +154,7 @@ def test_an_error_is_one_json_object_where_json_was_asked_for(tmp_path: Path) ->
         (["split", "{digits}", "--name", "../x"], "--name: not a name: '../x'\n  Use letters, digits, dots, dashes and underscores."),
         (["augment", "{digits}", "--balance", "most"], "balance.target=most: balance.target: must be max, median, a whole number, or a whole number for each label, got 'most'"),
         (["augment", "{digits}", "--balance", "{{7: 3}}"], "balance.target: no class '7'\n  The classes are 0, 1."),
-        (["augment", "{digits}", "train.steps=3"], "augment takes overrides of augment and balance, not of 'train'\n  Write augment.KEY=VALUE."),
+        (["augment", "{digits}", "train.steps=3"], "augment takes overrides of augment, balance and clean, not of 'train'\n  Write augment.KEY=VALUE."),
         (["augment", "{digits}", "augment.steps=[spin]"], "augment.steps=[spin]: augment.steps[0]: must be one of flip, flip_vertical, rotate, shift, zoom, affine, perspective, crop_resize, elastic, brightness, contrast, gamma, hue, saturation, posterise, invert, blur, sharpen, noise, jpeg, erase, mixup, cutmix, latent_mix, rand_augment, trivial_augment, one_of, some_of, all_of; got 'spin'"),
         (["inspect", "{digits}", "--gate", "lift > 0"], "--gate: a gate needs figures to look at\n  Add --against REAL."),
         (["split", "{digits}", "--workers", "300"], "command line: engine.workers: must be at most 256, got 300"),

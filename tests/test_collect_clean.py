@@ -201,10 +201,12 @@ def test_exact_duplicates_are_told_by_decoded_content_across_formats_and_classes
     assert problems(result) == {
         ("0/z.bmp", "exact_duplicate", "the same content as 0/0000.png"),
         ("1/z.png", "exact_duplicate", "the same content as 0/0000.png, which is labelled '0' and not '1'"),
+        ("0/0000.png", "label_conflict", "labelled '0', and the same content as 1/z.png, which is labelled '1'"),
+        ("1/z.png", "label_conflict", "labelled '1', and the same content as 0/0000.png, which is labelled '0'"),
     }
     assert len(result.records) == 4
     reported = cleaned(tmp_path, "report")
-    assert (len(reported.records), len(reported.problems)) == (6, 2)
+    assert (len(reported.records), len(reported.problems)) == (6, 4)
     assert len({record.id for record in reported.records}) == 6
     assert not cleaned(tmp_path, "off").problems
 

@@ -1,4 +1,4 @@
-"""Leave out what cannot be learned from: undecodable, empty, repeated, nearly repeated. Files are never touched."""
+"""Tell of what is wrong with items, and leave out what cannot be learned from. Files are never touched."""
 
 import itertools
 from collections.abc import Sequence
@@ -8,7 +8,10 @@ from genset.config import Clean
 from genset.dataset import Record
 from genset.engine import Engine
 from genset.interfaces import Modality, Probe, Progress, Quarantined, Sketch, UndecodableError
+from genset.pipeline.collect import UNDECODABLE
+from genset.pipeline.doubts import Conflict, Told, conflicting, doubted
 from genset.pipeline.near import Near, clusters, near_pairs
+from genset.pipeline.rules import broken
 from genset.seeds import item_id
 
 
@@ -34,46 +37,97 @@ def clean(
     nothing that was held out is lost to what was made, or learned from. Near-duplicates are looked for among real items
     alone: what was made from an item is near to it by intention.
     """
-    duplicates, near = section.exact_duplicates, section.near_duplicates
-    outcomes = []
-    for outcome in engine.map(lambda record: _probe(record, modality, sketched=near.kind != "off"), records):
-        outcomes.append(outcome)
-        progress.tick("clean", len(outcomes), len(records), "")
+    outcomes = _probed(records, modality, engine, progress, section)
     problems = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
     whole = [(r, outcome) for r, outcome in zip(records, outcomes, strict=True) if isinstance(outcome, Probe)]
     repeated = twins([record for record, _ in whole], [probe.digest for _, probe in whole])
-    if duplicates != "off":
-        problems += [duplicate(whole[row][0], twin) for row, twin in repeated.items()]
+    pairs = [(whole[row][0], twin) for row, twin in repeated.items()] if section.exact_duplicates != "off" else []
+    problems += [duplicate(*pair) for pair in pairs]
     kept: list[Record] = []
     probes: list[Probe] = []
-    sketches: list[Sketch | None] = []
     used = {record.id for record in records if record.versioned}
     taken: set[str] = set()
     for row, (record, outcome) in enumerate(whole):
-        if row in repeated and duplicates == "quarantine":
+        if row in repeated and section.exact_duplicates == "quarantine":
             continue
         own = record.versioned and record.id not in taken
         name = record.id if own else _free_id(outcome.digest, used)
         taken.add(name)
-        sketches.append(outcome.sketch)
         kept.append(replace(record, id=name, content=item_id("c", outcome.digest, 0)))
-        probes.append(replace(outcome, sketch=None))
-    cleaned = Cleaned(tuple(kept), tuple(probes), tuple(problems))
-    if near.kind == "off":
-        return cleaned
-    threshold = modality.near if near.threshold is None else near.threshold
-    found = _near([*zip(kept, sketches, strict=True)], modality, threshold, engine, progress)
-    return _clustered(cleaned, found, leave_out=near.kind == "quarantine")
+        probes.append(outcome)
+    conflicts = [conflict for pair in pairs for conflict in conflicting(*pair)]
+    return _ruled(Cleaned(tuple(kept), tuple(probes), tuple(problems)), conflicts, modality, engine, progress, section)
 
 
-def _clustered(cleaned: Cleaned, found: Sequence[Near], *, leave_out: bool) -> Cleaned:
-    """With what hangs together by pairs of near-duplicates, and what is told of them, left out or not."""
-    records = _together(cleaned.records, found)
-    worse = _worse(records, found)
-    told = [_near_duplicate(records[row], records[pair.other(row)], pair) for row, pair in worse.items()]
-    rows = [row for row in range(len(records)) if row not in worse or not leave_out]
-    problems = (*cleaned.problems, *told)
-    return Cleaned(tuple(records[row] for row in rows), tuple(cleaned.probes[row] for row in rows), problems)
+def _probed(
+    records: Sequence[Record], modality: Modality, engine: Engine, progress: Progress, section: Clean
+) -> list[Probe | Quarantined]:
+    measured = any(section.check(name).kind != "off" for name in modality.rules)
+    sketched = measured or section.near_duplicates.kind != "off"
+    out: list[Probe | Quarantined] = []
+    for outcome in engine.map(lambda record: _probe(record, modality, sketched=sketched, measured=measured), records):
+        out.append(outcome)
+        progress.tick("clean", len(out), len(records), "")
+    return out
+
+
+def _ruled(
+    cleaned: Cleaned,
+    conflicts: list[Conflict],
+    modality: Modality,
+    engine: Engine,
+    progress: Progress,
+    section: Clean,
+) -> Cleaned:
+    """With what the rules say of the records that are left, and without those that they are to leave out."""
+    near = section.near_duplicates
+    records = list(cleaned.records)
+    told: list[Told] = []
+    if near.kind != "off":
+        threshold = modality.near if near.threshold is None else near.threshold
+        sketches = [probe.sketch for probe in cleaned.probes]
+        found = _near([*zip(records, sketches, strict=True)], modality, threshold, engine, progress)
+        records = _together(records, found)
+        worse = _worse(records, found).items()
+        told.append({row: [_near_duplicate(records[row], records[pair.other(row)], pair)] for row, pair in worse})
+        conflicts += [c for n in found for c in conflicting(records[n.first], records[n.second], n.likeness)]
+    told.append(broken(records, cleaned.probes, modality, section))
+    probes = [replace(probe, sketch=None, values={}) for probe in cleaned.probes]
+    told.append(_conflicts(records, conflicts, section))
+    told.append(doubted(records, probes, modality, engine, progress, section))
+    out = {row for each in told for row, problems in each.items() for problem in problems if _leaves(problem, section)}
+    rows = [row for row in range(len(records)) if row not in out]
+    problems = [problem for each in told for row in sorted(each) for problem in each[row]]
+    return Cleaned(
+        tuple(records[row] for row in rows), tuple(probes[row] for row in rows), (*cleaned.problems, *problems)
+    )
+
+
+def _conflicts(records: Sequence[Record], conflicts: Sequence[Conflict], section: Clean) -> Told:
+    """What is to be told of two labels for one content, once for each record, by row; under -1 of what is left out."""
+    if section.wrong_labels.kind == "off":
+        return {}
+    rows = {record.place: row for row, record in enumerate(records)}
+    first: dict[str, Quarantined] = {}
+    for conflict in conflicts:
+        for problem in conflict.as_problems():
+            first.setdefault(problem.path, problem)
+    told: Told = {}
+    for place in sorted(first):
+        told.setdefault(rows.get(place, -1), []).append(first[place])
+    return told
+
+
+def _leaves(problem: Quarantined, section: Clean) -> bool:
+    """Whether a problem is a reason to leave an item out."""
+    rules = {
+        UNDECODABLE: "quarantine",
+        "near_duplicate": section.near_duplicates.kind,
+        "wrong_label": section.wrong_labels.kind,
+        "label_conflict": section.wrong_labels.kind,
+        "outlier": section.outliers.kind,
+    }
+    return (rules.get(problem.kind) or section.check(problem.kind).kind) == "quarantine"
 
 
 def _near(
@@ -129,7 +183,7 @@ def _worse(records: Sequence[Record], found: Sequence[Near]) -> dict[int, Near]:
 
 def _near_duplicate(record: Record, twin: Record, pair: Near) -> Quarantined:
     detail = f"nearly the same as {twin.place} (likeness {pair.likeness:.3f})"
-    return Quarantined(record.place, "near_duplicate", detail + _differs(record, twin))
+    return Quarantined(record.place, "near_duplicate", detail + _differs(record, twin), round(pair.likeness, 3))
 
 
 def twins(records: Sequence[Record], digests: Sequence[str]) -> dict[int, Record]:
@@ -153,15 +207,15 @@ def _free_id(digest: str, used: set[str]) -> str:
     return name
 
 
-def _probe(record: Record, modality: Modality, *, sketched: bool) -> Probe | Quarantined:
+def _probe(record: Record, modality: Modality, *, sketched: bool, measured: bool) -> Probe | Quarantined:
     try:
         if record.text is None and record.path.stat().st_size == 0:
             return Quarantined(record.place, "empty", "the file has no bytes")
-        return modality.probe(record.raw, sketched=sketched)
+        return modality.probe(record.raw, sketched=sketched, measured=measured)
     except UndecodableError as reason:
-        return Quarantined(record.place, "undecodable", str(reason))
+        return Quarantined(record.place, UNDECODABLE, str(reason))
     except OSError as error:
-        return Quarantined(record.place, "undecodable", f"cannot be read: {error.strerror}")
+        return Quarantined(record.place, UNDECODABLE, f"cannot be read: {error.strerror}")
 
 
 def duplicate(record: Record, twin: Record, when: str = "") -> Quarantined:

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,6 +83,11 @@ def reader(version: Version) -> Modality:
     return table(table.Settings(**version.manifest.get("form", {})))
 
 
+def kind_of(path: Path, version: Version | None) -> str:
+    """The modality of a dataset that lies there. Raises GensetError when none is known."""
+    return str(version.manifest["modality"]) if version else guess_modality(path, MODALITIES).kind
+
+
 def _files(path: Path, modality: Modality) -> list[Path]:
     """The files of a source that may hold items, in order."""
     if os.path.isfile(path):
@@ -96,6 +102,12 @@ def _files(path: Path, modality: Modality) -> list[Path]:
 
 def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
     """What a user may have meant otherwise."""
+    twins = sorted(_alike({record.label for record in records}))
+    if twins:
+        progress.say(
+            f"the classes {', '.join(map(repr, twins))} differ in case alone: they are kept apart, but are one folder "
+            "where a file system does not tell case"
+        )
     splits = sorted({record.split for record in records} - {""}, key=SPLITS.index)
     if splits:
         progress.say(f"the items are divided already, and stay so: {', '.join(splits)}")
@@ -104,6 +116,12 @@ def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
         progress.say(
             f"items in inner folders have the label of the outermost: {deeper[0].origin} is {deeper[0].label!r}"
         )
+
+
+def _alike(labels: Collection[str]) -> list[str]:
+    """The labels that are another one in other case."""
+    counts = Counter(label.casefold() for label in labels)
+    return [label for label in labels if counts[label.casefold()] > 1]
 
 
 def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
@@ -196,7 +214,11 @@ def _from_metadata(path: Path, problems: list[Quarantined]) -> list[Record]:
 
 def _from_folders(folder: Path, modality: Modality, problems: list[Quarantined]) -> Iterator[Record]:
     unlabelled = [entry.name for entry in _visible(folder) if entry.is_dir()] == [UNLABELLED]
-    for top, names, files in os.walk(folder, followlinks=True):
+
+    def vanished(error: OSError) -> None:
+        problems.append(_unreadable(Path(error.filename), folder, error))
+
+    for top, names, files in os.walk(folder, followlinks=True, onerror=vanished):
         names[:] = sorted(name for name in names if _is_entered(Path(top, name), folder, modality, problems))
         if not names and not files:
             problems.append(Quarantined(_text(str(Path(top).relative_to(folder))), "empty_folder", "it holds no file"))
@@ -247,8 +269,13 @@ def _from_file(
 def _is_entered(path: Path, folder: Path, modality: Modality, problems: list[Quarantined]) -> bool:
     """Whether items are looked for in an inner folder; where a user might expect it, the reason why not is noted."""
     origin = _text(str(path.relative_to(folder)))
+    try:
+        inside = os.listdir(path)
+    except OSError as error:
+        problems.append(_unreadable(path, folder, error))
+        return False
     if path.name.startswith("."):
-        if any(Path(name).suffix.lower() in modality.suffixes for name in os.listdir(path)):
+        if any(Path(name).suffix.lower() in modality.suffixes for name in inside):
             problems.append(Quarantined(origin, "ignored", "a hidden folder: rename it if it is a class"))
         return False
     if os.path.realpath(path) in {os.path.realpath(parent) for parent in path.parents}:
@@ -258,6 +285,11 @@ def _is_entered(path: Path, folder: Path, modality: Modality, problems: list[Qua
         problems.append(Quarantined(origin, "made", "genset wrote this folder: not real items"))
         return False
     return True
+
+
+def _unreadable(path: Path, folder: Path, error: OSError) -> Quarantined:
+    origin = _text(str(path.relative_to(folder)))
+    return Quarantined(origin, UNDECODABLE, f"the folder cannot be read: {error.strerror}")
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -135,8 +135,11 @@ class Source:
     recipes: Mapping[str, Any]  # steps that made what is augmented already, by their keys
 
 
-def open_dataset(path: Path, version: Version | None, job: Job, group: str | None = None) -> Source:
-    """A version, or any folder of class folders, without what cannot be decoded or stands twice."""
+def open_dataset(
+    path: Path, version: Version | None, job: Job, group: str | None = None, section: Clean | None = None
+) -> Source:
+    """A version, or any folder of class folders, without what cannot be decoded or stands twice, cleaned as a section
+    says."""
     if version:
         modality = reader(version)
         records, problems = grouped(read_version(version.path, modality).records, group), NO_PROBLEMS
@@ -146,7 +149,7 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
         found = collect(Data(source=[str(path)], group=group), table(table.Settings()), job.engine, job.progress)
         records, problems, inputs = found.records, found.problems, {"fingerprint": found.fingerprint}
         modality = found.modality
-    cleaned = clean(records, modality, job.engine, job.progress, Clean())
+    cleaned = clean(records, modality, job.engine, job.progress, section or Clean().named())
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
     name = version.name if version else _name_of(path)

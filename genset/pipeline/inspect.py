@@ -25,6 +25,7 @@ from genset.pipeline.split import assign
 from genset.seeds import generator
 from genset.versions import CONFIG, Root, Version, open_version, verify_sums
 
+_ONLY_DUPLICATES = Clean(exact_duplicates="report").named()
 QUICK_ITEMS = 2000  # of each part
 QUICK_SEEDS = 3
 
@@ -41,8 +42,8 @@ class Contents:
     modality: Modality  # as the files tell
 
 
-def contents(path: Path, job: Job) -> Contents:
-    """Look at every file of a dataset: a version, or any folder of class folders."""
+def contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
+    """Look at every file of a dataset, a version or any folder of class folders, with the rules of a section."""
     version = open_version(path)
     if version and version.kind == "datasets":
         modality = reader(version)
@@ -54,7 +55,7 @@ def contents(path: Path, job: Job) -> Contents:
         table = guess_modality(path, MODALITIES)
         found = collect(Data(source=[str(path)]), table(table.Settings()), job.engine, job.progress)
         records, problems, modality = found.records, list(found.problems), found.modality
-    looked = clean(records, modality, job.engine, job.progress, Clean(exact_duplicates="report"))
+    looked = clean(records, modality, job.engine, job.progress, section or _ONLY_DUPLICATES)
     kept = Dataset(modality.kind, looked.records)
     every = [*problems, *looked.problems]
     return Contents(kept, counts(kept), modality.describe(looked.probes), every, looked.probes, modality)

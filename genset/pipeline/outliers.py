@@ -25,7 +25,7 @@ class Outlier:
     def as_problem(self) -> Quarantined:
         """As `inspect` and `clean` tell of it."""
         detail = f"{self.ratio:.2f} times the largest reconstruction error of the model's validation items"
-        return Quarantined(self.record.place, "outlier", detail)
+        return Quarantined(self.record.place, "outlier", detail, round(self.ratio, 3))
 
 
 def errors(generator: Generator, encode: Exported, items: Items, labels: Sequence[str]) -> Floats:

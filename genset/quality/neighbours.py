@@ -12,6 +12,8 @@ from genset.interfaces import Floats, Labels
 Distances = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.floating]
 _ROWS, _COLUMNS = 1024, 4096  # of a block of distances held at once: 32 MB
+_FEW = 10  # nearest ones, where several are asked for
+_REFERENCES = 10_000  # among which they are looked for, at most
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,30 @@ def nearest_others(points: Floats) -> Distances:
             squared[own - rows.start, own - columns.start] = np.inf
         found.note(rows, columns, squared, axis=1)
     return found.measured(points, points).distance
+
+
+def nearest_few(points: Floats, units: Labels) -> tuple[Distances, Labels]:
+    """(N, K) distances of each of points (N, d) to the nearest ones of other units, nearest first; and their rows.
+
+    Looked for among every so-many-th point where there are very many, as a sample tells what is far away as well
+    (Sugiyama and Borgwardt 2013). Infinite where there are no K others.
+    """
+    references = np.arange(0, len(points), -(-len(points) // _REFERENCES))
+    distance = np.full((len(points), _FEW), np.inf)
+    row = np.zeros((len(points), _FEW), np.int64)
+    for own, columns, squared in blocks(points, points[references]):
+        squared[units[own, None] == units[references[columns]]] = np.inf
+        if squared.shape[1] > _FEW:
+            near = np.argpartition(squared, _FEW - 1, axis=1)[:, :_FEW]
+            squared = np.take_along_axis(squared, near, axis=1)
+        else:
+            near = np.broadcast_to(np.arange(squared.shape[1]), squared.shape)
+        seen = np.hstack([distance[own], squared])
+        found = np.hstack([row[own], references[columns][near]])
+        best = np.argsort(seen, axis=1, kind="stable")[:, :_FEW]
+        distance[own] = np.take_along_axis(seen, best, axis=1)
+        row[own] = np.take_along_axis(found, best, axis=1)
+    return np.sqrt(np.maximum(0, distance)), row
 
 
 def mutual(points: Floats, others: Floats) -> tuple[Nearest, Nearest]:

@@ -33,7 +33,7 @@ from genset.interfaces import (
     UndecodableError,
 )
 from genset.modalities import grids
-from genset.modalities.image import augment, features, perturb, preview, sketch
+from genset.modalities.image import augment, features, flaws, perturb, preview, sketch
 
 SMALLEST, LARGEST = 8, 64
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -74,19 +74,21 @@ class Image(Modality):
     augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
     near = 0.86
+    rules = flaws.RULES
     wide_steps = augment.WIDE_STEPS
     settings: ImageSettings
 
     def __init__(self, settings: ImageSettings) -> None:
         self.settings = settings
 
-    def probe(self, raw: Raw, *, sketched: bool = False) -> Probe:
+    def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
         image = _open(_path(raw))
         pixels = np.asarray(_plain(image, "RGBA"))
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": image.mode in _GREY}
-        drawn = sketch.of(_plain(image, "RGB", self.settings.background)) if sketched else None
-        return Probe(digest, traits, self._as_it_is(image), drawn)
+        shown = _plain(image, "RGB", self.settings.background) if sketched or measured else None
+        drawn = sketch.of(shown) if shown and sketched else None
+        return Probe(digest, traits, self._as_it_is(image), drawn, flaws.values(shown) if shown and measured else {})
 
     @staticmethod
     def _as_it_is(image: PIL.Image.Image) -> str:
@@ -215,6 +217,8 @@ def _open(path: Path) -> PIL.Image.Image:
     except PIL.UnidentifiedImageError:
         raise UndecodableError("not an image that Pillow can read") from None
     except Exception as error:
+        if isinstance(error, OSError) and error.errno:  # of the system: what is in the file is not known
+            raise
         raise UndecodableError(f"damaged: {error}") from None
 
 

@@ -32,7 +32,7 @@ from genset.interfaces import (
     Tensor,
     Tensors,
 )
-from genset.modalities.sound import augment, clips, features, forms, judging, networks, perturb, preview, sketch
+from genset.modalities.sound import augment, clips, features, flaws, forms, judging, networks, perturb, preview, sketch
 from genset.modalities.sound.levels import Levels, finished
 
 LEVELS = "levels.json"
@@ -101,6 +101,7 @@ class Sound(Modality):
     adversarial_warm_start = 0.6
     state_files = (LEVELS,)
     near = 0.86
+    rules = flaws.RULES
     figures = judging.FIGURES
     faults_told = judging.FAULTS
     settings: SoundSettings
@@ -114,7 +115,7 @@ class Sound(Modality):
             return clips.windows(path, self.settings.seconds)
         return (Entry(),)
 
-    def probe(self, raw: Raw, *, sketched: bool = False) -> Probe:
+    def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
         clip = clips.read(raw)
         facts = (clip.rate, clip.samples.shape)
         digest = hashlib.sha256(repr(facts).encode() + clip.samples.tobytes()).hexdigest()
@@ -126,7 +127,8 @@ class Sound(Modality):
             "stored": clip.subtype,
         }
         plain = isinstance(raw, Path) and (clip.container, clip.subtype) == ("WAV", "PCM_16")
-        return Probe(digest, traits, self.suffix if plain else "", sketch.of(clip) if sketched else None)
+        drawn = sketch.of(clip) if sketched else None
+        return Probe(digest, traits, self.suffix if plain else "", drawn, flaws.values(clip) if measured else {})
 
     @classmethod
     def settle(cls, settings: SoundSettings, probes: Sequence[Probe]) -> SoundSettings:

@@ -30,7 +30,7 @@ from genset.interfaces import (
     Tensor,
     Tensors,
 )
-from genset.modalities.text import augment, features, form, judging, networks, perturb, preview, sketch, sources
+from genset.modalities.text import augment, features, flaws, form, judging, networks, perturb, preview, sketch, sources
 from genset.modalities.text.sampling import TokenSampling, nats, write
 from genset.modalities.text.tokens import Kind, Tokens
 
@@ -93,6 +93,7 @@ class Text(Modality):
     fixed_shape = False
     rows = True
     near = 0.8
+    rules = flaws.RULES
     figures = judging.FIGURES
     faults_told = judging.FAULTS
     settings: TextSettings
@@ -136,11 +137,18 @@ class Text(Modality):
         settings = self.settings
         return sources.Form(tuple(settings.fields or ["text"]), settings.label or "label", tuple(settings.turn_keys))
 
-    def probe(self, raw: Raw, *, sketched: bool = False) -> Probe:
+    def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
         text = self._read(raw)
         data = text.encode()
         traits = {"bytes": len(data), "characters": len(text), "script": judging.script(text)}
-        return Probe(hashlib.sha256(data).hexdigest(), traits, sketch=sketch.of(text) if sketched else None)
+        drawn = sketch.of(text) if sketched else None
+        return Probe(hashlib.sha256(data).hexdigest(), traits, "", drawn, flaws.values(text) if measured else {})
+
+    def measured(self, probes: Sequence[Probe]) -> Mapping[str, npt.NDArray[Any]]:
+        own = {name: np.array([probe.values[name] for probe in probes]) for name in flaws.OF_ONE}
+        scripts = [probe.traits["script"] for probe in probes]
+        sketches = [probe.sketch for probe in probes if probe.sketch is not None]
+        return {**own, flaws.GIBBERISH: flaws.unlikelihood(sketches, scripts)}
 
     @classmethod
     def settle(cls, settings: TextSettings, probes: Sequence[Probe]) -> TextSettings:

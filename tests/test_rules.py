@@ -1,0 +1,359 @@
+"""Rules for single items: what is odd is told with its reason and score, what is usual in its set is left alone."""
+
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import SAMPLES, digits, genset
+from PIL import Image, ImageFilter
+
+from genset.config import Data, clean_class
+from genset.engine import Local
+from genset.interfaces import Progress, Quarantined, Rule
+from genset.modalities import MODALITIES
+from genset.modalities.text.flaws import unlikelihood
+from genset.modalities.text.flaws import values as text_values
+from genset.modalities.text.sketch import of as letters
+from genset.pipeline.clean import Cleaned, clean
+from genset.pipeline.collect import collect
+from genset.pipeline.rules import scored
+
+LABELS = np.array(["a"] * 20)
+
+
+def cleaned(folder: Path, kind: str, *, workers: int = 2, **rules: Any) -> Cleaned:
+    """With near-duplicates off, which are tested elsewhere, and what else `rules` says."""
+    engine, say = Local(workers=workers), Progress.silent()
+    modality = MODALITIES[kind](MODALITIES[kind].Settings())
+    found = collect(Data(source=[str(folder)]), modality, engine, say)
+    section = clean_class(kind).model_validate({"near_duplicates": "off", **rules})
+    return clean(found.records, found.modality, engine, say, section)
+
+
+def told(result: Cleaned) -> set[tuple[str, str]]:
+    return {(problem.path, problem.kind) for problem in result.problems}
+
+
+def picture(seed: int, side: int = 32) -> Image.Image:
+    rng = np.random.default_rng(seed)
+    return Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).resize((side, side), Image.Resampling.BOX)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    (tmp_path / "a").mkdir()
+    for number in range(40):
+        picture(number).save(tmp_path / "a" / f"{number:02}.png")
+    return tmp_path
+
+
+IMAGES = {
+    "dark": picture(1).point(lambda value: value * 0.1),
+    "bright": picture(1).point(lambda value: 230 + value * 0.09),
+    "blank": Image.new("RGB", (32, 32), (120, 30, 200)),
+    "blurred": picture(1).filter(ImageFilter.GaussianBlur(2)),
+    "odd_size": picture(1, 128),
+    "odd_aspect": picture(1).crop((0, 0, 32, 8)),
+}
+
+
+def test_images_that_are_like_each_other_break_no_rule(pictures: Path) -> None:
+    assert not cleaned(pictures, "image").problems
+
+
+@pytest.mark.parametrize("rule", IMAGES)
+def test_an_odd_image_is_told_of_and_stays_unless_it_is_to_be_left_out(pictures: Path, rule: str) -> None:
+    IMAGES[rule].save(pictures / "a" / "odd.png")
+    result = cleaned(pictures, "image")
+    assert {path for path, _ in told(result)} == {"a/odd.png"}
+    assert rule in {kind for _, kind in told(result)}
+    assert len(result.records) == 41
+    assert len(cleaned(pictures, "image", **{rule: "quarantine"}).records) == 40
+    assert rule not in {kind for _, kind in told(cleaned(pictures, "image", **{rule: "off"}))}
+    found = next(problem for problem in result.problems if problem.kind == rule)
+    assert found.score is not None
+    assert rule not in {k for _, k in told(cleaned(pictures, "image", **{rule: {"threshold": found.score + 0.1}}))}
+
+
+def test_a_set_with_two_usual_sizes_is_left_alone(pictures: Path) -> None:
+    for number in range(40, 55):
+        picture(number, 256).save(pictures / "a" / f"{number}.png")
+    assert "odd_size" not in {problem.kind for problem in cleaned(pictures, "image").problems}
+
+
+def test_what_most_of_a_small_class_has_is_usual_there(pictures: Path) -> None:
+    (pictures / "night").mkdir()
+    for number in range(5):
+        picture(100 + number).point(lambda value: value * 0.1).save(pictures / "night" / f"{number}.png")
+    assert "dark" not in {problem.kind for problem in cleaned(pictures, "image").problems}
+
+
+def test_reasons_are_in_words_with_the_score_beside_them(pictures: Path) -> None:
+    IMAGES["blank"].save(pictures / "a" / "odd.png")
+    (problem,) = (problem for problem in cleaned(pictures, "image").problems if problem.kind == "blank")
+    detail = "a contrast of 0.0%: next to nothing is in it"
+    assert problem.as_dict() == {"path": "a/odd.png", "kind": "blank", "detail": detail, "score": 1.0}
+
+
+def tone(seed: int, rate: int = 8000) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    time = np.arange(rate // 2) / rate
+    fading = np.exp(-6 * time) * rng.uniform(0.4, 0.6)
+    return np.asarray(fading * np.sin(2 * np.pi * rng.uniform(200, 900) * time + rng.uniform(0, 6)))
+
+
+SOUNDS = {
+    "silent": (tone(1) * 0.0005, 8000),
+    "clipped": (np.clip(tone(1) * 8, -0.5, 0.5), 8000),
+    "dc_offset": (tone(1) * 0.5 + 0.2, 8000),
+    "odd_rate": (tone(1, 16000), 16000),
+}
+
+
+@pytest.mark.parametrize("rule", SOUNDS)
+def test_an_odd_sound_is_told_of_and_no_other(tmp_path: Path, rule: str) -> None:
+    (tmp_path / "a").mkdir()
+    for number in range(30):
+        soundfile.write(tmp_path / "a" / f"{number:02}.wav", tone(10 + number), 8000)
+    assert not cleaned(tmp_path, "sound").problems
+    soundfile.write(tmp_path / "a" / "odd.wav", *SOUNDS[rule])
+    assert told(cleaned(tmp_path, "sound")) == {("a/odd.wav", rule)}
+
+
+LINES = [
+    f"the {size} {animal} {does} over the {colour} hill"
+    for size in ("small", "large", "old")
+    for animal in ("dog", "cat", "horse", "sheep")
+    for does in ("jumps", "walks", "looks")
+    for colour in ("green", "white", "brown")
+]
+TEXTS = {
+    "misread": ("the small cat walks to the cafÃ© on the hill", "garbled"),
+    "with a lost character": ("the small cat walks to the caf\ufffd on the hill", "garbled"),
+    "markup": ("<p>the small cat <b>walks</b> over the hill</p>", "markup"),
+    "gibberish": ("wqzx kjhgf vbnmq zxcvw pqjk xwvq fghjk", "gibberish"),
+    "another script": ("маленькая кошка идёт через холм", "odd_script"),
+    "much longer": (" ".join(LINES[:12]), "too_long"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_an_odd_text_is_told_of_and_no_other(tmp_path: Path, name: str) -> None:
+    text, rule = TEXTS[name]
+    (tmp_path / "lines.txt").write_text("\n".join([*LINES, text]), encoding="utf-8")
+    found = told(cleaned(tmp_path, "text"))
+    assert {path for path, _ in found} == {f"lines.txt:{len(LINES) + 1}"}
+    assert rule in {kind for _, kind in found}
+
+
+@pytest.mark.parametrize(
+    "text", ["Über die Brücke «à gauche»", "ВІЗЬМИ Ді і Ві", "naïve café, 100 € – “so”", "猫が好き"]
+)
+def test_texts_of_any_script_are_not_taken_for_damaged(text: str) -> None:
+    assert text_values(text)["garbled"] == 0
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1251"])
+def test_utf8_that_was_read_in_another_encoding_is_told(encoding: str) -> None:
+    text = "Привет" if encoding == "cp1251" else "déjà vu à Nîmes"
+    misread = text.encode().decode(encoding, "ignore")
+    assert text_values(misread)["garbled"] > 0.05  # type: ignore[operator]
+
+
+def test_a_rare_script_is_no_gibberish() -> None:
+    greek = ["η γάτα", "ο σκύλος", "το άλογο", "η κότα", "το πουλί", "η αγελάδα"]
+    nats = unlikelihood([letters(text) for text in (*LINES, *greek)], ["latin"] * len(LINES) + ["greek"] * len(greek))
+    assert np.median(nats[-len(greek) :]) == pytest.approx(np.median(nats[: len(LINES)]))
+
+
+def test_deviations_are_of_the_median_and_at_least_what_the_rule_says() -> None:
+    values = np.array([1.0] * 19 + [3.0])
+    rule = Rule("", "", 4.0, least=0.5)
+    seen = scored(values, LABELS, rule)
+    assert (seen.usual, seen.score[-1], seen.told[-1]) == (1.0, 4.0, True)
+    spread = scored(np.arange(20.0), LABELS, Rule("", "", 4.0, least=0.5))
+    assert spread.score[-1] == pytest.approx(9.5 / (1.4826 * 5))
+    capped = scored(np.arange(20.0), LABELS, Rule("", "", 4.0, least=0.5, most=1.0))
+    assert capped.score[-1] == 9.5
+
+
+def test_a_word_that_few_have_is_rare_and_one_that_a_class_has_is_not() -> None:
+    rule = Rule("", "", 0.9, measure="rarity")
+    words, labels = np.array(["x"] * 95 + ["y"] * 5), np.array(["a"] * 100)
+    seen = scored(words, labels, rule)
+    assert (seen.usual, seen.told.sum()) == ("x", 5)
+    assert seen.score[-1] == 0.95
+    labels[95:] = "b"
+    assert not scored(words, labels, rule).told.any()
+
+
+def wrongly_labelled(folder: Path) -> tuple[Path, set[str]]:
+    """60 digits each of four classes, three of each moved into another class."""
+    digits(folder, 60, "0134")
+    moved = set()
+    for label, other in zip("0134", "1340", strict=True):
+        for path in sorted((folder / label).iterdir())[:3]:
+            target = folder / other / f"z{label}_{path.name}"
+            path.rename(target)
+            moved.add(f"{other}/{target.name}")
+    return folder, moved
+
+
+def test_labels_that_were_exchanged_are_found_with_the_right_one(tmp_path: Path) -> None:
+    folder, moved = wrongly_labelled(tmp_path)
+    found = [problem for problem in cleaned(folder, "image").problems if problem.kind == "wrong_label"]
+    places = {problem.path for problem in found}
+    assert len(places & moved) >= 0.8 * len(moved)
+    assert len(places & moved) >= 0.5 * len(places)
+    one = next(problem for problem in found if problem.path in moved)
+    label, right = one.path[0], Path(one.path).name[1]
+    assert one.detail == f"labelled {label!r}, more like {right!r} (by {one.score:.2f})"
+
+
+def test_the_same_labels_are_doubted_for_any_number_of_workers_and_any_names(tmp_path: Path) -> None:
+    folder, _ = wrongly_labelled(tmp_path / "one")
+    first, again = (cleaned(folder, "image", workers=workers).problems for workers in (1, 3))
+    assert first == again
+
+    def contents(result: Cleaned) -> set[tuple[bytes, float | None]]:
+        root = folder if result is before else tmp_path / "two"
+        return {((root / p.path).read_bytes(), p.score) for p in result.problems if p.kind == "wrong_label"}
+
+    before = cleaned(folder, "image")
+    for number, path in enumerate(sorted(folder.rglob("*.png"), reverse=True)):
+        target = tmp_path / "two" / path.parent.name / f"{number}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    assert contents(before) == contents(cleaned(tmp_path / "two", "image"))
+
+
+def test_labels_that_nothing_tells_are_not_doubted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(30):
+            Image.fromarray(rng.integers(0, 256, (16, 16), np.uint8)).save(tmp_path / label / f"{number}.png")
+    outcome = genset("inspect", tmp_path, "--json")
+    assert outcome.json["problems"] == []
+    assert "are not doubted" in outcome.stderr
+
+
+def test_items_of_another_kind_are_outliers_when_they_are_asked_for(tmp_path: Path) -> None:
+    digits(tmp_path, 40, "01")
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        noise = Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8))
+        noise.save(tmp_path / "0" / f"odd{number}.png")
+    rules = {"outliers": "report", "wrong_labels": "off"}
+    found = {problem.path for problem in cleaned(tmp_path, "image", **rules).problems if problem.kind == "outlier"}
+    assert {"0/odd0.png", "0/odd1.png"} <= found
+    assert len(found) <= 4
+    assert not [problem for problem in cleaned(tmp_path, "image").problems if problem.kind == "outlier"]
+
+
+def test_rules_are_given_to_inspect_and_split_on_the_command_line(tmp_path: Path) -> None:
+    digits(tmp_path / "digits", 12, "01")
+    Image.new("L", (8, 8), 0).save(tmp_path / "digits" / "0" / "odd.png")
+    inspected = genset("inspect", tmp_path / "digits", "--json", "clean.wrong_labels=off")
+    assert {problem["kind"] for problem in inspected.json["problems"]} == {"blank", "dark"}
+    quiet = genset("inspect", tmp_path / "digits", "--json", "clean.blank=off", "clean.dark=off")
+    assert quiet.json["problems"] == []
+    arguments = ("split", tmp_path / "digits", "--output", tmp_path / "out", "--json")
+    split = genset(*arguments)
+    assert (split.json["problems"], split.json["counts"]["label"]) == ([], {"0": 13, "1": 12})
+    left_out = genset(*arguments, "clean.blank=quarantine")
+    assert left_out.json["counts"]["label"] == {"0": 12, "1": 12}
+    written = json.loads((Path(left_out.json["version"]["path"]) / "quality.json").read_text(encoding="utf-8"))
+    assert written["problems"] == left_out.json["problems"]
+    assert written["problems"][0]["score"] == 1.0
+
+
+def test_rules_of_another_modality_are_unknown(tmp_path: Path) -> None:
+    outcome = genset("inspect", digits(tmp_path, 2, "01"), "clean.blured=off")
+    assert (outcome.code, outcome.stderr) == (
+        2,
+        "genset: clean.blured=off: clean.blured: unknown key (did you mean `blurred`?)\n",
+    )
+    (tmp_path / "lines.txt").write_text("\n".join(LINES), encoding="utf-8")
+    outcome = genset("inspect", tmp_path / "lines.txt", "clean.blurred=off")
+    assert (outcome.code, outcome.stderr) == (2, "genset: clean.blurred=off: clean.blurred: unknown key\n")
+
+
+def test_a_file_that_vanishes_after_it_was_found_is_told_of(tmp_path: Path) -> None:
+    modality = MODALITIES["image"](MODALITIES["image"].Settings())
+    found = collect(Data(source=[str(digits(tmp_path, 6, "01"))]), modality, Local(), Progress.silent())
+    found.records[0].path.unlink()
+    result = clean(found.records, modality, Local(), Progress.silent(), clean_class("image")())
+    place = found.records[0].place
+    assert result.problems == (Quarantined(place, "undecodable", "cannot be read: No such file or directory"),)
+    assert len(result.records) == 11
+
+
+@pytest.fixture
+def nobody() -> Iterator[Path]:
+    """A folder that a user without any rights can enter, and such a user at work, where the tests run as root."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+        if os.getuid() == 0:
+            os.seteuid(0)
+        for folder in Path(name).rglob("*"):
+            folder.chmod(0o755)
+
+
+def test_folders_and_files_that_cannot_be_read_are_told_of_and_the_others_used(nobody: Path) -> None:
+    cleaned(digits(nobody / "first", 6, "01"), "image")  # all that is imported late is imported now
+    folder = digits(nobody / "set", 6, "012")
+    (folder / ".trash").mkdir(mode=0)
+    (folder / "1").chmod(0)
+    (folder / "0" / "0000.png").chmod(0)
+    if os.getuid() == 0:
+        os.seteuid(65534)
+    modality = MODALITIES["image"](MODALITIES["image"].Settings())
+    found = collect(Data(source=[str(folder)]), modality, Local(), Progress.silent())
+    result = clean(found.records, modality, Local(), Progress.silent(), clean_class("image")())
+    reasons = {problem.path: problem.detail for problem in (*found.problems, *result.problems)}
+    assert reasons == {
+        ".trash": "the folder cannot be read: Permission denied",
+        "1": "the folder cannot be read: Permission denied",
+        "0/0000.png": "cannot be read: Permission denied",
+    }
+    assert len(result.records) == 11
+
+
+def test_links_that_lead_in_a_circle_end_and_names_of_any_kind_come_through(tmp_path: Path) -> None:
+    folder = digits(tmp_path / "set", 6, "01")
+    (folder / "0" / "up").symlink_to("..")
+    (folder / "0" / "self.png").symlink_to("self.png")
+    names = ["a\nb.png", "  two  .png", "\U0001f600.png", "x" * 251 + ".png"]
+    for source, name in zip(sorted((SAMPLES / "0").iterdir())[20:], names, strict=False):
+        shutil.copy(source, folder / "0" / name)
+    outcome = genset("split", folder, "--output", tmp_path / "out", "--json")
+    assert outcome.json["counts"]["label"] == {"0": 10, "1": 6}
+    assert {(problem["path"], problem["kind"]) for problem in outcome.json["problems"]} == {
+        ("0/up", "ignored"),
+        ("0/self.png", "undecodable"),
+    }
+    again = genset("inspect", outcome.json["version"]["path"], "--json")
+    assert again.json["counts"]["label"] == {"0": 10, "1": 6}
+
+
+def test_classes_that_differ_in_case_alone_are_kept_apart_and_told_of(tmp_path: Path) -> None:
+    for label, source in (("Cat", "0"), ("cat", "1")):
+        shutil.copytree(SAMPLES / source, tmp_path / label)
+    said = io.StringIO()
+    modality = MODALITIES["image"](MODALITIES["image"].Settings())
+    collected = collect(Data(source=[str(tmp_path)]), modality, Local(), Progress(say=said.write))
+    assert {record.label for record in collected.records} == {"Cat", "cat"}
+    assert said.getvalue() == (
+        "the classes 'Cat', 'cat' differ in case alone: they are kept apart, but are one folder where a file system "
+        "does not tell case"
+    )
