@@ -364,6 +364,40 @@ def inspect(
     _do("inspect", work, json, quiet, debug, 0)
 
 
+@app.command()
+def verify(
+    path: Annotated[str, typer.Argument(help="dataset, model, version or folder", metavar="PATH", show_default=False)],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="clean.near_duplicates=off looks for equal items alone", metavar="KEY=VALUE"),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="groups that must not stand in two splits: a column, or a regex with (?P<group>...)",
+            show_default=False,
+        ),
+    ] = None,
+    output: OutputRoot = None,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Leaks between splits, checksums, labels and lineage of any dataset; exit 1 with the list of problems."""
+
+    def work(command: "Command") -> int:
+        from genset import show
+        from genset.pipeline.verify import verify as check
+
+        root = command.root(output)
+        place, group = command.anything(root, path), command.group(group_by)
+        (section,) = command.sections(("clean",), {}, overrides)
+        return show.verified(check(place, group, section, command.job(root, command.engine(workers))), command)
+
+    _do("verify", work, json, quiet, debug, 0)
+
+
 def main() -> None:
     """The console script."""
     if sys.stdout is None:  # closed by the caller

@@ -14,6 +14,7 @@ from genset.config import (
     NAME_PATTERN,
     Augment,
     Balance,
+    Clean,
     Config,
     Generate,
     Split,
@@ -31,6 +32,7 @@ from genset.versions import Root, Version
 from genset.yaml_source import Place, Tree, override
 
 _SECTIONS: Mapping[str, type[Section]] = {
+    "clean": Clean,
     "split": Split,
     "generate": Generate,
     "augment": Augment,
@@ -78,6 +80,15 @@ class Command:
         if version and version.kind != "datasets":
             raise GensetError("this is a model, not a dataset", where=text, hint="Give a folder of items.")
         return (version.path if version else Path(text)), version
+
+    def anything(self, root: Root, text: str) -> Path:
+        """What stands at a path or has a name: a file, a folder, a dataset version, else a model version."""
+        if Path(text).exists():
+            return Path(text)
+        name = text.partition("@")[0]
+        is_model = name in root.names("models") and name not in root.names("datasets")
+        version = root.find("models" if is_model else "datasets", text)
+        return version.path if version else Path(text)
 
     def sections(
         self,

@@ -15,9 +15,11 @@ from genset.pipeline.build import Verdict
 from genset.pipeline.collect import guess_modality
 from genset.pipeline.derive import Derived
 from genset.pipeline.enlarge import Enlargement, Estimate
+from genset.pipeline.job import as_dicts
 from genset.pipeline.judge import SUSPECTS_LISTED, gated
 from genset.pipeline.replay import Replayed
 from genset.pipeline.run import Result
+from genset.pipeline.verify import Verified
 from genset.quality import gates
 from genset.versions import Root, Version, open_version
 
@@ -170,6 +172,22 @@ def _ancestry(item: lineage.Found, root: Root, command: Command) -> int:
     command.console.say("\n".join(lineage.lines(tree)))
     command.finish(version=_version(item.version), item=tree)
     return ExitCode.DONE
+
+
+def verified(found: Verified, command: Command) -> int:
+    """The end of `verify`."""
+    console = command.console
+    problems, notes = as_dicts(found.problems), as_dicts(found.notes)
+    for key, total in found.counts.items():
+        console.counts(f"items by {key}", total)
+    console.problems(problems)
+    for note in notes:
+        console.say(f"note: {note['path']}: {note['detail']}")
+    if not problems:
+        console.say(f"no problem was found among {sum(found.counts.get('split', {}).values()):,} items")
+    told: dict[str, Any] = {"version": _version(found.version)} if found.version else {}
+    command.finish(**told, counts=found.counts, problems=problems, notes=notes)
+    return ExitCode.FAILED if problems else ExitCode.DONE
 
 
 def replayed(made: Replayed, command: Command) -> int:

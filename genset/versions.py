@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ WORK = ".work"
 # The manifest holds the hash of config.yaml, so that it can be verified all the same.
 NOT_SUMMED = (MANIFEST, CONFIG, SUMS)
 _VERSION = re.compile(r"^v(\d{4,})$")
+_DRAFT = re.compile(r"^\.v\d{4,}\.partial$")
 
 
 @contextlib.contextmanager
@@ -293,8 +294,17 @@ class Root:
 
 
 def open_version(path: Path) -> Version | None:
-    """The version at a path (`latest` is followed), wherever it was copied to; None where there is none of genset's."""
+    """The version at a path (`latest` is followed), wherever it was copied to; None where there is none of genset's.
+
+    Raises GensetError for one that is being written, and for a damaged manifest.
+    """
     path = path.resolve()
+    if _DRAFT.match(path.name):
+        raise GensetError(
+            "this version is not whole: it is being written, or a run died while it wrote",
+            where=str(path),
+            hint="Wait for the run to end; what a dead one left is taken away by the next.",
+        )
     if not (path / MANIFEST).is_file():
         return None
     manifest = Version(path, "", "", path.name).manifest
@@ -315,27 +325,6 @@ def is_output(path: Path) -> bool:
 def _has_versions(path: Path) -> bool:
     names = os.listdir(path) if os.path.isdir(path) else []
     return any(_VERSION.match(name) and open_version(path / name) for name in names)
-
-
-def verify_sums(version: Version, names: Collection[str] = ()) -> list[str]:
-    """The names of a version's files that are missing or changed; only of `names`, where some are given."""
-    wrong = []
-    expected = version.manifest.get("config_sha256")
-    if expected and _sha256(version.path / CONFIG) != expected:
-        wrong.append(CONFIG)
-    sums = version.path / SUMS
-    if not sums.is_file():
-        return [*wrong, SUMS]
-    for line in sums.read_text(encoding="utf-8").split("\n")[:-1]:
-        digest, _, name = line.partition("  ")
-        if (not names or name in names) and _sha256(version.path / name) != digest:
-            wrong.append(name)
-    return wrong
-
-
-def _sha256(path: Path) -> str:
-    """The checksum of a file, "" when it is not there."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _is_name(text: str) -> bool:

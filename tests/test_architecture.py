@@ -20,7 +20,7 @@ LAYERS = [
     {"pipeline"},
     {"config"},
     {"modalities", "models", "quality", "report", "export", "engine"},
-    {"dataset", "versions", "yaml_source", "interfaces", "errors", "seeds", "steps"},
+    {"dataset", "versions", "yaml_source", "interfaces", "errors", "seeds", "steps", "sums"},
 ]
 GROUND = LAYERS[-1]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

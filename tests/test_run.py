@@ -505,7 +505,7 @@ def test_inspect_of_a_damaged_version_fails_and_names_the_file(own: Trained) -> 
     assert {
         "path": f"train/3/{victim.name}",
         "kind": "checksum",
-        "detail": "missing or changed since it was written",
+        "detail": "it has changed since it was written",
     } in outcome.json["problems"]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from genset.errors import GensetError, LockedError
-from genset.versions import Root, open_version, verify_sums, writing
+from genset.sums import verify_sums
+from genset.versions import Root, open_version, writing
 
 
 def write(root: Root, text: str = "hello", *, latest: bool = True) -> Path:
@@ -38,9 +39,9 @@ def test_checksums_are_those_of_sha256sum(tmp_path: Path) -> None:
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=path, check=True)
     version = open_version(path)
     assert version is not None
-    assert verify_sums(version) == []
+    assert verify_sums(version) == {}
     (path / "train/a/x.txt").write_text("changed")
-    assert verify_sums(version) == ["train/a/x.txt"]
+    assert verify_sums(version) == {"train/a/x.txt": "has changed since it was written"}
 
 
 def test_an_error_while_writing_leaves_nothing(tmp_path: Path) -> None:
