@@ -293,6 +293,20 @@ def split(
         str | None,
         typer.Option(help="shares of train, validation and test  [default: 0.8,0.1,0.1]", show_default=False),
     ] = None,
+    counts: Annotated[
+        str | None,
+        typer.Option(help="items of each part instead, such as 800,100,100 or rest,100,100", show_default=False),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="as many versions NAME-fold1, ..., each item in the test part of one", min=2, show_default=False
+        ),
+    ] = None,
+    stratify: Annotated[
+        list[str] | None,
+        typer.Option(help="a column that is divided evenly beside the label; may be given again", show_default=False),
+    ] = None,
     group_by: Annotated[
         str | None,
         typer.Option(
@@ -300,6 +314,9 @@ def split(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="another seed gives another division", min=0)] = 0,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="divide all items anew, also those that have a part already")
+    ] = False,
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
@@ -312,16 +329,26 @@ def split(
 
     def work(command: "Command") -> int:
         from genset import show
+        from genset.errors import GensetError
         from genset.pipeline import derive
 
         root = command.root(output)
         path, version = command.dataset(root, dataset)
-        flags = {"split.ratios": ratios and f"[{ratios}]"}
+        flags = {
+            "split.ratios": ratios and f"[{ratios}]",
+            "split.counts": counts and f"[{counts}]",
+            "split.by": stratify and json_text(stratify),
+        }
         (section,) = command.sections(("split",), flags)
+        if folds and section.model_fields_set & {"ratios", "counts"}:
+            raise GensetError("folds take the place of ratios and counts", where="--folds", hint="Give one of them.")
+        wanted = derive.Division(section, group_by, seed, anew)
         with command.locked(root, workers) as job:
             source = derive.open_dataset(path, version, job, command.group(group_by))
             target = command.version_name(name, source.name)
-            made = derive.split_version(source, section.ratios, group_by, seed, target, job)
+            if folds:
+                return show.folded(derive.fold_versions(source, wanted, folds, target, job), command)
+            made = derive.split_version(source, wanted, target, job)
         return show.derived(made, command)
 
     _do("split", work, json, quiet, debug, lock_timeout)

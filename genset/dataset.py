@@ -5,13 +5,14 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from genset.errors import GensetError
 from genset.interfaces import Piece, Raw
+from genset.yaml_source import did_you_mean
 
 if TYPE_CHECKING:
     from genset.interfaces import Modality
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 METADATA = "metadata.jsonl"
 COLUMNS = ("file_name", "label", "source", "origin", "transform", "seed", "model", "group")
+_OF_CLASSES = ("label", "group")  # of them, those whose values may be classes
 # Loaders take folders of these names for splits (Hugging Face's keywords), whatever they were meant to be.
 SPLIT_FOLDERS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -235,6 +237,24 @@ def same_columns(records: Sequence[Record]) -> list[Record]:
     """The records with the union of the users' columns, "" where a record has none: every split gets one schema."""
     names = sorted({name for record in records for name in record.columns})
     return [replace(r, columns={name: r.columns.get(name, "") for name in names}) for r in records]
+
+
+def cell_of(by: Sequence[str], records: Sequence[Record], where: str) -> Callable[[Record], str]:
+    """What tells to which class an item belongs, where classes are values of columns.
+
+    Raises GensetError, with the key `where`, for a column that no item has.
+    """
+    known = {*_OF_CLASSES, *(name for record in records for name in record.columns)}
+    strange = [name for name in by if name not in known]
+    if strange:
+        raise GensetError(
+            f"no column {strange[0]!r}{did_you_mean(strange[0], sorted(known))}",
+            where=where,
+            hint=f"The columns are {', '.join(sorted(known))}.",
+        )
+    return lambda record: ", ".join(
+        str(getattr(record, name) if name in _OF_CLASSES else record.columns.get(name, "")) for name in by
+    )
 
 
 def is_own_row(row: Mapping[str, str]) -> bool:

@@ -92,10 +92,27 @@ def derived(made: Derived, command: Command) -> int:
     for title, key in (("items by split", "split"), ("items by source", "source"), ("items by class", "label")):
         console.counts(title, made.counts[key])
     console.problems(problems)
+    for note in made.notes:
+        console.say(f"note: {note}")
     if made.redrawn:
         console.say("drawn again: " + ", ".join(f"{count} as {reason}" for reason, count in made.redrawn.items()))
     console.say(f"dataset {made.version.path}\nnext: genset inspect {made.version.path}")
-    command.finish(version=_version(made.version), counts=made.counts, problems=problems, redrawn=made.redrawn)
+    told = {"notes": list(made.notes)} if made.notes else {}
+    command.finish(version=_version(made.version), counts=made.counts, problems=problems, redrawn=made.redrawn, **told)
+    return ExitCode.DONE
+
+
+def folded(made: Sequence[Derived], command: Command) -> int:
+    """The end of `split --folds`."""
+    console = command.console
+    problems = [problem.as_dict() for problem in made[0].problems]
+    rows = [[fold.version.reference, *(f"{count:,}" for count in fold.counts["split"].values())] for fold in made]
+    console.table("items by fold", rows, ["", *made[0].counts["split"]])
+    console.problems(problems)
+    for fold in made:
+        console.say(f"dataset {fold.version.path}")
+    told = [{**_version(fold.version), "counts": fold.counts} for fold in made]
+    command.finish(versions=told, problems=problems)
     return ExitCode.DONE
 
 
