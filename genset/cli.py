@@ -28,6 +28,10 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="key=value laid over the config, such as train.steps=500", metavar="KEY=VALUE"),
 ]
+Rules = Annotated[
+    list[str] | None,
+    typer.Argument(help="what is looked for, such as clean.near_duplicates=quarantine", metavar="KEY=VALUE"),
+]
 ConfigFile = Annotated[Path, typer.Argument(help="YAML config", metavar="CONFIG", show_default=False)]
 OutputRoot = Annotated[
     Path | None,
@@ -289,6 +293,7 @@ def augment(
 @app.command()
 def split(
     dataset: Dataset,
+    overrides: Rules = None,
     ratios: Annotated[
         str | None,
         typer.Option(help="shares of train, validation and test  [default: 0.8,0.1,0.1]", show_default=False),
@@ -317,6 +322,12 @@ def split(
     anew: Annotated[
         bool, typer.Option("--anew", help="divide all items anew, also those that have a part already")
     ] = False,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link", help="hard links to your files, not copies: a file that you edit changes the version too"
+        ),
+    ] = False,
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
@@ -339,12 +350,12 @@ def split(
             "split.counts": counts and f"[{counts}]",
             "split.by": stratify and json_text(stratify),
         }
-        (section,) = command.sections(("split",), flags)
+        section, rules = command.sections(("split", "clean"), flags, overrides)
         if folds and section.model_fields_set & {"ratios", "counts"}:
             raise GensetError("folds take the place of ratios and counts", where="--folds", hint="Give one of them.")
         wanted = derive.Division(section, group_by, seed, anew)
         with command.locked(root, workers) as job:
-            source = derive.open_dataset(path, version, job, command.group(group_by))
+            source = derive.open_dataset(path, version, job, command.group(group_by), rules, link=link)
             target = command.version_name(name, source.name)
             if folds:
                 return show.folded(derive.fold_versions(source, wanted, folds, target, job), command)

@@ -81,6 +81,7 @@ class Item:
     data: bytes
     suffix: str
     fields: Mapping[str, Any] | None = None  # in place of data: the item as columns of a row
+    link: Path | None = None  # a file of these bytes that may be linked to
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from genset.dataset import lone_surrogate
-from genset.versions import CONFIG, NOT_SUMMED, SUMS, Version
+from genset.versions import CONFIG, NOT_SUMMED, SUMS, Version, is_inside
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")  # as sha256sum writes it
 MISSING, CHANGED, STRANGE = "is missing", "has changed since it was written", "was not written by genset"
@@ -45,18 +45,13 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, str]]:
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         text = line.decode("utf-8", "surrogateescape")
         match = None if lone_surrogate(text) else _LINE.fullmatch(text)
-        if match and _is_inside(match[2]):
+        if match and is_inside(match[2]):
             sums[match[2]] = match[1]
         elif match:
             wrong[f"{SUMS}:{number}"] = f"names {match[2]!r}, which is no path inside the version"
         elif line:
             wrong[f"{SUMS}:{number}"] = f"is no line of checksums: {line[:40]!r}"
     return sums, wrong
-
-
-def _is_inside(name: str) -> bool:
-    parts = PurePosixPath(name.replace("\\", "/"))
-    return not parts.is_absolute() and ".." not in parts.parts and "\0" not in name
 
 
 def _compare(folder: Path, sums: dict[str, str]) -> dict[str, str]:

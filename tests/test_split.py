@@ -273,3 +273,24 @@ def test_what_cannot_be_divided_is_told(in_folder: Path, words: list[str], messa
     outcome = genset("split", "plain", *words)
     assert (outcome.code, outcome.stderr) == (2, message)
     assert not list((in_folder / "out").rglob("*.png"))
+
+
+def test_files_of_versions_are_linked_and_those_of_users_only_when_asked_for(in_folder: Path) -> None:
+    digits(in_folder / "plain", 20, "01")
+    for words in (["plain"], ["./plain", "--link", "--name", "linked"], ["plain@latest", "--ratios", "0.5,0.25,0.25"]):
+        assert genset("split", *words, "--quiet").code == 0
+    users = {path.stat().st_ino for path in (in_folder / "plain").rglob("*.png")}
+    copied, again, linked = (
+        {path.stat().st_ino for path in (in_folder / "out/datasets" / version).rglob("*.png")}
+        for version in ("plain/v0001", "plain/v0002", "linked/v0001")
+    )
+    assert linked == users
+    assert not copied & users
+    assert again == copied
+    sums = [(in_folder / "out/datasets" / name / "v0001/SHA256SUMS").read_bytes() for name in ("plain", "linked")]
+    names = [[line for line in text.splitlines() if b".png" in line] for text in sums]
+    assert names[0] == names[1]
+    victim = next((in_folder / "plain" / "0").iterdir())
+    victim.write_bytes(victim.read_bytes() + b"x")
+    outcome = genset("verify", "linked", "--json")
+    assert [problem["kind"] for problem in outcome.json["problems"]] == ["checksum"]

@@ -124,3 +124,24 @@ def test_failures_of_the_file_system_become_one_message(tmp_path: Path) -> None:
         "x: cannot write: no space left on device; nothing was left half-written\n"
         "  Free some space, or choose another place with --output."
     )
+
+
+def test_a_file_cannot_be_written_outside_a_version_nor_over_another(tmp_path: Path) -> None:
+    with Root(tmp_path).draft("datasets", "d") as draft:
+        draft.write("x", b"1")
+        for name in ("../x", "/x", "train/../../x", ""):
+            with pytest.raises(GensetError) as error:
+                draft.write(name, b"2")
+            assert str(error.value) == f"{draft.path}: the path {name!r} leads out of the version"
+        with pytest.raises(GensetError, match="file exists"):
+            draft.write("x", b"2")
+        with pytest.raises(GensetError, match="file exists"):
+            draft.write("x", b"2", tmp_path / "datasets" / "d" / draft.path.name / "x")
+
+
+def test_versions_are_flushed_on_systems_that_can_only_flush_single_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    path = write(Root(tmp_path))
+    assert (path / "train/a/x.txt").read_text() == "hello"

@@ -134,10 +134,22 @@ class Source:
     parents: list[str]
     sources: list[str]  # folders that the real items were collected from
     recipes: Mapping[str, Any]  # steps that made what is augmented already, by their keys
+    link: bool = False  # whether its files are linked to: those of a version always are
 
 
-def open_dataset(path: Path, version: Version | None, job: Job, group: str | None = None) -> Source:
-    """A version, or any folder of class folders, without what cannot be decoded or stands twice."""
+def open_dataset(
+    path: Path,
+    version: Version | None,
+    job: Job,
+    group: str | None = None,
+    section: Clean | None = None,
+    *,
+    link: bool = False,
+) -> Source:
+    """A version, or any folder of class folders, without what cannot be decoded or stands twice.
+
+    With `link` new versions link to the user's own files, where those are taken as they are.
+    """
     if version:
         modality = reader(version)
         records, problems = grouped(read_version(version.path, modality).records, group), NO_PROBLEMS
@@ -147,7 +159,7 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
         found = collect(Data(source=[str(path)], group=group), table(table.Settings()), job.engine, job.progress)
         records, problems, inputs = found.records, found.problems, {"fingerprint": found.fingerprint}
         modality = found.modality
-    cleaned = clean(records, modality, job.engine, job.progress, Clean())
+    cleaned = clean(records, modality, job.engine, job.progress, section or Clean())
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
     name = version.name if version else _name_of(path)
@@ -158,7 +170,7 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
     modality = modality.beside(cleaned.probes)
     every = (*problems, *cleaned.problems)
     recipes = manifest.get("recipes", {})
-    return Source(kept, every, modality, cleaned.probes, name, inputs, parents, sources, recipes)
+    return Source(kept, every, modality, cleaned.probes, name, inputs, parents, sources, recipes, link)
 
 
 def _name_of(path: Path) -> str:
@@ -282,7 +294,8 @@ def as_they_are(records: Sequence[Record], source: Source, job: Job) -> Iterator
     def one(record: Record) -> Item:
         suffix = loadable[record.id]
         if suffix:
-            return Item(record, record.path.read_bytes(), suffix)
+            link = record.path if source.link or record.versioned else None
+            return Item(record, record.path.read_bytes(), suffix, link=link)
         return build.written(record, modality.native(record.raw), modality)
 
     return job.engine.map(one, records)
