@@ -83,7 +83,7 @@ class Command:
 
     def anything(self, root: Root, text: str) -> Path:
         """What stands at a path or has a name: a file, a folder, a dataset version, else a model version."""
-        if Path(text).exists():
+        if Path(text).is_file():
             return Path(text)
         name = text.partition("@")[0]
         is_model = name in root.names("models") and name not in root.names("datasets")

@@ -90,6 +90,7 @@ def test_commands_that_do_not_train_never_enter_tensorflow(own) -> None:  # type
         ["augment", str(own.source), "--balance", "45", "--model", str(own.model), "--name", "filled", *out],
         ["inspect", str(own.source), *out],
         ["inspect", str(own.model), *out],
+        ["verify", str(own.dataset), *out],
         ["inspect", str(own.dataset), "--against", str(own.dataset), *out],
         ["run", str(own.config), *out],  # up to date
     ]
