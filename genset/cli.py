@@ -351,8 +351,12 @@ def split(
             "split.by": stratify and json_text(stratify),
         }
         section, rules = command.sections(("split", "clean"), flags, overrides)
-        if folds and section.model_fields_set & {"ratios", "counts"}:
-            raise GensetError("folds take the place of ratios and counts", where="--folds", hint="Give one of them.")
+        others = section.model_fields_set & {"ratios", "counts", "keep"}
+        if folds and others:
+            raise GensetError(
+                f"folds are all of one size and remember nothing: they have no {' nor '.join(sorted(others))}",
+                where="--folds",
+            )
         wanted = derive.Division(section, group_by, seed, anew)
         with command.locked(root, workers) as job:
             source = derive.open_dataset(path, version, job, command.group(group_by), rules, link=link)

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 from conftest import SAMPLES, digits, genset
+from conftest import config as write_config
 
-from genset.config import Split
+from genset.config import Split, load
 from genset.dataset import Record
+from genset.engine import Local
 from genset.errors import GensetError
+from genset.interfaces import Progress
+from genset.pipeline.job import Job
+from genset.pipeline.prepare import prepare
 from genset.pipeline.split import assign, deviations, folds, shares_of
+from genset.versions import Root
 
 RATIOS = (0.8, 0.1, 0.1)
 
@@ -262,7 +268,7 @@ def test_no_speaker_stands_in_two_parts_by_a_pattern_on_the_file_name(in_folder:
         (["--counts", "0,5,5"], "genset: split.counts=[0,5,5]: split.counts[0]: must be rest or a whole number of at least 1, got 0\n"),
         (["--counts", "5,5,5", "--ratios", "0.8,0.1,0.1"], "genset: split.ratios=[0.8,0.1,0.1]: split: give ratios or counts, not both\n"),
         (["--folds", "41"], "genset: --folds: 41 folds of 40 groups: what belongs together cannot be divided\n  Take at most 40 folds; without groups and near-duplicates each item is one.\n"),
-        (["--folds", "3", "--ratios", "0.8,0.1,0.1"], "genset: --folds: folds take the place of ratios and counts\n  Give one of them.\n"),
+        (["--folds", "3", "--ratios", "0.8,0.1,0.1"], "genset: --folds: folds are all of one size and remember nothing: they have no ratios\n"),
         (["--stratify", "speaker"], "genset: split.by: no column 'speaker'\n  The columns are group, label.\n"),
     ],
 )  # fmt: skip
@@ -292,3 +298,26 @@ def test_files_of_versions_are_linked_and_those_of_users_only_when_asked_for(in_
     victim.write_bytes(victim.read_bytes() + b"x")
     outcome = genset("verify", "linked", "--json")
     assert [problem["kind"] for problem in outcome.json["problems"]] == ["checksum"]
+
+
+def test_a_run_keeps_the_parts_of_the_version_that_it_names_and_takes_counts(in_folder: Path) -> None:
+    digits(in_folder / "plain", 20, "01")
+    assert genset("split", "plain", "--quiet").code == 0
+    first = place_of(in_folder / "out/datasets/plain/v0001")
+    for path in sorted((SAMPLES / "1").iterdir())[20:60]:
+        shutil.copy(path, in_folder / "plain" / "1" / path.name)
+    job = Job("run", Root(in_folder / "out"), Local(workers=1), Progress.silent())
+
+    def parts(**section: object) -> dict[str, str]:
+        path = write_config(in_folder, in_folder / "plain", split=section)
+        return {record.id: record.split for record in prepare(load(path), job).dataset}
+
+    grown = parts(keep="out/datasets/plain/v0001")
+    assert {name: grown[name] for name in first} == first
+    assert Counter(grown.values()) == {"train": 64, "validation": 8, "test": 8}
+    assert Counter(parts(counts=["rest", 6, 3]).values()) == {"train": 71, "validation": 6, "test": 3}
+    with pytest.raises(GensetError) as error:
+        parts(keep="plain")
+    assert str(error.value) == (
+        f"{in_folder}/plain: this is no dataset version\n  Give a folder such as out/datasets/NAME/v0001."
+    )

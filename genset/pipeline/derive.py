@@ -196,18 +196,20 @@ def split_version(source: Source, wanted: Division, name: str, job: Job) -> Deri
     """A dataset divided. Made items stay in train, and go where what they were made from left it.
 
     Splits that a user's folder has stay, those of a version do not. The last version of the same name that was divided
-    by the same settings is gone on with: its items keep their part, so that none goes from test to train.
+    by the same settings is gone on with, or `split.keep`: its items keep their part, and none goes from test to train.
     """
     section, versioned = wanted.section, source.records[0].versioned
     real = [record for record in source.records if record.source == "collected"]
-    before = None if wanted.anew else _before(name, wanted, job)
-    known = parts_of(before.path) if before else {}
+    before = None if wanted.anew or section.keep else _before(name, wanted, job)
+    earlier = section.keep or (str(before.path) if before else "")
+    known = parts_of(Path(earlier)) if earlier else {}
     loose = [replace(record, split="") for record in real] if wanted.anew or versioned else real
     shares = shares_of(section, loose)
     assigned = [r for r in assign(loose, shares, wanted.seed, section.by, known) if r.split]
     notes = deviations(loose, assigned, shares)
     stay = sum(record.id in known for record in assigned)
-    notes += [f"{stay:,} items keep the part that they have in {before.reference}"] if before and stay else []
+    where = before.reference if before else earlier
+    notes += [f"{stay:,} items keep the part that they have in {where}"] if stay else []
     return _divided(source, real, assigned, wanted, name, job, notes)
 
 

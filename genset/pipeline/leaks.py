@@ -21,9 +21,11 @@ def _contents(records: Sequence[Record]) -> Iterator[Quarantined]:
         told.add(record.content)
         yield Quarantined(record.place, "exact_leak", f"the same content as {_named(twin, record)}")
     cluster = {record.content: record.cluster for record in records if record.cluster}
+    sizes = Counter(cluster.values())
     for record, twin in _shared(records, lambda record: cluster.get(record.content, "")):
         if record.content not in told and record.source == twin.source == COLLECTED:
-            yield Quarantined(record.place, "near_leak", f"nearly the same as {_named(twin, record)}")
+            how = "as" if sizes[cluster[record.content]] == 2 else "as, or joined by others to,"
+            yield Quarantined(record.place, "near_leak", f"nearly the same {how} {_named(twin, record)}")
 
 
 def _named(twin: Record, record: Record) -> str:
