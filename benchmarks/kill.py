@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from genset.versions import open_version, verify_sums
+from genset.sums import verify_sums
+from genset.versions import open_version
 
 ROOT = Path(__file__).parents[1]
 

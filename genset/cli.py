@@ -302,6 +302,20 @@ def split(
         str | None,
         typer.Option(help="shares of train, validation and test  [default: 0.8,0.1,0.1]", show_default=False),
     ] = None,
+    counts: Annotated[
+        str | None,
+        typer.Option(help="items of each part instead, such as 800,100,100 or rest,100,100", show_default=False),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="as many versions NAME-fold1, ..., each item in the test part of one", min=2, show_default=False
+        ),
+    ] = None,
+    stratify: Annotated[
+        list[str] | None,
+        typer.Option(help="a column that is divided evenly beside the label; may be given again", show_default=False),
+    ] = None,
     group_by: Annotated[
         str | None,
         typer.Option(
@@ -309,6 +323,15 @@ def split(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="another seed gives another division", min=0)] = 0,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="divide all items anew, also those that have a part already")
+    ] = False,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link", help="hard links to your files, not copies: a file that you edit changes the version too"
+        ),
+    ] = False,
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
@@ -321,17 +344,31 @@ def split(
 
     def work(command: "Command") -> int:
         from genset import show
+        from genset.errors import GensetError
         from genset.pipeline import derive
         from genset.pipeline.collect import kind_of
 
         root = command.root(output)
         path, version = command.dataset(root, dataset)
-        flags = {"split.ratios": ratios and f"[{ratios}]"}
+        flags = {
+            "split.ratios": ratios and f"[{ratios}]",
+            "split.counts": counts and f"[{counts}]",
+            "split.by": stratify and json_text(stratify),
+        }
         section, rules = command.sections(("split", "clean"), flags, overrides, kind_of(path, version))
+        others = section.model_fields_set & {"ratios", "counts", "keep"}
+        if folds and others:
+            raise GensetError(
+                f"folds are all of one size and remember nothing: they have no {' nor '.join(sorted(others))}",
+                where="--folds",
+            )
+        wanted = derive.Division(section, group_by, seed, anew)
         with command.locked(root, workers) as job:
-            source = derive.open_dataset(path, version, job, command.group(group_by), rules.named())
+            source = derive.open_dataset(path, version, job, command.group(group_by), rules.named(), link=link)
             target = command.version_name(name, source.name)
-            made = derive.split_version(source, section.ratios, group_by, seed, target, job)
+            if folds:
+                return show.folded(derive.fold_versions(source, wanted, folds, target, job), command)
+            made = derive.split_version(source, wanted, target, job)
         return show.derived(made, command)
 
     _do("split", work, json, quiet, debug, lock_timeout)
@@ -375,6 +412,40 @@ def inspect(
         )
 
     _do("inspect", work, json, quiet, debug, 0)
+
+
+@app.command()
+def verify(
+    path: Annotated[str, typer.Argument(help="dataset, model, version or folder", metavar="PATH", show_default=False)],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="clean.near_duplicates=off looks for equal items alone", metavar="KEY=VALUE"),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="groups that must not stand in two splits: a column, or a regex with (?P<group>...)",
+            show_default=False,
+        ),
+    ] = None,
+    output: OutputRoot = None,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Leaks between splits, checksums, labels and lineage of any dataset; exit 1 with the list of problems."""
+
+    def work(command: "Command") -> int:
+        from genset import show
+        from genset.pipeline.verify import verify as check
+
+        root = command.root(output)
+        place, group = command.anything(root, path), command.group(group_by)
+        (section,) = command.sections(("clean",), {}, overrides)
+        return show.verified(check(place, group, section, command.job(root, command.engine(workers))), command)
+
+    _do("verify", work, json, quiet, debug, 0)
 
 
 def main() -> None:

@@ -81,6 +81,15 @@ class Command:
             raise GensetError("this is a model, not a dataset", where=text, hint="Give a folder of items.")
         return (version.path if version else Path(text)), version
 
+    def anything(self, root: Root, text: str) -> Path:
+        """What stands at a path or has a name: a file, a folder, a dataset version, else a model version."""
+        if Path(text).is_file():
+            return Path(text)
+        name = text.partition("@")[0]
+        is_model = name in root.names("models") and name not in root.names("datasets")
+        version = root.find("models" if is_model else "datasets", text)
+        return version.path if version else Path(text)
+
     def sections(
         self,
         keys: tuple[str, ...],

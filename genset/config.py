@@ -149,11 +149,43 @@ class Clean(Section):
         return found
 
 
+def _rest_or_count(value: Any) -> Any:
+    if value != "rest" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise PydanticCustomError("count", "must be rest or a whole number of at least 1")
+    return value
+
+
 class Split(Section):
     """How the real items are divided."""
 
+    one_of: ClassVar[tuple[str, ...]] = ("ratios", "counts")
     ratios: Annotated[tuple[Ratio, Ratio, Ratio], pydantic.Field(strict=False)] = DEFAULT_RATIOS
     """Shares of train, validation and test; they add up to 1."""
+    counts: (
+        Annotated[
+            tuple[
+                Annotated[Any, pydantic.PlainValidator(_rest_or_count, json_schema_input_type=Literal["rest"] | int)],
+                Annotated[int, pydantic.Field(ge=0)],
+                Annotated[int, pydantic.Field(ge=0)],
+            ],
+            pydantic.Field(strict=False),
+        ]
+        | None
+    ) = None
+    """Items of train, validation and test in place of ratios, such as [rest, 100, 100]; others are left out."""
+    by: Annotated[
+        list[str],
+        pydantic.BeforeValidator(_text_list, json_schema_input_type=str | list[str]),
+    ] = pydantic.Field(default_factory=list)
+    """Columns whose values, beside the labels, every part has in its share, as far as that goes."""
+    keep: str | None = None
+    """A dataset version whose items keep their part, so that a set can grow; relative to the config file."""
+
+    @pydantic.model_validator(mode="after")
+    def _one_measure(self) -> Self:
+        if self.counts is not None and "ratios" in self.model_fields_set:
+            raise ValueError("give ratios or counts, not both")
+        return self
 
     @pydantic.field_validator("ratios")
     @classmethod
@@ -381,12 +413,13 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
     folder = path.parent.absolute()
     source = [os.path.normpath(folder / source) for source in config.data.source]
     steps = config.augment.steps and [step.placed(folder) for step in config.augment.steps]
-    output = config.output
+    output, keep = config.output, config.split.keep
     places = {"root": output.root, "tensorboard": output.tensorboard}
     places = {name: place and os.path.normpath(folder / place) for name, place in places.items()}
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"source": source}),
+            "split": config.split.model_copy(update={"keep": keep and os.path.normpath(folder / keep)}),
             "augment": config.augment.model_copy(update={"steps": steps}),
             "output": output.model_copy(update=places),
         }
@@ -397,7 +430,7 @@ def _make_room(tree: Tree, key: str) -> None:
     """Take out of a section what an override of `key` stands against: train.steps=5 replaces train.seconds."""
     name, _, last = key.partition(".")
     section = tree.values.get(name)
-    rivals = {"train": Train.one_of, "generate": Generate.one_of}.get(name, ())
+    rivals = {"train": Train.one_of, "generate": Generate.one_of, "split": Split.one_of}.get(name, ())
     if isinstance(section, dict) and last in rivals:
         for rival in rivals:
             section.pop(rival, None)

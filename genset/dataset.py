@@ -1,16 +1,18 @@
 """A dataset is an index of records; items are decoded on demand, never all of them at once."""
 
+import contextlib
 import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from genset.errors import GensetError
 from genset.interfaces import Piece, Raw
+from genset.yaml_source import did_you_mean
 
 if TYPE_CHECKING:
     from genset.interfaces import Modality
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 METADATA = "metadata.jsonl"
 COLUMNS = ("file_name", "label", "source", "origin", "transform", "seed", "model", "group")
+_OF_CLASSES = ("label", "group")  # of them, those whose values may be classes
 # Loaders take folders of these names for splits (Hugging Face's keywords), whatever they were meant to be.
 SPLIT_FOLDERS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -26,6 +29,7 @@ SPLIT_FOLDERS = {
 }
 LONGEST_LABEL = 100
 _METADATA_FILES = (METADATA, "metadata.csv")
+Faults = list[GensetError] | None  # where the faults of rows are noted, so that the others are read; None to raise them
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Item:
     data: bytes
     suffix: str
     fields: Mapping[str, Any] | None = None  # in place of data: the item as columns of a row
+    link: Path | None = None  # a file of these bytes that may be linked to
 
 
 @dataclass(frozen=True)
@@ -125,59 +130,91 @@ def metadata_file(folder: Path) -> Path | None:
     return next((path for name in _METADATA_FILES if (path := folder / name).is_file()), None)
 
 
-def read_metadata(path: Path) -> list[tuple[str, dict[str, str]]]:
+@contextlib.contextmanager
+def noting(faults: Faults) -> Iterator[None]:
+    """Note a fault and let what follows go on, or raise it where none are noted."""
+    try:
+        yield
+    except GensetError as error:
+        if faults is None:
+            raise
+        faults.append(error)
+
+
+def read_metadata(path: Path, faults: Faults = None) -> list[tuple[str, dict[str, str]]]:
     """(place, row) of every line of a metadata.jsonl or metadata.csv, all values as text.
 
-    Raises GensetError with file and line for a line that is not an object, lacks `file_name` or points outside.
+    A line that is not an object, lacks `file_name` or points outside is a fault, with file and line: noted, or raised.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise GensetError(f"cannot be read: {error}", where=str(path), hint="Save it as UTF-8.") from None
-    lines = _csv_rows(text, path) if path.suffix == ".csv" else _json_rows(text, path)
+    text = ""
+    with noting(faults):
+        text = _read_text(path, "utf-8-sig", hint="Save it as UTF-8.")
+    lines = _csv_rows(text, path, faults) if path.suffix == ".csv" else _json_rows(text, path, faults)
     rows = []
     for where, row in lines:
-        name = row.get("file_name", "")
-        parts = PurePosixPath(name.replace("\\", "/"))
-        if not name or parts.is_absolute() or ".." in parts.parts or "\0" in name:
-            raise GensetError(
-                f"file_name must be a path inside {path.parent}, got {name!r}",
-                where=where,
-                hint="Give each line the file's path relative to this file.",
-            )
-        if any(lone_surrogate(text) for pair in row.items() for text in pair):
-            raise GensetError("a value holds half a character (a lone surrogate)", where=where, hint="Mend the escape.")
-        rows.append((where, row))
+        with noting(faults):
+            _check_row(row, path, where)
+            rows.append((where, row))
     return rows
 
 
-def _json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    for where, row in _objects(text, path):
+def _read_text(path: Path, encoding: str, hint: str = "") -> str:
+    try:
+        return path.read_text(encoding=encoding)
+    except (OSError, UnicodeDecodeError) as error:
+        raise GensetError(f"cannot be read: {error}", where=str(path), hint=hint) from None
+
+
+def _check_row(row: Mapping[str, str], path: Path, where: str) -> None:
+    name = row.get("file_name", "")
+    parts = PurePosixPath(name.replace("\\", "/"))
+    if not name or parts.is_absolute() or ".." in parts.parts or "\0" in name:
+        raise GensetError(
+            f"file_name must be a path inside {path.parent}, got {name!r}",
+            where=where,
+            hint="Give each line the file's path relative to this file.",
+        )
+    if any(lone_surrogate(text) for pair in row.items() for text in pair):
+        raise GensetError("a value holds half a character (a lone surrogate)", where=where, hint="Mend the escape.")
+
+
+def _json_rows(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, str]]]:
+    for where, row in _objects(text, path, faults):
         yield where, {key: as_text(value) for key, value in row.items()}
 
 
-def _objects(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _objects(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may stand in a value
-        if line.strip():
-            where = f"{path}:{number}"
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise GensetError(f"not JSON: {error.msg}", where=f"{where}:{error.colno}") from None
-            if not isinstance(row, dict):
-                raise GensetError(f"must be an object, got {line[:40]!r}", where=where)
-            yield where, row
+        if not line.strip():
+            continue
+        row = None
+        with noting(faults):
+            row = _object(line, f"{path}:{number}")
+        if row is not None:
+            yield f"{path}:{number}", row
 
 
-def _csv_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def _object(line: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise GensetError(f"not JSON: {error.msg}", where=f"{where}:{error.colno}") from None
+    if not isinstance(row, dict):
+        raise GensetError(f"must be an object, got {line[:40]!r}", where=where)
+    return row
+
+
+def _csv_rows(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, str]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     for row in reader:
-        if None in row or None in row.values():
+        if None not in row and None not in row.values():
+            yield f"{path}:{reader.line_num}", row
+            continue
+        with noting(faults):
             raise GensetError(
                 f"expected {len(reader.fieldnames or ())} columns, as in the first line",
                 where=f"{path}:{reader.line_num}",
             )
-        yield f"{path}:{reader.line_num}", row
 
 
 def lone_surrogate(text: str) -> bool:
@@ -203,6 +240,24 @@ def same_columns(records: Sequence[Record]) -> list[Record]:
     return [replace(r, columns={name: r.columns.get(name, "") for name in names}) for r in records]
 
 
+def cell_of(by: Sequence[str], records: Sequence[Record], where: str) -> Callable[[Record], str]:
+    """What tells to which class an item belongs, where classes are values of columns.
+
+    Raises GensetError, with the key `where`, for a column that no item has.
+    """
+    known = {*_OF_CLASSES, *(name for record in records for name in record.columns)}
+    strange = [name for name in by if name not in known]
+    if strange:
+        raise GensetError(
+            f"no column {strange[0]!r}{did_you_mean(strange[0], sorted(known))}",
+            where=where,
+            hint=f"The columns are {', '.join(sorted(known))}.",
+        )
+    return lambda record: ", ".join(
+        str(getattr(record, name) if name in _OF_CLASSES else record.columns.get(name, "")) for name in by
+    )
+
+
 def is_own_row(row: Mapping[str, str]) -> bool:
     """Whether a line of metadata was written by genset."""
     return all(name in row for name in COLUMNS)
@@ -223,34 +278,39 @@ def rows_file(split: str) -> str:
     return f"{split}.jsonl"
 
 
-def read_version(folder: Path, modality: "Modality") -> Dataset:
+def read_version(folder: Path, modality: "Modality", faults: Faults = None) -> Dataset:
     """The records of a dataset version that genset wrote, in the order in which it wrote them."""
     records = []
     for split in SPLITS:
-        if (rows := folder / rows_file(split)).is_file():
-            records += [_from_item_row(row, modality, rows, where, split) for where, row in _version_rows(rows)]
+        if (path := folder / rows_file(split)).is_file():
+            for where, row in _version_rows(path, faults):
+                with noting(faults):
+                    records.append(_from_item_row(row, modality, path, where, split))
             continue
         path = folder / split / METADATA
-        for where, row in read_metadata(path) if path.is_file() else ():
-            missing = [name for name in COLUMNS if name not in row]
-            if missing:
-                raise GensetError(f"the column {missing[0]} is missing", where=where, hint="Was the version edited?")
-            records.append(from_row(row, folder / split, where, split))
+        for where, line in read_metadata(path, faults) if path.is_file() else ():
+            with noting(faults):
+                _check_columns(line, COLUMNS, where)
+                records.append(from_row(line, folder / split, where, split))
     return Dataset(modality.kind, tuple(records))
 
 
-def _version_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        yield from _objects(path.read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise GensetError(f"cannot be read: {error}", where=str(path)) from None
+def _check_columns(row: Mapping[str, Any], names: Iterable[str], where: str) -> None:
+    missing = [name for name in names if name not in row]
+    if missing:
+        raise GensetError(f"the column {missing[0]} is missing", where=where, hint="Was the version edited?")
+
+
+def _version_rows(path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
+    text = ""
+    with noting(faults):
+        text = _read_text(path, "utf-8")
+    yield from _objects(text, path, faults)
 
 
 def _from_item_row(row: dict[str, Any], modality: "Modality", path: Path, where: str, split: str) -> Record:
     """The record of a row that holds its item."""
-    missing = [name for name in ("id", *COLUMNS) if name not in row and name != "file_name"]
-    if missing:
-        raise GensetError(f"the column {missing[0]} is missing", where=where, hint="Was the version edited?")
+    _check_columns(row, ("id", *(name for name in COLUMNS if name != "file_name")), where)
     content, rest = modality.content(row)
     ours: dict[str, Any] = {name: as_text(rest.pop(name)) for name in COLUMNS if name != "file_name"}
     if ours["label"]:

@@ -15,9 +15,11 @@ from genset.pipeline.build import Verdict
 from genset.pipeline.collect import guess_modality, kind_of
 from genset.pipeline.derive import Derived
 from genset.pipeline.enlarge import Enlargement, Estimate
+from genset.pipeline.job import as_dicts
 from genset.pipeline.judge import SUSPECTS_LISTED, gated
 from genset.pipeline.replay import Replayed
 from genset.pipeline.run import Result
+from genset.pipeline.verify import Verified
 from genset.quality import gates
 from genset.versions import Root, Version, open_version
 
@@ -90,10 +92,27 @@ def derived(made: Derived, command: Command) -> int:
     for title, key in (("items by split", "split"), ("items by source", "source"), ("items by class", "label")):
         console.counts(title, made.counts[key])
     console.problems(problems)
+    for note in made.notes:
+        console.say(f"note: {note}")
     if made.redrawn:
         console.say("drawn again: " + ", ".join(f"{count} as {reason}" for reason, count in made.redrawn.items()))
     console.say(f"dataset {made.version.path}\nnext: genset inspect {made.version.path}")
-    command.finish(version=_version(made.version), counts=made.counts, problems=problems, redrawn=made.redrawn)
+    told = {"notes": list(made.notes)} if made.notes else {}
+    command.finish(version=_version(made.version), counts=made.counts, problems=problems, redrawn=made.redrawn, **told)
+    return ExitCode.DONE
+
+
+def folded(made: Sequence[Derived], command: Command) -> int:
+    """The end of `split --folds`."""
+    console = command.console
+    problems = [problem.as_dict() for problem in made[0].problems]
+    rows = [[fold.version.reference, *(f"{count:,}" for count in fold.counts["split"].values())] for fold in made]
+    console.table("items by fold", rows, ["", *made[0].counts["split"]])
+    console.problems(problems)
+    for fold in made:
+        console.say(f"dataset {fold.version.path}")
+    told = [{**_version(fold.version), "counts": fold.counts} for fold in made]
+    command.finish(versions=told, problems=problems)
     return ExitCode.DONE
 
 
@@ -181,6 +200,22 @@ def _ancestry(item: lineage.Found, root: Root, command: Command) -> int:
     command.console.say("\n".join(lineage.lines(tree)))
     command.finish(version=_version(item.version), item=tree)
     return ExitCode.DONE
+
+
+def verified(found: Verified, command: Command) -> int:
+    """The end of `verify`."""
+    console = command.console
+    problems, notes = as_dicts(found.problems), as_dicts(found.notes)
+    for key, total in found.counts.items():
+        console.counts(f"items by {key}", total)
+    console.problems(problems)
+    for note in notes:
+        console.say(f"note: {note['path']}: {note['detail']}")
+    if not problems:
+        console.say(f"no problem was found among {sum(found.counts.get('split', {}).values()):,} items")
+    told: dict[str, Any] = {"version": _version(found.version)} if found.version else {}
+    command.finish(**told, counts=found.counts, problems=problems, notes=notes)
+    return ExitCode.FAILED if problems else ExitCode.DONE
 
 
 def replayed(made: Replayed, command: Command) -> int:

@@ -20,7 +20,7 @@ LAYERS = [
     {"pipeline"},
     {"config"},
     {"modalities", "models", "quality", "report", "export", "engine"},
-    {"dataset", "versions", "yaml_source", "interfaces", "errors", "seeds", "steps"},
+    {"dataset", "versions", "yaml_source", "interfaces", "errors", "seeds", "steps", "sums"},
 ]
 GROUND = LAYERS[-1]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
@@ -90,6 +90,7 @@ def test_commands_that_do_not_train_never_enter_tensorflow(own) -> None:  # type
         ["augment", str(own.source), "--balance", "45", "--model", str(own.model), "--name", "filled", *out],
         ["inspect", str(own.source), *out],
         ["inspect", str(own.model), *out],
+        ["verify", str(own.dataset), *out],
         ["inspect", str(own.dataset), "--against", str(own.dataset), *out],
         ["run", str(own.config), *out],  # up to date
     ]

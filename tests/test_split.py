@@ -1,11 +1,25 @@
 """Assignment to train, validation and test: stratified, grouped, and a pure function of its inputs."""
 
+import itertools
+import json
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 
+import pytest
+from conftest import SAMPLES, digits, genset
+from conftest import config as write_config
+
+from genset.config import Split, load
 from genset.dataset import Record
-from genset.pipeline.split import assign
+from genset.engine import Local
+from genset.errors import GensetError
+from genset.interfaces import Progress
+from genset.pipeline.job import Job
+from genset.pipeline.prepare import prepare
+from genset.pipeline.split import assign, deviations, folds, shares_of
+from genset.versions import Root
 
 RATIOS = (0.8, 0.1, 0.1)
 
@@ -77,3 +91,233 @@ def test_the_group_of_an_item_that_the_user_held_out_follows_it() -> None:
 
 def test_everything_can_go_to_train() -> None:
     assert {r.split for r in assign(records({"a": 20}), (1.0, 0.0, 0.0), 0)} == {"train"}
+
+
+def test_counts_are_met_and_the_others_are_left_out() -> None:
+    items = records({"a": 70, "b": 41})
+    for counts, expected in ((("rest", 20, 10), {"train": 81, "validation": 20, "test": 10}),
+                             ((60, 7, 13), {"train": 60, "validation": 7, "test": 13, "": 31})):  # fmt: skip
+        shares = shares_of(Split(counts=counts), items)
+        assert Counter(r.split for r in assign(items, shares, 0)) == expected
+
+
+def test_columns_are_divided_evenly_beside_the_label() -> None:
+    items = [
+        Record(f"{label}{side}{n}", Path(), label, columns={"side": side})
+        for label, side, count in (("a", "left", 60), ("a", "right", 20), ("b", "left", 20), ("b", "right", 100))
+        for n in range(count)
+    ]
+    found = Counter((r.label, r.columns["side"], r.split) for r in assign(items, RATIOS, 0, ["side"]))
+    assert [found["a", "left", s] for s in ("train", "validation", "test")] == [48, 6, 6]
+    assert [found["b", "right", s] for s in ("train", "validation", "test")] == [80, 10, 10]
+    with pytest.raises(GensetError) as error:
+        assign(items, RATIOS, 0, ["sid"])
+    assert str(error.value) == (
+        "split.by: no column 'sid' (did you mean `side`?)\n  The columns are group, label, side."
+    )
+
+
+def test_small_strata_do_not_unbalance_the_labels() -> None:
+    items = [Record(f"{n}", Path(), str(n % 2), columns={"who": str(n)}) for n in range(100)]
+    found = Counter((r.label, r.split) for r in assign(items, RATIOS, 0, ["who"]))
+    assert found == {
+        (label, split): count for label in "01" for split, count in (("train", 40), ("validation", 5), ("test", 5))
+    }
+
+
+def test_every_item_is_tested_in_one_fold_and_groups_stay_together() -> None:
+    items = [Record(f"{s}-{n}", Path(), str(n % 2), group=f"s{s}") for s in range(10) for n in range(8)]
+    made = folds(items, 5, 0)
+    tested = Counter(r.id for fold in made for r in fold if r.split == "test")
+    assert tested == dict.fromkeys((r.id for r in items), 1)
+    for fold in made:
+        assert Counter(r.split for r in fold) == {"train": 64, "test": 16}
+        assert Counter(r.label for r in fold if r.split == "test") == {"0": 8, "1": 8}
+        assert not {r.group for r in fold if r.split == "test"} & {r.group for r in fold if r.split == "train"}
+    with pytest.raises(GensetError) as error:
+        folds(items, 11, 0)
+    assert error.value.message == "11 folds of 10 groups: what belongs together cannot be divided"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_item_goes_from_test_to_train_when_a_set_grows(seed: int) -> None:
+    rng = random.Random(seed)
+
+    def grown(start: int, stop: int) -> list[Record]:
+        """Groups of several sizes, and near-duplicates that later items bring together."""
+        return [
+            Record(f"i{n}", Path(), str(n % 3), group=rng.choice(["", "", f"g{n % 17}"]),
+                   cluster=rng.choice(["", "", "", f"k{n % 29}"]))
+            for n in range(start, stop)
+        ]  # fmt: skip
+
+    items = grown(0, 200)
+    place = {r.id: r.split for r in assign(items, RATIOS, seed)}
+    for stop in (230, 400, 1000):
+        items += grown(len(items), stop)
+        now = {r.id: r.split for r in assign(items, RATIOS, seed, kept=place)}
+        moved = Counter((place[name], now[name]) for name in place if place[name] != now[name])
+        assert not [pair for pair in moved if pair[0] == "test" or pair[1] == "train"], moved
+        place = now
+    units = {r.id: (r.group, r.cluster) for r in items}
+    for which in (0, 1):
+        parts: dict[str, set[str]] = {}
+        for name, names in units.items():
+            parts.setdefault(names[which], set()).add(place[name])
+        assert all(len(found) == 1 for name, found in parts.items() if name)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sizes_are_as_near_to_the_ratios_as_large_groups_allow(seed: int) -> None:
+    rng = random.Random(seed)
+    sizes = [rng.randint(5, 60) for _ in range(8)]
+    items = [Record(f"{g}-{n}", Path(), str(n % 3), group=f"g{g}") for g, size in enumerate(sizes) for n in range(size)]
+    total = len(items)
+    counts = Counter(r.split for r in assign(items, RATIOS, seed))
+    got = sum(
+        abs(counts[name] - share * total) for name, share in zip(("train", "validation", "test"), RATIOS, strict=True)
+    )
+    best = min(
+        sum(
+            abs(sum(s for s, p in zip(sizes, places, strict=True) if p == k) - share * total)
+            for k, share in enumerate(RATIOS)
+        )
+        for places in itertools.product(range(3), repeat=len(sizes))
+    )
+    assert got <= best + 0.02 * total
+
+
+def test_what_groups_make_impossible_is_told_with_the_group() -> None:
+    items = [Record(f"{s}{n}", Path(), str(n % 2), group=f"s{s}") for s in range(4) for n in range(50)]
+    assigned = assign(items, RATIOS, 0)
+    assert Counter(r.split for r in assigned) == {"train": 150, "test": 50}
+    (test,) = {r.group for r in assigned if r.split == "test"}
+    train = max(r.group for r in assigned if r.split == "train")
+    assert deviations(items, assigned, dict(zip(("train", "validation", "test"), RATIOS, strict=True))) == [
+        "the train part has 75.0% of the items, asked for were 80.0%",
+        "the validation part has 0.0% of the items, asked for were 10.0%: "
+        "even group 's0' has 50 items (25.0%) that stay together",
+        f"the test part has 25.0% of the items, asked for were 10.0%: group {test!r} has 50 items (25.0%) that stay together",
+    ]
+    assert train != test
+
+
+def test_a_folder_that_is_divided_stays_so_and_grows_by_name(in_folder: Path) -> None:
+    digits(in_folder / "plain", 20, "01")
+    assert genset("split", "plain", "--name", "s", "--quiet").code == 0
+    first = place_of(in_folder / "out/datasets/s/v0001")
+    for path in sorted((SAMPLES / "1").iterdir())[20:60]:
+        shutil.copy(path, in_folder / "plain" / "1" / path.name)
+    outcome = genset("split", "plain", "--name", "s", "--json")
+    second = place_of(in_folder / "out/datasets/s/v0002")
+    assert {name: second[name] for name in first} == first
+    assert outcome.json["notes"] == ["40 items keep the part that they have in s@v0001"]
+    assert Counter(second.values()) == {"train": 64, "validation": 8, "test": 8}
+    outcome = genset("split", "plain", "--name", "s", "--anew", "--json")
+    assert "notes" not in outcome.json
+    (in_folder / "theirs").mkdir()
+    for split in ("train", "test"):
+        shutil.copytree(in_folder / "out/datasets/s/v0001" / split, in_folder / "theirs" / split)
+        (in_folder / "theirs" / split / "metadata.jsonl").unlink()
+    held_out = {name for name, split in first.items() if split == "test"}
+    assert genset("split", "theirs", "--quiet").code == 0
+    kept = place_of(in_folder / "out/datasets/theirs/v0001")
+    assert {name for name, split in kept.items() if split == "test"} == held_out
+    assert Counter(kept.values())["validation"] > 0
+    assert genset("split", "./theirs", "--anew", "--name", "anew", "--seed", 5, "--quiet").code == 0
+    anew = place_of(in_folder / "out/datasets/anew/v0001")
+    assert {name for name, split in anew.items() if split == "test"} != held_out
+
+
+def place_of(version: Path) -> dict[str, str]:
+    return {path.stem: path.relative_to(version).parts[0] for path in version.rglob("*/*/*.png")}
+
+
+def test_folds_are_versions_that_can_be_verified(in_folder: Path) -> None:
+    digits(in_folder / "plain", 12, "01")
+    assert genset("augment", "plain", "--copies", 1, "--name", "more", "--quiet").code == 0
+    outcome = genset("split", "more", "--folds", 3, "--json")
+    assert [version["name"] for version in outcome.json["versions"]] == ["more-fold1", "more-fold2", "more-fold3"]
+    for version in outcome.json["versions"]:
+        assert version["counts"]["split"] == {"test": 8, "train": 32}
+        assert version["counts"]["source"] == {"augmented": 16, "collected": 24}
+        assert genset("verify", version["path"]).code == 0
+
+
+def test_no_speaker_stands_in_two_parts_by_a_pattern_on_the_file_name(in_folder: Path) -> None:
+    for label in "01":
+        (in_folder / "clips" / label).mkdir(parents=True)
+        for number, path in enumerate(sorted((SAMPLES / label).iterdir())[:30]):
+            shutil.copy(path, in_folder / "clips" / label / f"{label}_{'abcdefghij'[number % 10]}_{number}.png")
+    pattern = r"^\d/\d_(?P<group>\w)_"
+    assert genset("split", "clips", "--group-by", pattern, "--quiet").code == 0
+    outcome = genset("verify", "clips@latest", "--group-by", pattern, "--json")
+    assert outcome.code == 0 and outcome.json["problems"] == []
+    found = Counter()
+    for split in ("train", "validation", "test"):
+        for line in (in_folder / "out/datasets/clips/latest" / split / "metadata.jsonl").read_text().splitlines():
+            found[json.loads(line)["group"], split] += 1
+    assert found == dict.fromkeys(found, 6) and len(found) == 10
+    assert Counter(split for _, split in found) == {"train": 8, "validation": 1, "test": 1}
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--counts", "30,5,6"], "genset: split.counts: 30 + 5 + 6 items are asked for, and there are 40 that can be used\n  Ask for fewer, or let train have the rest: [rest, 100, 100].\n"),
+        (["--counts", "0,5,5"], "genset: split.counts=[0,5,5]: split.counts[0]: must be rest or a whole number of at least 1, got 0\n"),
+        (["--counts", "5,5,5", "--ratios", "0.8,0.1,0.1"], "genset: split.ratios=[0.8,0.1,0.1]: split: give ratios or counts, not both\n"),
+        (["--folds", "41"], "genset: --folds: 41 folds of 40 groups: what belongs together cannot be divided\n  Take at most 40 folds; without groups and near-duplicates each item is one.\n"),
+        (["--folds", "3", "--ratios", "0.8,0.1,0.1"], "genset: --folds: folds are all of one size and remember nothing: they have no ratios\n"),
+        (["--stratify", "speaker"], "genset: split.by: no column 'speaker'\n  The columns are group, label.\n"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_divided_is_told(in_folder: Path, words: list[str], message: str) -> None:
+    digits(in_folder / "plain", 20, "01")
+    outcome = genset("split", "plain", *words)
+    assert (outcome.code, outcome.stderr) == (2, message)
+    assert not list((in_folder / "out").rglob("*.png"))
+
+
+def test_files_of_versions_are_linked_and_those_of_users_only_when_asked_for(in_folder: Path) -> None:
+    digits(in_folder / "plain", 20, "01")
+    for words in (["plain"], ["./plain", "--link", "--name", "linked"], ["plain@latest", "--ratios", "0.5,0.25,0.25"]):
+        assert genset("split", *words, "--quiet").code == 0
+    users = {path.stat().st_ino for path in (in_folder / "plain").rglob("*.png")}
+    copied, again, linked = (
+        {path.stat().st_ino for path in (in_folder / "out/datasets" / version).rglob("*.png")}
+        for version in ("plain/v0001", "plain/v0002", "linked/v0001")
+    )
+    assert linked == users
+    assert not copied & users
+    assert again == copied
+    sums = [(in_folder / "out/datasets" / name / "v0001/SHA256SUMS").read_bytes() for name in ("plain", "linked")]
+    names = [[line for line in text.splitlines() if b".png" in line] for text in sums]
+    assert names[0] == names[1]
+    victim = next((in_folder / "plain" / "0").iterdir())
+    victim.write_bytes(victim.read_bytes() + b"x")
+    outcome = genset("verify", "linked", "--json")
+    assert [problem["kind"] for problem in outcome.json["problems"]] == ["checksum"]
+
+
+def test_a_run_keeps_the_parts_of_the_version_that_it_names_and_takes_counts(in_folder: Path) -> None:
+    digits(in_folder / "plain", 20, "01")
+    assert genset("split", "plain", "--quiet").code == 0
+    first = place_of(in_folder / "out/datasets/plain/v0001")
+    for path in sorted((SAMPLES / "1").iterdir())[20:60]:
+        shutil.copy(path, in_folder / "plain" / "1" / path.name)
+    job = Job("run", Root(in_folder / "out"), Local(workers=1), Progress.silent())
+
+    def parts(**section: object) -> dict[str, str]:
+        path = write_config(in_folder, in_folder / "plain", split=section)
+        return {record.id: record.split for record in prepare(load(path), job).dataset}
+
+    grown = parts(keep="out/datasets/plain/v0001")
+    assert {name: grown[name] for name in first} == first
+    assert Counter(grown.values()) == {"train": 64, "validation": 8, "test": 8}
+    assert Counter(parts(counts=["rest", 6, 3]).values()) == {"train": 71, "validation": 6, "test": 3}
+    with pytest.raises(GensetError) as error:
+        parts(keep="plain")
+    assert str(error.value) == (
+        f"{in_folder}/plain: this is no dataset version\n  Give a folder such as out/datasets/NAME/v0001."
+    )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from genset.errors import GensetError, LockedError
-from genset.versions import Root, open_version, verify_sums, writing
+from genset.sums import verify_sums
+from genset.versions import Root, open_version, writing
 
 
 def write(root: Root, text: str = "hello", *, latest: bool = True) -> Path:
@@ -38,9 +39,9 @@ def test_checksums_are_those_of_sha256sum(tmp_path: Path) -> None:
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=path, check=True)
     version = open_version(path)
     assert version is not None
-    assert verify_sums(version) == []
+    assert verify_sums(version) == {}
     (path / "train/a/x.txt").write_text("changed")
-    assert verify_sums(version) == ["train/a/x.txt"]
+    assert verify_sums(version) == {"train/a/x.txt": "has changed since it was written"}
 
 
 def test_an_error_while_writing_leaves_nothing(tmp_path: Path) -> None:
@@ -123,3 +124,24 @@ def test_failures_of_the_file_system_become_one_message(tmp_path: Path) -> None:
         "x: cannot write: no space left on device; nothing was left half-written\n"
         "  Free some space, or choose another place with --output."
     )
+
+
+def test_a_file_cannot_be_written_outside_a_version_nor_over_another(tmp_path: Path) -> None:
+    with Root(tmp_path).draft("datasets", "d") as draft:
+        draft.write("x", b"1")
+        for name in ("../x", "/x", "train/../../x", ""):
+            with pytest.raises(GensetError) as error:
+                draft.write(name, b"2")
+            assert str(error.value) == f"{draft.path}: the path {name!r} leads out of the version"
+        with pytest.raises(GensetError, match="file exists"):
+            draft.write("x", b"2")
+        with pytest.raises(GensetError, match="file exists"):
+            draft.write("x", b"2", tmp_path / "datasets" / "d" / draft.path.name / "x")
+
+
+def test_versions_are_flushed_on_systems_that_can_only_flush_single_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    path = write(Root(tmp_path))
+    assert (path / "train/a/x.txt").read_text() == "hello"

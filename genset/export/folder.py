@@ -25,7 +25,7 @@ class Folder(Exporter):
                 rows[rows_file(record.split)].append({"id": record.id, **item.fields, **record.row()})
                 continue
             name = f"{record.label or UNLABELLED}/{record.id}{item.suffix}"
-            draft.write(f"{record.split}/{name}", item.data)
+            draft.write(f"{record.split}/{name}", item.data, item.link)
             rows[f"{record.split}/{METADATA}"].append({"file_name": name, **record.row()})
         for name, lines in rows.items():
             draft.write(name, write_rows(lines))

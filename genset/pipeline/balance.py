@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from genset.config import Balance
-from genset.dataset import COLUMNS, Record
+from genset.dataset import Record
 from genset.errors import GensetError
 from genset.interfaces import Quarantined
 from genset.pipeline.augment import Copy, filled
@@ -14,25 +14,6 @@ from genset.seeds import digest
 from genset.yaml_source import did_you_mean
 
 Target = str | int | Mapping[str, int] | None
-_OURS = [name for name in COLUMNS if name not in ("file_name", "transform", "seed", "origin", "source", "model")]
-
-
-def cell_of(section: Balance, records: Sequence[Record]) -> Callable[[Record], str]:
-    """What tells to which class an item belongs, where classes are values of the columns in `balance.by`.
-
-    Raises GensetError for a column that no item has.
-    """
-    known = {*_OURS, *(name for record in records for name in record.columns)}
-    strange = [name for name in section.by if name not in known]
-    if strange:
-        raise GensetError(
-            f"no column {strange[0]!r}{did_you_mean(strange[0], sorted(known))}",
-            where="balance.by",
-            hint=f"The columns are {', '.join(sorted(known))}.",
-        )
-    return lambda record: ", ".join(
-        str(getattr(record, name) if name in _OURS else record.columns.get(name, "")) for name in section.by
-    )
 
 
 def targets(have: Mapping[str, int], target: Target) -> dict[str, int]:

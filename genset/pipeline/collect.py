@@ -13,11 +13,13 @@ from genset.dataset import (
     COLUMNS,
     SPLIT_FOLDERS,
     SPLITS,
+    Faults,
     Record,
     check_label,
     from_row,
     is_own_row,
     metadata_file,
+    noting,
     read_metadata,
     read_version,
 )
@@ -42,8 +44,11 @@ class Collected:
     modality: Modality  # with what the files told of themselves
 
 
-def collect(data: Data, modality: Modality, engine: Engine, progress: Progress) -> Collected:
-    """Find all items of the sources. Raises GensetError for a source that is missing or holds none."""
+def collect(data: Data, modality: Modality, engine: Engine, progress: Progress, faults: Faults = None) -> Collected:
+    """Find all items of the sources. Raises GensetError for a source that is missing or holds none.
+
+    Faults of metadata are raised, or noted in `faults`.
+    """
     problems: list[Quarantined] = []
     records: list[Record] = []
     for source in data.source:
@@ -51,7 +56,7 @@ def collect(data: Data, modality: Modality, engine: Engine, progress: Progress) 
         prefix = f"{path.name}/" if len(data.source) > 1 else ""
         modality = modality.opened(_files(path, modality))
         before = len(problems)
-        found = [replace(r, origin=prefix + (r.origin or r.id)) for r in _find(path, modality, problems)]
+        found = [replace(r, origin=prefix + (r.origin or r.id)) for r in _find(path, modality, problems, faults)]
         lost = [problem for problem in problems[before:] if problem.kind == UNDECODABLE]
         if not found and lost:
             raise GensetError(
@@ -140,7 +145,7 @@ def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Moda
     return best
 
 
-def _find(path: Path, modality: Modality, problems: list[Quarantined]) -> list[Record]:
+def _find(path: Path, modality: Modality, problems: list[Quarantined], faults: Faults) -> list[Record]:
     if modality.rows and os.path.isfile(path) and path.suffix.lower() in modality.suffixes:
         return list(_from_file(path, path.name, "", modality, problems))
     if not os.path.isdir(path):
@@ -166,7 +171,7 @@ def _find(path: Path, modality: Modality, problems: list[Quarantined]) -> list[R
         return [
             replace(record, split=splits[name], origin=f"{name}/{record.origin}")
             for name in sorted(folders, key=lambda name: (splits[name] != "train", name))
-            for record in _find_in(folders[name], modality, problems)
+            for record in _find_in(folders[name], modality, problems, faults)
         ]
     files = _split_files(path, modality)
     if files:
@@ -175,7 +180,7 @@ def _find(path: Path, modality: Modality, problems: list[Quarantined]) -> list[R
             for file, split in files
             for record in _from_file(file, file.name, "", modality, problems)
         ]
-    return _find_in(path, modality, problems)
+    return _find_in(path, modality, problems, faults)
 
 
 def _split_files(path: Path, modality: Modality) -> list[tuple[Path, str]]:
@@ -189,27 +194,34 @@ def _split_files(path: Path, modality: Modality) -> list[tuple[Path, str]]:
     return sorted(splits, key=lambda pair: (pair[1] != "train", pair[0]))
 
 
-def _find_in(folder: Path, modality: Modality, problems: list[Quarantined]) -> list[Record]:
+def _find_in(folder: Path, modality: Modality, problems: list[Quarantined], faults: Faults) -> list[Record]:
     metadata = metadata_file(folder)
-    return _from_metadata(metadata, problems) if metadata else list(_from_folders(folder, modality, problems))
+    return _from_metadata(metadata, problems, faults) if metadata else list(_from_folders(folder, modality, problems))
 
 
-def _from_metadata(path: Path, problems: list[Quarantined]) -> list[Record]:
+def _from_metadata(path: Path, problems: list[Quarantined], faults: Faults) -> list[Record]:
     records = []
-    for where, row in read_metadata(path):
-        if is_own_row(row):  # a part of a version: it knows what is real
-            record = from_row(row, path.parent, where)
+    for where, row in read_metadata(path, faults):
+        with noting(faults):
+            record = _from_line(row, path.parent, where)
             if record.source == "collected":
                 records.append(record)
             else:
                 problems.append(Quarantined(row["file_name"], "made", f"it was {record.source}: not a real item"))
-            continue
-        name, label = row.pop("file_name"), row.pop("label", "")
-        label = check_label(label, where) if label else ""
-        # Columns that genset writes itself keep their values under another name.
-        own = {f"user_{key}" if key in COLUMNS else key: value for key, value in row.items()}
-        records.append(Record(name, path.parent / name, label, origin=_text(name), columns=own))
     return records
+
+
+def _from_line(row: Mapping[str, str], folder: Path, where: str) -> Record:
+    """The record of a line of metadata, which genset may have written: then it knows what is real."""
+    if is_own_row(row):
+        return from_row(row, folder, where)
+    name, label = row["file_name"], row.get("label", "")
+    if label:
+        check_label(label, where)
+    rest = {key: value for key, value in row.items() if key not in ("file_name", "label")}
+    # Columns that genset writes itself keep their values under another name.
+    own = {f"user_{key}" if key in COLUMNS else key: value for key, value in rest.items()}
+    return Record(name, folder / name, label, origin=_text(name), columns=own)
 
 
 def _from_folders(folder: Path, modality: Modality, problems: list[Quarantined]) -> Iterator[Record]:
@@ -306,7 +318,7 @@ def grouped(records: Sequence[Record], group: str | None) -> tuple[Record, ...]:
     if group is None:
         return tuple(records)
     if re.fullmatch(r"\w+", group):
-        names = [record.columns.get(group, record.group if group == "group" else "") for record in records]
+        names = [_column(record, group) for record in records]
     else:
         pattern = re.compile(group)
         matches = [pattern.search(record.origin) for record in records]
@@ -319,6 +331,12 @@ def grouped(records: Sequence[Record], group: str | None) -> tuple[Record, ...]:
             hint="Name a column of the metadata, or a regular expression on the relative path with (?P<group>...).",
         )
     return tuple(replace(record, group=name) for record, name in zip(records, names, strict=True))
+
+
+def _column(record: Record, name: str) -> str:
+    """A column of the user's, also one that has the name of one of genset's."""
+    own = record.columns.get(name, record.columns.get(f"user_{name}", ""))
+    return own or (record.group if name == "group" else "")
 
 
 def _fingerprint(records: Sequence[Record], engine: Engine) -> str:

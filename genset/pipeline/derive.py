@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from genset.config import Clean, Data, Generate
+from genset.config import Clean, Data, Generate, Split
 from genset.dataset import Item, Record, read_version
 from genset.errors import GensetError
 from genset.export.folder import Folder
@@ -18,8 +18,8 @@ from genset.pipeline import like as variations
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, grouped, guess_modality, reader
 from genset.pipeline.job import Job
-from genset.pipeline.prepare import Prepared
-from genset.pipeline.split import Ratios, assign, warn_of_empty
+from genset.pipeline.prepare import Prepared, parts_of
+from genset.pipeline.split import assign, deviations, folds, shares_of
 from genset.versions import SUMS, Version
 
 DEFAULT_VARY = 0.3
@@ -35,6 +35,7 @@ class Derived:
     counts: Counts
     problems: Sequence[Quarantined]
     redrawn: Mapping[str, int]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -133,13 +134,23 @@ class Source:
     parents: list[str]
     sources: list[str]  # folders that the real items were collected from
     recipes: Mapping[str, Any]  # steps that made what is augmented already, by their keys
+    link: bool = False  # whether its files are linked to: those of a version always are
 
 
 def open_dataset(
-    path: Path, version: Version | None, job: Job, group: str | None = None, section: Clean | None = None
+    path: Path,
+    version: Version | None,
+    job: Job,
+    group: str | None = None,
+    section: Clean | None = None,
+    *,
+    link: bool = False,
 ) -> Source:
     """A version, or any folder of class folders, without what cannot be decoded or stands twice, cleaned as a section
-    says."""
+    says.
+
+    With `link` new versions link to the user's own files, where those are taken as they are.
+    """
     if version:
         modality = reader(version)
         records, problems = grouped(read_version(version.path, modality).records, group), NO_PROBLEMS
@@ -160,7 +171,7 @@ def open_dataset(
     modality = modality.beside(cleaned.probes)
     every = (*problems, *cleaned.problems)
     recipes = manifest.get("recipes", {})
-    return Source(kept, every, modality, cleaned.probes, name, inputs, parents, sources, recipes)
+    return Source(kept, every, modality, cleaned.probes, name, inputs, parents, sources, recipes, link)
 
 
 def _name_of(path: Path) -> str:
@@ -168,13 +179,79 @@ def _name_of(path: Path) -> str:
     return name or "dataset"
 
 
-def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, name: str, job: Job) -> Derived:
-    """A dataset divided anew. Made items stay in train, and go where what they were made from left it."""
+@dataclass(frozen=True)
+class Division:
+    """What `split` was asked for."""
+
+    section: Split
+    group: str | None = None
+    seed: int = 0
+    anew: bool = False  # whether the parts that items have already count for nothing
+
+    def settings(self) -> dict[str, Any]:
+        """As the manifest holds them."""
+        return {"split": self.section.model_dump(mode="json"), "group": self.group or ""}
+
+
+def split_version(source: Source, wanted: Division, name: str, job: Job) -> Derived:
+    """A dataset divided. Made items stay in train, and go where what they were made from left it.
+
+    Splits that a user's folder has stay, those of a version do not. The last version of the same name that was divided
+    by the same settings is gone on with, or `split.keep`: its items keep their part, and none goes from test to train.
+    """
+    section, versioned = wanted.section, source.records[0].versioned
     real = [record for record in source.records if record.source == "collected"]
-    assigned = assign([replace(record, split="") for record in real], ratios, seed)
-    warn_of_empty(assigned, ratios, job.progress)
+    before = None if wanted.anew or section.keep else _before(name, wanted, job)
+    earlier = section.keep or (str(before.path) if before else "")
+    known = parts_of(Path(earlier)) if earlier else {}
+    loose = [replace(record, split="") for record in real] if wanted.anew or versioned else real
+    shares = shares_of(section, loose)
+    assigned = [r for r in assign(loose, shares, wanted.seed, section.by, known) if r.split]
+    notes = deviations(loose, assigned, shares)
+    stay = sum(record.id in known for record in assigned)
+    where = before.reference if before else earlier
+    notes += [f"{stay:,} items keep the part that they have in {where}"] if stay else []
+    return _divided(source, real, assigned, wanted, name, job, notes)
+
+
+def _before(name: str, wanted: Division, job: Job) -> Version | None:
+    """The last version of a name, where it was divided by the same settings."""
+    versions = job.root.versions("datasets", name)
+    manifest = versions[-1].manifest if versions else {}
+    same = manifest.get("settings") == wanted.settings() and manifest.get("seed") == wanted.seed
+    return versions[-1] if same and manifest.get("command") == "split" else None
+
+
+def fold_versions(source: Source, wanted: Division, number: int, name: str, job: Job) -> list[Derived]:
+    """A dataset divided into train and test in as many ways, each as a version of its own name: NAME-fold1, ..."""
+    real = [record for record in source.records if record.source == "collected"]
+    divided = not source.records[0].versioned and any(record.split != "train" for record in real)
+    if divided and not wanted.anew:
+        raise GensetError(
+            "the items are divided already, and folds would mix what is held out with what is not",
+            where="--folds",
+            hint="Divide them anew with --anew.",
+        )
+    loose = [replace(record, split="") for record in real]
+    made = folds(loose, number, wanted.seed, wanted.section.by)
+    return [
+        _divided(source, real, assigned, wanted, f"{name}-fold{fold}", job, [], fold={"fold": fold, "folds": number})
+        for fold, assigned in enumerate(made, start=1)
+    ]
+
+
+def _divided(
+    source: Source,
+    real: Sequence[Record],
+    assigned: Sequence[Record],
+    wanted: Division,
+    name: str,
+    job: Job,
+    notes: Sequence[str],
+    fold: Mapping[str, int] | None = None,
+) -> Derived:
     before = {record.id for record in real if record.split == "train"}
-    left_train = before & {record.id for record in assigned if record.split != "train"}
+    left_train = before - {record.id for record in assigned if record.split == "train"}
     problems = list(source.problems)
     kept = list(assigned)
     for record in source.records:
@@ -197,14 +274,14 @@ def split_version(source: Source, ratios: Ratios, group: str | None, seed: int, 
         exporter=Folder(),
         modality=source.modality,
         problems=problems,
-        seed=seed,
+        seed=wanted.seed,
         inputs=source.inputs,
         parents=source.parents,
         sources=source.sources,
         recipes=source.recipes,
-        settings={"split": {"ratios": list(ratios)}, "group": group or ""},
+        settings={**wanted.settings(), **(fold or {})},
     )
-    return Derived(version, total, problems, {})
+    return Derived(version, total, problems, {}, notes)
 
 
 def decoder(record: Record, modality: Modality) -> Callable[[], ItemArray]:
@@ -220,7 +297,8 @@ def as_they_are(records: Sequence[Record], source: Source, job: Job) -> Iterator
     def one(record: Record) -> Item:
         suffix = loadable[record.id]
         if suffix:
-            return Item(record, record.path.read_bytes(), suffix)
+            link = record.path if source.link or record.versioned else None
+            return Item(record, record.path.read_bytes(), suffix, link=link)
         return build.written(record, modality.native(record.raw), modality)
 
     return job.engine.map(one, records)

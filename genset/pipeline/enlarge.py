@@ -13,6 +13,7 @@ from genset.export.folder import Folder
 from genset.pipeline import augment, build, generate
 from genset.pipeline.build import Copying
 from genset.pipeline.derive import Derived, Source, as_they_are, decoder, rare_of
+from genset.pipeline.heritage import learned_from
 from genset.pipeline.job import Job
 from genset.pipeline.plan import Plan, plan
 from genset.pipeline.prepare import Prepared
@@ -163,10 +164,7 @@ def _learned_of(generator: generate.Generator, model: Version, source: Source, j
             hint="Train a model on items of this form, or use the dataset that `genset run` made with this model.",
         )
     learned = generate.learned(model, job, "Bring the items back: what the model learned from must be known.")
-    seen = {record.content for record in learned.dataset.where(split="train")}
-    seen |= {record.id for record in learned.dataset.where(split="train")}
-    held_out = [record for record in source.records if record.split != "train"]
-    leaked = [record for record in held_out if record.id in seen or record.content in seen]
+    leaked = learned_from(source.records, learned)
     if leaked:
         raise GensetError(
             f"the model has learned from {len(leaked)} items that this dataset holds out, such as {leaked[0].place}: "

@@ -23,7 +23,8 @@ from genset.pipeline.job import Job
 from genset.quality.labels import LabelJudge, own
 from genset.quality.neighbours import nearest
 from genset.seeds import generator, item_id
-from genset.versions import CONFIG, MANIFEST, WORK, Version, verify_sums
+from genset.sums import verify_sums
+from genset.versions import CONFIG, MANIFEST, WORK, Version
 
 CODES = "codes"  # the network from draws of the density to codes, where they differ
 ENCODER = "encoder.onnx"
@@ -114,7 +115,7 @@ class Generator:
         wrong = verify_sums(version, (*(path.name for path in networks.values()), *arrays, *state))
         if wrong:
             raise GensetError(
-                f"{wrong[0]} has changed since it was written",
+                " ".join(next(iter(wrong.items()))),
                 where=str(version.path),
                 hint="Train the model again with --force, or bring the file back.",
             )

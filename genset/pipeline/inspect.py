@@ -17,13 +17,14 @@ from genset.pipeline import generate
 from genset.pipeline.build import Verdict
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, guess_modality, reader
-from genset.pipeline.job import Job, counts
+from genset.pipeline.job import Job, as_dicts, counts
 from genset.pipeline.judge import Judge, Kept, Side
 from genset.pipeline.outliers import outliers
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
 from genset.seeds import generator
-from genset.versions import CONFIG, Root, Version, open_version, verify_sums
+from genset.sums import STRANGE, verify_sums
+from genset.versions import CONFIG, Root, Version, open_version
 
 _ONLY_DUPLICATES = Clean(exact_duplicates="report").named()
 QUICK_ITEMS = 2000  # of each part
@@ -48,9 +49,7 @@ def contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
     if version and version.kind == "datasets":
         modality = reader(version)
         records: Sequence[Record] = read_version(version.path, modality).records
-        problems = [
-            Quarantined(name, "checksum", "missing or changed since it was written") for name in verify_sums(version)
-        ]
+        problems = checksums(version)
     else:
         table = guess_modality(path, MODALITIES)
         found = collect(Data(source=[str(path)]), table(table.Settings()), job.engine, job.progress)
@@ -70,11 +69,14 @@ def with_outliers(found: Contents, model: Version, job: Job) -> Contents:
 def model_facts(version: Version) -> dict[str, Any]:
     """What is known of a model version."""
     manifest = version.manifest
-    wrong = [
-        {"path": name, "kind": "checksum", "detail": "missing or changed since it was written"}
-        for name in verify_sums(version)
-    ]
-    return {"model": manifest["model"], "counts": manifest["counts"], "problems": [*manifest["problems"], *wrong]}
+    problems = [*manifest["problems"], *as_dicts(checksums(version))]
+    return {"model": manifest["model"], "counts": manifest["counts"], "problems": problems}
+
+
+def checksums(version: Version) -> list[Quarantined]:
+    """A problem for each file of a version that is not as it was written."""
+    wrong = verify_sums(version)
+    return [Quarantined(name, "extra" if what == STRANGE else "checksum", f"it {what}") for name, what in wrong.items()]
 
 
 def against(made: Contents, version: Version | None, real_path: Path, job: Job, *, quick: bool = False) -> Verdict:

@@ -14,7 +14,8 @@ from genset.interfaces import Floats, Items, Raw, UndecodableError
 from genset.models.runtime import Exported
 from genset.pipeline.generate import ENCODER, Generator, Places
 from genset.seeds import item_id
-from genset.versions import Version, verify_sums
+from genset.sums import verify_sums
+from genset.versions import Version
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,9 @@ def encoder(version: Version) -> Exported:
             where=version.reference,
             hint="Train an autoencoder, a VAE, or a GAN with a warm start.",
         )
-    if verify_sums(version, (ENCODER,)):
-        raise GensetError(f"{ENCODER} has changed since it was written", where=str(version.path))
+    wrong = verify_sums(version, (ENCODER,))
+    if wrong:
+        raise GensetError(" ".join(next(iter(wrong.items()))), where=str(version.path))
     return Exported(version.path / ENCODER)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genset.config import Augment, Balance
-from genset.dataset import Record
+from genset.dataset import Record, cell_of
 from genset.interfaces import Quarantined
 from genset.pipeline import augment, balance
 
@@ -65,7 +65,7 @@ def plan(
     Raises GensetError for what the sections ask for and the train part or the model does not have.
     """
     real = [record for record in train if record.source == "collected"]
-    cell = balance.cell_of(target, train)
+    cell = cell_of(target.by, train, "balance.by")
     copies = augment.copies(real, section.copies, start)
     shrunk = balance.shrunk(train, copies, target, cell, seed)
     kept = [record for record in train if record.id not in shrunk.left_out]

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from genset.config import Config
-from genset.dataset import SPLITS, Dataset, Record
+from genset.dataset import SPLITS, Dataset, Record, read_version
 from genset.errors import GensetError
 from genset.interfaces import Item, Items, Labels, Modality, Quarantined, UndecodableError
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean, duplicate, twins
-from genset.pipeline.collect import collect
+from genset.pipeline.collect import collect, reader
 from genset.pipeline.job import Job, key_of
-from genset.pipeline.split import assign, warn_of_empty
+from genset.pipeline.split import assign, deviations, shares_of
 from genset.seeds import item_id
-from genset.versions import writing
+from genset.versions import open_version, writing
 
 _DECODED = "decoded.npy"
 FEWEST_ITEMS = 10  # below this there is nothing to learn a distribution from
@@ -76,8 +76,7 @@ def prepare(config: Config, job: Job) -> Prepared:
         rows = {record.id: row for row, record in enumerate(cleaned.records) if row not in left_out}
         usable = [replace(cleaned.records[row], content=item_id("c", digests[row], 0)) for row in rows.values()]
         _check_enough(usable, problems, config)
-        assigned = assign(usable, config.split.ratios, config.seed)
-        warn_of_empty(assigned, config.split.ratios, job.progress)
+        assigned = _assigned(usable, config, job)
         # In the order of a version, whatever the files are called: figures and weights depend on the order of items.
         # Splits stand one after the other, so that each is one stretch of the file.
         records = sorted(assigned, key=lambda r: (SPLITS.index(r.split), r.label, r.id))
@@ -93,6 +92,27 @@ def prepare(config: Config, job: Job) -> Prepared:
         # ASCII: a path may hold bytes that are no UTF-8, which JSON's escapes bring back as they were
         (partial / "index.json").write_text(json.dumps(index), encoding="ascii")
     return _open(folder)
+
+
+def _assigned(records: Sequence[Record], config: Config, job: Job) -> list[Record]:
+    """The records in the parts that the config asks for, without those that counts leave out."""
+    section = config.split
+    before = parts_of(Path(section.keep)) if section.keep else {}
+    shares = shares_of(section, records)
+    assigned = [r for r in assign(records, shares, config.seed, section.by, before) if r.split]
+    for text in deviations(records, assigned, shares):
+        job.progress.say(text)
+    return assigned
+
+
+def parts_of(path: Path) -> dict[str, str]:
+    """The part of each real item of a dataset version, by id. Raises GensetError where there is none."""
+    version = open_version(path) if path.is_dir() else None
+    if version is None or version.kind != "datasets":
+        raise GensetError(
+            "this is no dataset version", where=str(path), hint="Give a folder such as out/datasets/NAME/v0001."
+        )
+    return {record.id: record.split for record in read_version(version.path, reader(version)).where(source="collected")}
 
 
 def kept(work: Path, identity: str) -> Prepared | None:

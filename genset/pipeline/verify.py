@@ -1,0 +1,176 @@
+"""`verify`: whether a dataset or a model can be trusted, one of genset's or not. Nothing is written or changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydantic
+
+from genset.config import Clean, Data
+from genset.config import load as load_config
+from genset.dataset import Dataset, Record, read_version
+from genset.errors import GensetError
+from genset.interfaces import INFORMATION, Modality, Quarantined
+from genset.modalities import MODALITIES
+from genset.pipeline.clean import clean
+from genset.pipeline.collect import UNDECODABLE, collect, grouped, guess_modality, reader
+from genset.pipeline.heritage import Heritage
+from genset.pipeline.inspect import checksums
+from genset.pipeline.job import Job, counts
+from genset.pipeline.leaks import leaks
+from genset.pipeline.listing import labels, listing
+from genset.sums import listed_sums
+from genset.versions import CONFIG, MANIFEST, SUMS, Version, open_version
+
+_NEEDED = {
+    "datasets": {"modality": str, "counts": dict, "parents": list, "inputs": dict},
+    "models": {"modality": str, "counts": dict, "parents": list, "inputs": dict, "model": dict},
+}
+_SERIOUS = (UNDECODABLE, "empty")  # of what collecting and cleaning tell
+_ODD = ("ignored", "empty_folder", "unlabelled", "made")
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was looked at, and what was found."""
+
+    version: Version | None
+    counts: Mapping[str, Mapping[str, int]]
+    found: Sequence[Quarantined]
+
+    @property
+    def problems(self) -> list[Quarantined]:
+        """What must not be."""
+        return [each for each in self.found if each.kind != INFORMATION]
+
+    @property
+    def notes(self) -> list[Quarantined]:
+        """What could not be looked at, or is only odd."""
+        return [each for each in self.found if each.kind == INFORMATION]
+
+
+def verify(path: Path, group: str | None, section: Clean, job: Job) -> Verified:
+    """Look at a dataset or a model. Raises GensetError where there is nothing to be looked at."""
+    path = path.resolve()
+    broken = _manifest_fault(path)
+    version = None if broken else open_version(path)
+    if version:
+        broken = _manifest_lacks(version)
+    if broken:
+        return Verified(version, {}, [broken, Quarantined(str(path), INFORMATION, "nothing else was looked at")])
+    if version and version.kind == "models":
+        return Verified(version, version.manifest["counts"], [*checksums(version), *_of_model(version)])
+    return _of_dataset(path, version, group, section, job)
+
+
+def _of_dataset(path: Path, version: Version | None, group: str | None, section: Clean, job: Job) -> Verified:
+    faults: list[GensetError] = []
+    modality, listed, told = _of_version(version, faults) if version else _of_folder(path, faults, job)
+    listed = grouped(listed, group)
+    there = [record for record in listed if record.text is not None or record.path.is_file()]
+    looked = clean(there, modality, job.engine, job.progress, _without_other_rules(section))
+    everything = counts(Dataset(modality.kind, tuple(listed)))
+    found = [
+        *told,
+        *(_metadata(fault, path) for fault in faults),
+        *listing(path, listed, modality),
+        *(problem for problem in looked.problems if problem.kind in _SERIOUS),
+        *labels(listed),
+        *leaks(looked.records),
+    ]
+    if version:
+        found += [*_miscounted(version, everything), *Heritage(version, looked.records).problems()]
+    return Verified(version, everything, found)
+
+
+def _without_other_rules(section: Clean) -> Clean:
+    """Leaks alone are looked for: items that are only odd or stand twice in one split are the affair of `inspect`."""
+    others = section.model_fields_set - {"near_duplicates"}
+    if others:
+        raise GensetError(
+            f"verify has no use for it: {', '.join(sorted(others))}",
+            where="clean",
+            hint="Write clean.near_duplicates=off to look for equal items alone.",
+        )
+    near = section.near_duplicates
+    near = near if near.kind == "off" else near.model_copy(update={"kind": "report"})
+    off = dict.fromkeys(Clean.model_fields, "off")
+    return Clean.model_validate({**off, "exact_duplicates": "report", "near_duplicates": near})
+
+
+def _of_version(
+    version: Version, faults: list[GensetError]
+) -> tuple[Modality, Sequence[Record], Sequence[Quarantined]]:
+    modality = reader(version)
+    return modality, read_version(version.path, modality, faults).records, checksums(version)
+
+
+def _of_folder(
+    path: Path, faults: list[GensetError], job: Job
+) -> tuple[Modality, Sequence[Record], Sequence[Quarantined]]:
+    table = guess_modality(path, MODALITIES)
+    if path.is_file() and not table.rows:
+        raise GensetError(
+            "this is one file: a dataset, a version or a model can be verified",
+            where=str(path),
+            hint="Give the folder it lies in.",
+        )
+    found = collect(Data(source=[str(path)]), table(table.Settings()), job.engine, job.progress, faults)
+    told = [*(each for each in found.problems if each.kind in _SERIOUS)]
+    told += [Quarantined(each.path, INFORMATION, each.detail) for each in found.problems if each.kind in _ODD]
+    if (path / SUMS).is_file():
+        told += [Quarantined(name, "checksum", f"it {what}") for name, what in listed_sums(path).items()]
+        if any(record.versioned for record in found.records):
+            told.append(Quarantined(MANIFEST, "manifest", "it is missing: genset wrote this version"))
+    return found.modality, found.records, told
+
+
+def _of_model(version: Version) -> Iterator[Quarantined]:
+    """What the manifest of a model names and is not there."""
+    about = version.manifest["model"]
+    for name in (about.get("samples", ""), *(f"{network}.onnx" for network in about.get("networks", ()))):
+        if name and not (version.path / name).is_file():
+            yield Quarantined(name, "missing_file", "the manifest names it, and it is not there")
+    try:
+        sources = load_config(version.path / CONFIG).data.source
+    except GensetError as error:
+        yield Quarantined(CONFIG, "config", error.message)
+        return
+    for source in sources:
+        if not Path(source).exists():
+            yield Quarantined(source, INFORMATION, "the model learned from it, and it is not there any more")
+
+
+def _manifest_fault(path: Path) -> Quarantined | None:
+    if (path / MANIFEST).is_file():
+        try:
+            _ = Version(path, "", "", path.name).manifest
+        except GensetError as error:
+            return Quarantined(MANIFEST, "manifest", error.message)
+    return None
+
+
+def _manifest_lacks(version: Version) -> Quarantined | None:
+    manifest = version.manifest
+    for name, kind in _NEEDED.get(version.kind, {"kind": dict}).items():
+        if not isinstance(manifest.get(name), kind):
+            return Quarantined(MANIFEST, "manifest", f"its `{name}` is missing or of no use")
+    if manifest["modality"] not in MODALITIES:
+        return Quarantined(MANIFEST, "manifest", f"no such modality: {manifest['modality']!r}")
+    try:
+        reader(version)
+    except (pydantic.ValidationError, TypeError):
+        return Quarantined(MANIFEST, "manifest", "its `form` is of no use")
+    return None
+
+
+def _miscounted(version: Version, found: Mapping[str, Mapping[str, int]]) -> Iterator[Quarantined]:
+    told = version.manifest["counts"].get("split")
+    if told != found["split"]:
+        yield Quarantined(MANIFEST, "manifest", f"it counts {told}, and listed are {found['split']}")
+
+
+def _metadata(fault: GensetError, path: Path) -> Quarantined:
+    place = Path(fault.where)
+    where = str(place.relative_to(path)) if place.is_relative_to(path) else fault.where
+    return Quarantined(where, "metadata", fault.message)

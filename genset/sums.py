@@ -1,0 +1,86 @@
+"""Whether the files of a version are still those that were written."""
+
+import hashlib
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from genset.dataset import lone_surrogate
+from genset.versions import CONFIG, NOT_SUMMED, SUMS, Version, is_inside
+
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)")  # as sha256sum writes it
+MISSING, CHANGED, STRANGE = "is missing", "has changed since it was written", "was not written by genset"
+
+
+def verify_sums(version: Version, names: Collection[str] = ()) -> dict[str, str]:
+    """What is wrong with the files of a version, by name; only with `names`, where some are given.
+
+    A file can be missing, changed, or one that genset did not write; a line of SHA256SUMS can be none, or lead out of
+    the version: then nothing outside is read. Raises GensetError when the manifest is damaged.
+    """
+    wrong: dict[str, str] = {}
+    expected = version.manifest.get("config_sha256")
+    if expected:
+        wrong |= _compare(version.path, {CONFIG: expected})
+    if not (version.path / SUMS).is_file():
+        return {**wrong, SUMS: MISSING}
+    sums, faults = _read(version.path / SUMS)
+    wrong |= faults
+    if names:
+        return wrong | _compare(version.path, {name: sums[name] for name in sums if name in names})
+    return wrong | _compare(version.path, sums) | dict(_strange(version.path, {*sums, *NOT_SUMMED}))
+
+
+def listed_sums(folder: Path) -> dict[str, str]:
+    """What is wrong with the files that the SHA256SUMS of a folder lists, whoever wrote it."""
+    sums, wrong = _read(folder / SUMS)
+    return wrong | _compare(folder, sums)
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The checksums of a SHA256SUMS by name, and what is wrong with its lines by their places."""
+    sums: dict[str, str] = {}
+    wrong: dict[str, str] = {}
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        text = line.decode("utf-8", "surrogateescape")
+        match = None if lone_surrogate(text) else _LINE.fullmatch(text)
+        if match and is_inside(match[2]):
+            sums[match[2]] = match[1]
+        elif match:
+            wrong[f"{SUMS}:{number}"] = f"names {match[2]!r}, which is no path inside the version"
+        elif line:
+            wrong[f"{SUMS}:{number}"] = f"is no line of checksums: {line[:40]!r}"
+    return sums, wrong
+
+
+def _compare(folder: Path, sums: dict[str, str]) -> dict[str, str]:
+    wrong = {}
+    for name, expected in sums.items():
+        try:
+            with (folder / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                    wrong[name] = CHANGED
+        except FileNotFoundError:
+            wrong[name] = MISSING
+        except OSError as error:
+            wrong[name] = f"cannot be read: {error.strerror}"
+    return wrong
+
+
+def _strange(folder: Path, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The files and folders that genset did not write: loaders take a folder inside a split for a class."""
+    folders = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+    for top, inner, files in os.walk(folder):
+        place = Path(top).relative_to(folder)
+        for name in sorted(inner):
+            if (place / name).as_posix() not in folders:
+                inner.remove(name)
+                yield _text(f"{(place / name).as_posix()}/"), STRANGE
+        for name in sorted(files):
+            if (place / name).as_posix() not in names:
+                yield _text((place / name).as_posix()), STRANGE
+
+
+def _text(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,0 +1,332 @@
+"""`genset verify`: each kind of problem in small datasets whose faults are known, of genset and of other tools."""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SAMPLES, Trained, digits, genset
+
+from genset.config import Clean
+from genset.engine import Local
+from genset.interfaces import Progress
+from genset.pipeline.job import Job
+from genset.pipeline.verify import Verified, verify
+from genset.versions import Root
+
+
+def look(path: Path, group: str | None = None, clean: Clean = Clean()) -> Verified:  # noqa: B008 - it is frozen
+    return verify(path, group, clean, Job("verify", Root(path.parent), Local(workers=2), Progress.silent()))
+
+
+def kinds(found: Verified) -> Counter[str]:
+    return Counter(problem.kind for problem in found.problems)
+
+
+def told(found: Verified) -> list[tuple[str, str, str]]:
+    return [(problem.path, problem.kind, problem.detail) for problem in found.problems]
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Version v0001 was divided, v0002 has copies beside it."""
+    folder = tmp_path_factory.mktemp("verify")
+    source = digits(folder / "digits", 20, "012")
+    for words in (["split", source, "--name", "d"], ["augment", "d", "--copies", "1"]):
+        outcome = genset(*words, "--output", folder / "out", "--quiet")
+        assert outcome.code == 0, outcome.stderr
+    return folder / "out"
+
+
+@pytest.fixture
+def version(made: Path, tmp_path: Path) -> Path:
+    """A copy of v0002 with its parent, to be damaged."""
+    shutil.copytree(made, tmp_path / "out", symlinks=True)
+    return tmp_path / "out" / "datasets" / "d" / "v0002"
+
+
+def rows(version: Path, split: str) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (version / split / "metadata.jsonl").read_text().splitlines()]
+
+
+def write(version: Path, split: str, lines: list[dict[str, str]]) -> None:
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (version / split / "metadata.jsonl").write_text(text)
+
+
+def test_what_genset_made_has_no_problem(made: Path) -> None:
+    for number in ("v0001", "v0002"):
+        found = look(made / "datasets" / "d" / number)
+        assert (told(found), found.notes) == ([], [])
+    assert found.counts["source"] == {"augmented": 48, "collected": 60}
+
+
+def test_a_run_its_model_and_what_the_model_made_have_no_problem(own: Trained) -> None:
+    assert genset("generate", own.model, "-n", 4, "--output", own.out, "--quiet").code == 0
+    filled = ["augment", own.dataset, "--balance", 75, "--model", own.model, "--name", "filled"]
+    assert genset(*filled, "--output", own.out, "--quiet").code == 0
+    for place in (
+        own.dataset,
+        own.model,
+        own.out / "datasets/digits-generated/latest",
+        own.out / "datasets/filled/latest",
+    ):
+        found = look(place)
+        assert (told(found), found.notes) == ([], []), place
+
+
+def test_items_of_a_model_that_has_seen_what_is_held_out_are_a_leak(own: Trained) -> None:
+    version = own.dataset.resolve()
+    victim = next(row for row in rows(version, "train") if row["source"] == "collected")
+    write(version, "train", [row for row in rows(version, "train") if row != victim])
+    write(version, "test", [*rows(version, "test"), victim])
+    target = version / "test" / victim["file_name"]
+    target.parent.mkdir(exist_ok=True)
+    shutil.move(version / "train" / victim["file_name"], target)
+    detail = "digits@v0001, which made items of train, has learned from it"
+    assert (f"test/{victim['file_name']}", "lineage_leak", detail) in told(look(version))
+
+
+def _change(version: Path) -> None:
+    next((version / "train" / "0").iterdir()).write_bytes((SAMPLES / "5" / "0005.png").read_bytes())
+
+
+def _line(number: int, text: str) -> Callable[[Path], None]:
+    def damage(version: Path) -> None:
+        path = version / "train" / "metadata.jsonl"
+        lines = path.read_text().splitlines(keepends=True)
+        lines[number - 1] = text
+        path.write_text("".join(lines))
+
+    return damage
+
+
+def _first(version: Path, split: str, **values: str) -> None:
+    found = rows(version, split)
+    found[0] |= values
+    write(version, split, found)
+
+
+def _sums(line: bytes) -> Callable[[Path], None]:
+    return lambda version: (version / "SHA256SUMS").write_bytes((version / "SHA256SUMS").read_bytes() + line)
+
+
+def _manifest(version: Path, **values: object) -> None:
+    path = version / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def _held_out_parent(version: Path) -> None:
+    held_out = Path(rows(version, "test")[0]["file_name"]).stem
+    copy = next(row for row in rows(version, "train") if row["source"] == "augmented")
+    write(version, "train", [{**row, "origin": held_out} if row == copy else row for row in rows(version, "train")])
+
+
+def _no_parent(version: Path) -> None:
+    lines = rows(version, "train")
+    copy = next(row for row in lines if row["source"] == "augmented")
+    write(version, "train", [{**row, "origin": "c0123456789abcde"} if row == copy else row for row in lines])
+
+
+def _twin(version: Path) -> None:
+    """A train item once more, as an item of test."""
+    victim = next(row for row in rows(version, "train") if row["source"] == "collected" and row["label"] == "0")
+    shutil.copy(version / "train" / victim["file_name"], version / "test" / "0" / "c00000000000000.png")
+    write(version, "test", [*rows(version, "test"), {**victim, "file_name": "0/c00000000000000.png"}])
+
+
+@pytest.mark.parametrize(
+    "damage, kind, detail",
+    [
+        (_change, "checksum", "it has changed since it was written"),
+        (lambda v: next((v / "test" / "1").iterdir()).unlink(), "checksum", "it is missing"),
+        (lambda v: next((v / "test" / "1").iterdir()).unlink(), "missing_file", "metadata.jsonl lists it, and it is not there"),
+        (lambda v: (v / "README.txt").write_text("x"), "extra", "it was not written by genset"),
+        (lambda v: (v / "train" / "thumbs").mkdir(), "extra", "it was not written by genset"),
+        (lambda v: (v / "train" / "0" / "new.png").write_bytes(b"x"), "unlisted", "it is not listed in metadata.jsonl: some loaders will not see it"),
+        (lambda v: (v / "SHA256SUMS").unlink(), "checksum", "it is missing"),
+        (_sums(b"0" * 64 + b"  ../../x\n"), "checksum", "it names '../../x', which is no path inside the version"),
+        (_sums(b"0" * 64 + b"  /etc/passwd\n"), "checksum", "it names '/etc/passwd', which is no path inside the version"),
+        (_sums(b"half a line"), "checksum", "it is no line of checksums: b'half a line'"),
+        (_sums(b"0" * 64 + b"  \xff.png\n"), "checksum", "it is no line of checksums: b'" + "0" * 40 + "'"),
+        (_line(3, "{not json\n"), "metadata", "not JSON: Expecting property name enclosed in double quotes"),
+        (_line(3, "{}\n"), "metadata", "file_name must be a path inside {version}/train, got ''"),
+        (_line(3, '{"file_name": "0/x.png"}\n'), "metadata", "the column label is missing"),
+        (lambda v: _first(v, "train", label="1"), "label", "it is labelled '1', and stands among '0'"),
+        (lambda v: _first(v, "test", label="seven"), "label", "of class 'seven', which train has none of: 1 in test"),
+        (lambda v: write(v, "test", [*rows(v, "test"), rows(v, "test")[0]]), "listed_twice", "metadata.jsonl lists it 2 times"),
+        (lambda v: write(v, "test", rows(v, "test")[1:]), "manifest", "it counts {'test': 6, 'train': 96, 'validation': 6}, and listed are {'test': 5, 'train': 96, 'validation': 6}"),
+        (lambda v: (v / "manifest.json").write_text("{"), "manifest", "cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (lambda v: _manifest(v, modality="smell"), "manifest", "no such modality: 'smell'"),
+        (lambda v: _manifest(v, parents=None), "manifest", "its `parents` is missing or of no use"),
+        (lambda v: _manifest(v, form={"size": "x"}), "manifest", "its `form` is of no use"),
+        (_held_out_parent, "lineage_leak", None),
+        (_no_parent, "lineage", "its parent c0123456789abcde stands in no version that it came from"),
+        (lambda v: _first(v, "test", origin=""), "lineage", "it names no file that it came from"),
+        (lambda v: _first(v, "test", source="augmented"), "made_held_out", "it was augmented and stands in test: only real items can judge"),
+        (lambda v: _first(v, "train", source="generated", model="other-0123456789"), "lineage", "its model other-0123456789 is none of the versions that it came from"),
+        (_twin, "exact_leak", None),
+    ],
+)  # fmt: skip
+def test_a_version_that_was_damaged_is_told_with_the_damage(
+    version: Path, damage: Callable[[Path], None], kind: str, detail: str | None
+) -> None:
+    damage(version)
+    found = look(version)
+    details = [problem.detail for problem in found.problems if problem.kind == kind]
+    assert details, told(found)
+    assert detail is None or detail.replace("{version}", str(version)) in details
+
+
+def test_a_broken_line_is_told_with_its_place_and_the_rest_is_looked_at(version: Path) -> None:
+    _twin(version)
+    _line(3, "{not json\n")(version)
+    outcome = genset("verify", version, "--json")
+    assert outcome.code == 1
+    found = {problem["kind"]: problem for problem in outcome.json["problems"]}
+    assert found["metadata"]["path"] == "train/metadata.jsonl:3:2"
+    assert found["exact_leak"]["path"] == "test/0/c00000000000000.png"
+    assert outcome.json["version"] == {"path": str(version), "name": "d", "id": "v0002"}
+
+
+def test_a_parent_version_that_was_removed_is_information_and_no_problem(version: Path) -> None:
+    shutil.rmtree(version.with_name("v0001"))
+    found = look(version)
+    assert told(found) == []
+    assert [(note.path, note.detail) for note in found.notes] == [
+        ("d@v0001", "this parent version is not at hand, so what came from it is not followed")
+    ]
+
+
+def test_a_model_whose_files_changed_or_lack_is_told(own: Trained) -> None:
+    model = own.model.resolve()
+    (model / "generator.onnx").unlink()
+    (model / "history.csv").write_text("x")
+    assert told(look(model)) == [
+        ("generator.onnx", "checksum", "it is missing"),
+        ("history.csv", "checksum", "it has changed since it was written"),
+        ("generator.onnx", "missing_file", "the manifest names it, and it is not there"),
+    ]
+
+
+def foreign(folder: Path) -> Path:
+    """Class folders in train, val and test, as other tools write them."""
+    for split, start, count in (("train", 0, 12), ("val", 12, 3), ("test", 15, 3)):
+        for label in "01":
+            (folder / split / label).mkdir(parents=True)
+            for path in sorted((SAMPLES / label).iterdir())[start : start + count]:
+                shutil.copy(path, folder / split / label / f"anna_{path.name}")
+    return folder
+
+
+def test_leaks_of_a_dataset_that_another_tool_made(tmp_path: Path) -> None:
+    folder = foreign(tmp_path / "set")
+    assert told(look(folder)) == []
+    name = next((folder / "train" / "0").iterdir()).name
+    shutil.copy(folder / "train" / "0" / name, folder / "test" / "1" / "again.png")
+    (folder / "val" / "2").mkdir()
+    shutil.copy(SAMPLES / "2" / "0002.png", folder / "val" / "2" / "x.png")
+    (folder / "val" / "0" / "broken.png").write_bytes(b"no picture")
+    found = look(folder, r"(?P<group>anna)_")
+    assert sorted(told(found), key=lambda each: each[1]) == [
+        ("test/1/again.png", "exact_leak", f"the same content as train/0/{name}, which stands in train and is labelled '0', not '1'"),
+        (found.problems[-1].path, "group_leak", "its group 'anna' stands in train (24) and validation (6) and test (6)"),
+        ("val/2/x.png", "label", "of class '2', which train has none of: 1 in validation"),
+        ("val/0/broken.png", "undecodable", "not an image that Pillow can read"),
+    ]  # fmt: skip
+
+
+def test_foreign_metadata_is_held_against_the_files(tmp_path: Path) -> None:
+    folder = foreign(tmp_path / "set")
+    for split in ("train", "val", "test"):
+        lines = [
+            {
+                "file_name": path.relative_to(folder / split).as_posix(),
+                "label": path.parent.name,
+                "group": path.name[-8:],
+            }
+            for path in sorted((folder / split).rglob("*.png"))
+        ]
+        write(folder, split, lines)
+    assert told(look(folder, "group")) == []
+    lines = rows(folder, "test")
+    first, second, third = (line["file_name"] for line in lines[:3])
+    (folder / "test" / first).unlink()
+    write(folder, "test", [lines[0], {**lines[1], "label": "1"}, *lines[3:], {"file_name": "../x.png"}])  # type: ignore[list-item]
+    assert told(look(folder, "group")) == [
+        ("test/metadata.jsonl:6", "metadata", f"file_name must be a path inside {folder}/test, got '../x.png'"),
+        (f"test/{first}", "missing_file", "metadata.jsonl lists it, and it is not there"),
+        (f"test/{second}", "label", "it is labelled '1', and stands among '0'"),
+        (f"test/{third}", "unlisted", "it is not listed in metadata.jsonl: some loaders will not see it"),
+    ]
+
+
+def test_leaks_between_split_files_of_texts(tmp_path: Path) -> None:
+    long = "the quick brown fox jumps over the lazy dog and then runs away into the deep dark wood at night"
+    parts = {
+        "train": [("cats purr when they are glad", "a"), ("dogs bark at the moon", "b"), (long, "a")],
+        "test": [
+            ("cats purr when they are glad", "a"),
+            (long.replace("quick", "Quick") + "!", "a"),
+            ("new words here", "c"),
+        ],
+    }
+    for name, texts in parts.items():
+        lines = "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in texts)
+        (tmp_path / f"{name}.jsonl").write_text(lines)
+    assert told(look(tmp_path)) == [
+        ("test.jsonl:3", "label", "of class 'c', which train has none of: 1 in test"),
+        ("test.jsonl:1", "exact_leak", "the same content as train.jsonl:1, which stands in train"),
+        ("test.jsonl:2", "near_leak", "nearly the same as train.jsonl:3, which stands in train"),
+    ]
+    off = Clean.model_validate({"near_duplicates": "off"})
+    assert kinds(look(tmp_path, clean=off)) == {"label": 1, "exact_leak": 1}
+
+
+def test_a_sound_that_is_louder_in_test_is_a_near_leak(tmp_path: Path) -> None:
+    import soundfile
+
+    for split, files in (("train", range(8)), ("test", range(8, 11))):
+        for label in sorted(path.name for path in (ROOT / "samples" / "sound").iterdir() if path.is_dir())[:2]:
+            (tmp_path / split / label).mkdir(parents=True)
+            found = sorted((ROOT / "samples" / "sound" / label).iterdir())
+            for number in files:
+                shutil.copy(found[number], tmp_path / split / label)
+    before = kinds(look(tmp_path))["near_leak"]
+    victim = next((tmp_path / "train" / label).iterdir())
+    wave, rate = soundfile.read(victim)
+    soundfile.write(tmp_path / "test" / label / "louder.wav", wave * 0.5, rate)
+    found = look(tmp_path)
+    assert kinds(found)["near_leak"] == before + 1
+    assert f"nearly the same as train/{label}/{victim.name}, which stands in train" in [
+        p.detail for p in found.problems
+    ]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["nowhere"], "genset: no such folder or name: 'nowhere'\n  Nothing is under out/datasets yet.\n"),
+        (["run.yaml"], "genset: {folder}/run.yaml: no file here belongs to a modality that genset knows (image, text, sound)\n"),
+        (["0/a.png"], "genset: {folder}/0/a.png: this is one file: a dataset, a version or a model can be verified\n  Give the folder it lies in.\n"),
+        (["empty"], "genset: {folder}/empty: no file here belongs to a modality that genset knows (image, text, sound)\n"),
+        ([".v0003.partial"], "genset: {folder}/.v0003.partial: this version is not whole: it is being written, or a run died while it wrote\n  Wait for the run to end; what a dead one left is taken away by the next.\n"),
+        ([".", "--group-by", "speaker"], "genset: data.group: no item has a group by 'speaker'; the first item is '0/a.png'\n  Name a column of the metadata, or a regular expression on the relative path with (?P<group>...).\n"),
+        ([".", "clean.exact_duplicates=off"], "genset: clean: verify has no use for it: exact_duplicates\n  Write clean.near_duplicates=off to look for equal items alone.\n"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_verified_is_wrong_usage(in_folder: Path, words: list[str], message: str) -> None:
+    for name in ("0", "empty", ".v0003.partial"):
+        (in_folder / name).mkdir()
+    shutil.copy(SAMPLES / "0" / "0000.png", in_folder / "0" / "a.png")
+    (in_folder / "run.yaml").write_text("name: x\n")
+    outcome = genset("verify", *words, cwd=in_folder)
+    assert (outcome.code, outcome.stderr, outcome.stdout) == (2, message.replace("{folder}", str(in_folder)), "")
+
+
+def test_verify_writes_nothing(version: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in version.parents[2].rglob("*")}
+    assert genset("verify", "d", "--output", version.parents[2]).code == 0
+    assert {path: path.stat().st_mtime_ns for path in version.parents[2].rglob("*")} == before
