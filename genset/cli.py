@@ -348,6 +348,12 @@ def inspect(
     quick: Annotated[
         bool, typer.Option("--quick", help="with --against: look at 2,000 items of each part, less thoroughly")
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="write one HTML page with all of it: figures, charts, items", metavar="FILE.html", show_default=False
+        ),
+    ] = None,
     output: OutputRoot = None,
     workers: Workers = None,
     json: Json = False,
@@ -357,9 +363,10 @@ def inspect(
     """What is in a dataset or a model; with --against, whether its made items are any good."""
 
     def work(command: "Command") -> int:
-        from genset import show
+        from genset.inspected import Asked, inspected
 
-        return show.inspected(path, against, model, gate or [], command, output, workers, quick=quick)
+        asked = Asked(path, against, model, gate or (), quick, report)
+        return inspected(asked, command, output, workers)
 
     _do("inspect", work, json, quiet, debug, 0)
 

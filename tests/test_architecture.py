@@ -14,6 +14,7 @@ PACKAGE = Path(genset.__file__).parent
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"inspected"},
     {"show"},
     {"command"},
     {"console"},
