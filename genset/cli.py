@@ -333,7 +333,12 @@ def inspect(
         str, typer.Argument(help="dataset, model, version, folder or config", metavar="PATH", show_default=False)
     ],
     against: Annotated[
-        str | None, typer.Option(help="real dataset to judge the made items by", metavar="REAL", show_default=False)
+        str | None,
+        typer.Option(
+            help="real dataset to judge the made items by; or the version or model to compare with",
+            metavar="REAL",
+            show_default=False,
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -354,6 +359,14 @@ def inspect(
             help="write one HTML page with all of it: figures, charts, items", metavar="FILE.html", show_default=False
         ),
     ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            help="with --against: write what came of it as Markdown, for a job summary",
+            metavar="FILE.md",
+            show_default=False,
+        ),
+    ] = None,
     output: OutputRoot = None,
     workers: Workers = None,
     json: Json = False,
@@ -365,7 +378,7 @@ def inspect(
     def work(command: "Command") -> int:
         from genset.inspected import Asked, inspected
 
-        asked = Asked(path, against, model, gate or (), quick, report)
+        asked = Asked(path, against, model, gate or (), quick, report, summary)
         return inspected(asked, command, output, workers)
 
     _do("inspect", work, json, quiet, debug, 0)

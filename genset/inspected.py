@@ -11,10 +11,11 @@ from genset.config import EVERY_FIGURE, dump, load
 from genset.engine import Local
 from genset.errors import ExitCode, GensetError
 from genset.modalities import MODALITIES
-from genset.pipeline import inspect, lineage
+from genset.pipeline import compare, comparison, inspect, lineage
 from genset.pipeline.build import Verdict
 from genset.pipeline.collect import guess_modality
 from genset.pipeline.judge import gated
+from genset.pipeline.model_page import model_page
 from genset.pipeline.page import Subject, dataset_page
 from genset.quality import gates
 from genset.versions import Root, Version, open_version, write_atomically
@@ -30,6 +31,12 @@ class Asked:
     gates: Sequence[str] = ()
     quick: bool = False
     report: Path | None = None
+    summary: Path | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What is to be written, by its option."""
+        return {name: path for name, path in (("--report", self.report), ("--summary", self.summary)) if path}
 
 
 def inspected(asked: Asked, command: Command, output: Path | None, workers: int | None) -> int:
@@ -37,14 +44,14 @@ def inspected(asked: Asked, command: Command, output: Path | None, workers: int 
     path, root = Path(asked.path), command.root(output)
     for condition in asked.gates:
         _check_gate(condition, asked.against)
-    if asked.report:
-        _check_place(asked.report, "--report")
+    for option, place in asked.files.items():
+        _check_place(place, option)
     if path.suffix in (".yaml", ".yml"):
-        _no_page(asked, "a config")
+        _no_files(asked, "a config")
         return _config(path, command)
     item = _item(path, root)
     if item:
-        _no_page(asked, "an item")
+        _no_files(asked, "an item")
         return _ancestry(item, root, command)
     if path.is_file() and not guess_modality(path, MODALITIES).rows:
         raise GensetError(
@@ -54,19 +61,73 @@ def inspected(asked: Asked, command: Command, output: Path | None, workers: int 
         )
     version = None if path.is_file() else open_version(path) if path.is_dir() else _named(asked.path, command, output)
     if version and version.kind == "models":
-        if asked.against or asked.model:
-            raise GensetError(
-                f"--{'against' if asked.against else 'model'} is about a dataset, this is a model",
-                where=asked.path,
-                hint="Inspect a dataset, such as one that `genset generate` made.",
-            )
-        return show.model(version, False, command)
+        return _model(asked, version, command, root, workers)
     return _dataset(asked, version, command, root, workers)
+
+
+def _model(asked: Asked, version: Version, command: Command, root: Root, workers: int | None) -> int:
+    """`inspect` of a model, alone or beside another."""
+    if asked.model:
+        raise GensetError(
+            "--model is about a dataset, this is a model",
+            where=asked.path,
+            hint="Inspect a dataset, such as one that `genset generate` made.",
+        )
+    job = command.job(root, Local(workers=workers))
+    if asked.against:
+        before = command.model(root, asked.against)
+        if not compare.comparable(version, before):
+            raise GensetError(f"{version.reference} is the same version", where=f"--against {asked.against}")
+        return _compared(asked, version, compare.models(version, before, job), command)
+    if asked.summary:
+        raise GensetError("a summary needs figures", where="--summary", hint="Add --against and another model.")
+    if asked.report:
+        write_atomically(asked.report, model_page(version, job))
+    return show.model(version, False, command, _written(asked, command))
+
+
+def _compared(asked: Asked, version: Version, found: comparison.Comparison, command: Command) -> int:
+    """The end of `inspect` of one version against another of its kind."""
+    failed = gates.failures(
+        [gates.parse(text, EVERY_FIGURE) for text in asked.gates],
+        found.verdict.get("figures", {}),
+        found.verdict.get("skipped", {}),
+    )
+    if asked.report:
+        write_atomically(asked.report, comparison.page(found))
+    if asked.summary:
+        write_atomically(asked.summary, comparison.markdown(found))
+    console = command.console
+    console.say(found.line)
+    if found.changes:
+        console.table("figures", comparison.rows(found), comparison.HEAD)
+    if found.settings:
+        rows = [[name, *pair] for name, pair in found.settings.items()]
+        console.table("what else differs", rows, ("", "before", "after"))
+    for note in found.notes:
+        console.say(f"note: {note}")
+    code = show.gates_failed(console, failed)
+    written = _written(asked, command)
+    command.finish(version=show.version_told(version), **found.as_dict(), failed_gates=failed, **written)
+    return code
+
+
+def _written(asked: Asked, command: Command) -> dict[str, dict[str, str]]:
+    """Say which files were written; the same for JSON."""
+    for option, path in asked.files.items():
+        command.console.say(f"{option[2:]} {path}")
+    told = {option[2:]: str(path) for option, path in asked.files.items()}
+    return {"files": told} if told else {}
 
 
 def _dataset(asked: Asked, version: Version | None, command: Command, root: Root, workers: int | None) -> int:
     """`inspect` of a dataset, alone or beside real items."""
     job = command.job(root, Local(workers=workers))
+    other = _version_at(asked.against, root) if version and asked.against else None
+    if version and other and compare.comparable(version, other):
+        return _compared(asked, version, compare.datasets(version, other), command)
+    if asked.summary and not asked.against:
+        raise GensetError("a summary needs figures", where="--summary", hint="Add --against REAL.")
     found = inspect.contents(version.path if version else Path(asked.path), job)
     if asked.model:
         found = inspect.with_outliers(found, command.model(root, asked.model), job)
@@ -78,7 +139,10 @@ def _dataset(asked: Asked, version: Version | None, command: Command, root: Root
     if asked.report:
         subject = _subject(asked, found, version, judged, verdict)
         write_atomically(asked.report, dataset_page(subject, job.engine))
-    return _contents(found, verdict, version, asked.report, command)
+    if asked.summary and verdict:
+        name = version.reference if version else asked.path
+        write_atomically(asked.summary, comparison.judged_markdown(name, verdict.as_dict()))
+    return _contents(asked, found, verdict, version, command)
 
 
 def _subject(
@@ -119,7 +183,7 @@ def _ancestry(item: lineage.Found, root: Root, command: Command) -> int:
 
 
 def _contents(
-    found: inspect.Contents, verdict: Verdict | None, version: Version | None, report: Path | None, command: Command
+    asked: Asked, found: inspect.Contents, verdict: Verdict | None, version: Version | None, command: Command
 ) -> int:
     console = command.console
     for key, counts in {**found.counts, **found.traits}.items():
@@ -135,9 +199,7 @@ def _contents(
         show.figures(console, verdict.as_dict())
         told |= verdict.as_dict()
     damaged = any(problem["kind"] == "checksum" for problem in problems)
-    if report:
-        console.say(f"report {report}")
-        told["report"] = str(report)
+    told |= _written(asked, command)
     code = show.gates_failed(console, verdict.failed_gates) if verdict else ExitCode.DONE
     command.finish(**told)
     return ExitCode.FAILED if damaged else code
@@ -182,8 +244,13 @@ def _check_place(path: Path, option: str) -> None:
         )
 
 
-def _no_page(asked: Asked, what: str) -> None:
-    if asked.report:
+def _no_files(asked: Asked, what: str) -> None:
+    for option in asked.files:
         raise GensetError(
-            f"there is no report of {what}", where="--report", hint="Give a dataset, a model or a version of one."
+            f"there is no {option[2:]} of {what}", where=option, hint="Give a dataset, a model or a version of one."
         )
+
+
+def _version_at(text: str, root: Root) -> Version | None:
+    """The dataset version that is meant, None for a folder of the user's."""
+    return None if Path(text).is_file() else root.find("datasets", text)

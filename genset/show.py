@@ -51,7 +51,7 @@ def run(result: Result, command: Command) -> int:
     return code
 
 
-def model(version: Version, made: bool, command: Command) -> int:
+def model(version: Version, made: bool, command: Command, written: Mapping[str, Any] | None = None) -> int:
     """The end of `train`, and `inspect` of a model."""
     facts = inspect.model_facts(version)
     console = command.console
@@ -66,7 +66,7 @@ def model(version: Version, made: bool, command: Command) -> int:
     console.problems(facts["problems"])
     console.say(f"curves  {version.path / 'curves.png'}\nsamples {version.path / about['samples']}")
     console.say(f"next: genset generate {version.path}")
-    command.finish(version=version_told(version), made=made, **facts)
+    command.finish(version=version_told(version), made=made, **facts, **(written or {}))
     damaged = any(problem["kind"] == "checksum" for problem in facts["problems"])
     return ExitCode.FAILED if damaged else ExitCode.DONE  # what training left out is told, and is no failure
 

@@ -72,7 +72,7 @@ def _report(source: Path, folder: Path) -> Path:
     path = folder / "page.html"
     told = genset("inspect", source, "--report", path, "--output", folder / "out", "--json")
     assert told.code == 0, told.stderr
-    assert told.json["report"] == str(path)
+    assert told.json["files"] == {"report": str(path)}
     return path
 
 

@@ -69,7 +69,7 @@ def dataset_page(subject: Subject, engine: Engine) -> bytes:
         _balance(subject),
         _items(subject, engine),
         *_suspicious(subject, engine),
-        *_problems(subject.problems),
+        *problem_section(subject.problems),
         *origin(subject.manifest),
     ]
     tiles = _tiles(subject.verdict) if figures else []
@@ -351,7 +351,8 @@ def _names(records: Sequence[Record]) -> Iterator[tuple[str, Record]]:
             yield record.origin, record
 
 
-def _problems(problems: Sequence[Mapping[str, str]]) -> list[Section]:
+def problem_section(problems: Sequence[Mapping[str, str]]) -> list[Section]:
+    """What was found wrong; none where nothing was."""
     if not problems:
         return []
     rows = [[problem["path"] or "–", problem["kind"], problem["detail"]] for problem in problems[:_MOST_PROBLEMS]]
@@ -382,23 +383,23 @@ def origin(manifest: Mapping[str, Any]) -> list[Section]:
     blocks: list[Block] = [facts]
     if manifest.get("config"):
         blocks.append(
-            Code("Config", yaml.safe_dump(_without_places(manifest["config"]), sort_keys=False, allow_unicode=True))
+            Code("Config", yaml.safe_dump(without_places(manifest["config"]), sort_keys=False, allow_unicode=True))
         )
     if manifest.get("recipes"):
-        blocks.append(Code("Transforms of copies", json.dumps(_without_places(manifest["recipes"]), indent=2)))
+        blocks.append(Code("Transforms of copies", json.dumps(without_places(manifest["recipes"]), indent=2)))
     return [Section("Origin", "Where does it come from?", blocks)]
 
 
-def _without_places(value: Any) -> Any:
+def without_places(value: Any) -> Any:
     """Plain values in which a path of this machine is but its last part."""
     if isinstance(value, Mapping):
-        return {key: _without_places(own) for key, own in value.items()}
+        return {key: without_places(own) for key, own in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_places(own) for own in value]
+        return [without_places(own) for own in value]
     return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
 
 
 def footer(manifest: Mapping[str, Any]) -> str:
     """The last line."""
-    made = f" by genset {manifest['genset']}" if manifest else ""
-    return f"Made{made}. This page holds all that it shows, and asks for nothing from the network."
+    made = f"Made by genset {manifest['genset']}. " if manifest else ""
+    return f"{made}This page holds all that it shows, and asks for nothing from the network."

@@ -149,6 +149,7 @@ def scatter(clouds: Sequence[Points]) -> str:
             axes.scatter(*cloud.xy.T, s=13, label=cloud.name, **face)
         axes.set_xticks([])
         axes.set_yticks([])
+        axes.spines[:].set_visible(False)
         axes.set_aspect("equal", adjustable="datalim")
         if len(clouds) > 1:
             _legend(axes)
