@@ -130,12 +130,15 @@ def test_galleries_are_filtered_by_class_source_and_words(trained: Trained, open
     assert cards.count() == 0 and items.locator("h4:visible").count() == 0
 
 
-def test_a_page_fits_a_phone_and_follows_a_dark_scheme(trained: Trained, opened: Open) -> None:
+def test_pages_fit_a_phone_and_follow_a_dark_scheme(trained: Trained, tmp_path: Path, opened: Open) -> None:
     path = trained.dataset.resolve() / "report.html"
     paper = "getComputedStyle(document.body).backgroundColor"
     phone = opened(path, 390, color_scheme="light")
     assert phone.evaluate("document.documentElement.scrollWidth") == 390
     light = sum(map(int, re.findall(r"\d+", phone.evaluate(paper))))
+    model = tmp_path / "model.html"
+    assert genset("inspect", trained.model, "--report", model, "--output", tmp_path / "out").code == 0
+    assert opened(model, 390).evaluate("document.documentElement.scrollWidth") == 390
     dark = opened(path, color_scheme="dark")
     assert light > 700 > 100 > sum(map(int, re.findall(r"\d+", dark.evaluate(paper))))
 

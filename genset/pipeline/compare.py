@@ -10,7 +10,7 @@ from genset.pipeline import generate, inspect
 from genset.pipeline.comparison import Change, Comparison
 from genset.pipeline.job import Job
 from genset.pipeline.judge import Judge, Kept, Side
-from genset.pipeline.page import without_places
+from genset.pipeline.page_parts import without_places
 from genset.quality import intervals
 from genset.versions import Version
 

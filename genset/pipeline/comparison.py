@@ -8,7 +8,7 @@ from genset.config import EVERY_FIGURE
 from genset.export.card import cell
 from genset.interfaces import Figure
 from genset.pipeline.judge import rounded
-from genset.pipeline.page import footer
+from genset.pipeline.page_parts import footer
 from genset.report import charts, words
 from genset.report.page import Block, Chart, Page, Section, Table, Verdict, Words, render
 

@@ -11,7 +11,7 @@ from genset.interfaces import Exhibit, Floats, Items
 from genset.pipeline import inspect
 from genset.pipeline.explain import Explained, Real, plane
 from genset.pipeline.job import Job
-from genset.pipeline.page import card, footer, origin, problem_section
+from genset.pipeline.page_parts import card, footer, origin, problem_section
 from genset.report import charts, words
 from genset.report.curves import series
 from genset.report.page import (

@@ -1,17 +1,14 @@
 """The report page of a dataset: its verdict, figures, items and origin, put together from what the pipeline knows."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any
 
-import yaml
-
 from genset.config import EVERY_FIGURE
-from genset.dataset import SPLITS, Record
+from genset.dataset import Record
 from genset.engine import Engine
-from genset.interfaces import Exhibit, Modality
+from genset.interfaces import Modality
+from genset.pipeline.page_parts import SOURCES, card, counted, footer, origin, problem_section
 from genset.report import charts, words
 from genset.report.page import (
     Block,
@@ -33,14 +30,11 @@ from genset.report.page import (
 from genset.seeds import generator
 
 _ITEM_BYTES, _SUSPECT_BYTES = 7_500_000, 2_500_000  # in base64 they are 13.3 MB, and a page has 15 at most
-SHOWN = 12  # items of a class and source
+_SHOWN = 12  # items of a class and source
 _SHOWN_TEXT = 40
 _MOST_CLASSES = 30  # with items and a row in charts
-_MOST_PROBLEMS = 200
 _MOST_SUSPECTS = 24
-_LONGEST_FACT = 600
 _MOST_DRAWN = 2.0  # a value beyond it would leave no room to the shares beside it
-SOURCES = {"collected": "real", "generated": "generated", "augmented": "augmented"}  # as a page says it
 
 
 @dataclass(frozen=True)
@@ -197,7 +191,7 @@ def _balance(subject: Subject) -> Section:
     """Items by class, source and split: real ones before, all of them after."""
     train = [record for record in subject.records if record.split in ("train", "") or record.source != "collected"]
     counts = {
-        word: _counted(record.label for record in train if record.source == source) for source, word in SOURCES.items()
+        word: counted(record.label for record in train if record.source == source) for source, word in SOURCES.items()
     }
     counts = {word: own for word, own in counts.items() if own or word == "real"}
     labels = sorted({label for own in counts.values() for label in own})
@@ -220,7 +214,7 @@ def _balance(subject: Subject) -> Section:
     svg = charts.bars([label or "(none)" for label in shown], series, "train items")
     said = f"Train items of {len(shown)} classes by source; the numbers stand in the table beside it"
     chart = Chart(f"Train items by class{_of(len(shown), len(labels))}", svg, said)
-    splits = _counted(record.split or "not split" for record in subject.records)
+    splits = counted(record.split or "not split" for record in subject.records)
     facts = [Facts("Items by split", {name: f"{count:,}" for name, count in splits.items()})]
     facts += [
         Facts(f"Items by {trait}", {name: f"{count:,}" for name, count in list(found.items())[:8]})
@@ -230,30 +224,19 @@ def _balance(subject: Subject) -> Section:
     return Section("Balance", "What is in it?", blocks)
 
 
-def _counted(values: Iterable[str]) -> dict[str, int]:
-    out: dict[str, int] = {}
-    for value in values:
-        out[value] = out.get(value, 0) + 1
-    order = {name: place for place, name in enumerate(SPLITS)}
-    return dict(sorted(out.items(), key=lambda pair: (order.get(pair[0], -1), pair[0])))
-
-
 def _items(subject: Subject, engine: Engine) -> Section:
     """Some items of each class, real ones above made ones."""
     labels = sorted({record.label for record in subject.records})
     some = _spread(labels, _MOST_CLASSES)
-    stacks = {}
-    for label in some:
-        for source in SOURCES:
-            own = [record for record in subject.of(source) if record.label == label]
-            order = generator(0, "page", label, source).permutation(len(own))
-            stacks[label, source] = [own[row] for row in order]
-    cards = dict.fromkeys(stacks, ())  # type: dict[tuple[str, str], Sequence[Card]]
-    cards |= _cards(stacks, subject.modality, engine)
+    stacks: dict[tuple[str, str], list[Record]] = {(label, source): [] for label in some for source in SOURCES}
+    for record in subject.records:
+        if (record.label, record.source) in stacks:
+            stacks[record.label, record.source].append(record)
+    for name, own in stacks.items():
+        stacks[name] = [own[row] for row in generator(0, "page", *name).permutation(len(own))]
     rows = [
         Row(f"{label or 'no class'} · {SOURCES[source]}, {len(own)} of {len(stacks[label, source]):,}", own)
-        for (label, source), own in cards.items()
-        if own
+        for (label, source), own in _cards(stacks, subject.modality, engine).items()
     ]
     shown = sum(len(row.cards) for row in rows)
     note = f"{shown:,} of {len(subject.records):,} items, drawn at random{_of_classes(len(some), len(labels))}."
@@ -283,7 +266,7 @@ def _cards(
             left -= made.size
             if left > 0:
                 out.setdefault(name, []).append(made)
-            most = most if made.text else SHOWN
+            most = most if made.text else _SHOWN
         depth = depth + 1 if layer else most
     return {name: out[name] for name in stacks if name in out}
 
@@ -291,31 +274,6 @@ def _cards(
 def card_of(record: Record, modality: Modality) -> Card:
     """The card of an item that is read from where it lies."""
     return card(record, modality.exhibit(modality.decode(record.raw)))
-
-
-def card(record: Record, shown: Sequence[Exhibit]) -> Card:
-    """A card with what is known of an item."""
-    source = SOURCES[record.source]
-    told = {
-        "class": record.label,
-        "source": source,
-        "split": record.split,
-        "id": record.id,
-        "file": record.place if record.place != record.id else "",
-        "made from": record.origin if record.source != "collected" else "",
-        "group": record.group,
-        "model": record.model,
-        "seed": record.seed,
-        "drawn": record.transform,
-        **record.columns,
-    }
-    facts = {name: _cut(value) for name, value in told.items() if value}
-    name = f"{source} item {record.id}" + (f" of class {record.label}" if record.label else "")
-    return Card(name, f"{source} {record.id}", shown, facts, record.label, source)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_FACT else f"{text[:_LONGEST_FACT]}…"
 
 
 def _suspicious(subject: Subject, engine: Engine) -> list[Section]:
@@ -349,57 +307,3 @@ def _names(records: Sequence[Record]) -> Iterator[tuple[str, Record]]:
         yield record.place, record
         if record.source == "collected":
             yield record.origin, record
-
-
-def problem_section(problems: Sequence[Mapping[str, str]]) -> list[Section]:
-    """What was found wrong; none where nothing was."""
-    if not problems:
-        return []
-    rows = [[problem["path"] or "–", problem["kind"], problem["detail"]] for problem in problems[:_MOST_PROBLEMS]]
-    note = f"The first {len(rows)} of {len(problems):,}." if len(rows) < len(problems) else ""
-    kinds = _counted(problem["kind"] for problem in problems)
-    lead = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    table = Table("Problems", ("where", "kind", "what"), rows, note, prose=(1, 2))
-    return [Section("Problems", "What is wrong with it?", [table], lead)]
-
-
-def origin(manifest: Mapping[str, Any]) -> list[Section]:
-    """Lineage, config and versions of a version, without paths of a machine: equal runs say the same."""
-    if not manifest:
-        return []
-    lineage = {
-        "version": f"{manifest['name']}@{manifest['id']}",
-        "status": manifest["status"],
-        "made by": f"genset {manifest['command']}",
-        "parents": ", ".join(manifest.get("parents", ())),
-        "sources": ", ".join(PurePath(source).name for source in manifest.get("sources", ())),
-        "model": manifest.get("model", {}).get("reference", ""),
-        "seed": str(manifest.get("seed", "")),
-        "identity of the inputs": (manifest.get("inputs") or {}).get("identity", ""),
-        "drawn again": ", ".join(f"{count:,} {reason}" for reason, count in manifest.get("redrawn", {}).items()),
-    }
-    libraries = {"genset": manifest["genset"], **manifest["libraries"]}
-    facts = Side([Facts("Lineage", {k: v for k, v in lineage.items() if v}), Facts("Versions", libraries)])
-    blocks: list[Block] = [facts]
-    if manifest.get("config"):
-        blocks.append(
-            Code("Config", yaml.safe_dump(without_places(manifest["config"]), sort_keys=False, allow_unicode=True))
-        )
-    if manifest.get("recipes"):
-        blocks.append(Code("Transforms of copies", json.dumps(without_places(manifest["recipes"]), indent=2)))
-    return [Section("Origin", "Where does it come from?", blocks)]
-
-
-def without_places(value: Any) -> Any:
-    """Plain values in which a path of this machine is but its last part."""
-    if isinstance(value, Mapping):
-        return {key: without_places(own) for key, own in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_places(own) for own in value]
-    return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
-
-
-def footer(manifest: Mapping[str, Any]) -> str:
-    """The last line."""
-    made = f"Made by genset {manifest['genset']}. " if manifest else ""
-    return f"{made}This page holds all that it shows, and asks for nothing from the network."
