@@ -1,5 +1,6 @@
 """The report page in a real browser: it is drawn, filtered, opened by keyboard and heard, and asks for nothing."""
 
+import json
 import os
 import re
 import shutil
@@ -96,6 +97,17 @@ def test_the_page_of_a_run_says_the_verdict_first_and_shows_figures_charts_items
     assert not page.evaluate("[...document.images].filter(image => !image.naturalWidth || !image.alt).length")
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
     assert len(ids) == len(set(ids))
+
+
+def test_a_gate_that_failed_and_what_was_not_computed_are_said(trained: Trained) -> None:
+    quality = json.loads((trained.dataset / "quality.json").read_text())
+    quality |= {"failed_gates": ["copies <= 0: is 0.1, off by 0.1"], "skipped": {"vendi": "<too few>"}}
+    record = Record("c000000000000001", SAMPLES / "0" / "0000.png", "0", split="train")
+    modality = MODALITIES["image"](MODALITIES["image"].Settings(size=8, mode="L"))
+    html = dataset_page(Subject("failed", modality, [record], quality), Local(workers=1)).decode()
+    assert '<section class="verdict bad"' in html
+    assert "<li>gate failed: copies &lt;= 0: is 0.1, off by 0.1</li>" in html
+    assert "Not computed: vendi: &lt;too few&gt;." in html
 
 
 def test_items_open_by_keyboard_turn_by_arrow_keys_and_give_the_focus_back(trained: Trained, opened: Open) -> None:

@@ -196,18 +196,7 @@ def _balance(subject: Subject) -> Section:
     counts = {word: own for word, own in counts.items() if own or word == "real"}
     labels = sorted({label for own in counts.values() for label in own})
     totals = {label: sum(own.get(label, 0) for own in counts.values()) for label in labels}
-    real, whole = sum(counts["real"].values()), sum(totals.values())
-    rows = [
-        [
-            label or "(none)",
-            *(f"{own.get(label, 0):,}" for own in counts.values()),
-            f"{totals[label]:,}",
-            f"{counts['real'].get(label, 0) / max(1, real):.1%}",
-            f"{totals[label] / max(1, whole):.1%}",
-        ]
-        for label in labels
-    ]
-    head = ("class", *counts, "all", "share before", "share after")
+    table = _shares(counts, totals)
     largest = sorted(labels, key=lambda label: (-totals[label], label))[:_MOST_CLASSES]
     shown = [label for label in labels if label in largest]
     series = {word: [own.get(label, 0) for label in shown] for word, own in counts.items()}
@@ -220,8 +209,24 @@ def _balance(subject: Subject) -> Section:
         Facts(f"Items by {trait}", {name: f"{count:,}" for name, count in list(found.items())[:8]})
         for trait, found in subject.traits.items()
     ]
-    blocks = [Side([chart, Table("Before and after", head, rows)]), Side(facts)]
+    blocks = [Side([chart, table]), Side(facts)]
     return Section("Balance", "What is in it?", blocks)
+
+
+def _shares(counts: Mapping[str, Mapping[str, int]], totals: Mapping[str, int]) -> Table:
+    """Counts by class and source, with the share of each class; before and after, where something was made."""
+    real, whole = sum(counts["real"].values()), sum(totals.values())
+    made = len(counts) > 1
+    rows = []
+    for label, total in totals.items():
+        own = [by_class.get(label, 0) for by_class in counts.values()]
+        shares = [own[0] / max(1, real), total / max(1, whole)]
+        numbers = [*own, total] if made else own
+        told = [f"{share:.1%}" for share in (shares if made else shares[:1])]
+        rows.append([label or "(none)", *(f"{number:,}" for number in numbers), *told])
+    if not made:
+        return Table("Classes", ("class", *counts, "share"), rows)
+    return Table("Before and after", ("class", *counts, "all", "share before", "share after"), rows)
 
 
 def _items(subject: Subject, engine: Engine) -> Section:

@@ -49,7 +49,7 @@ def problem_section(problems: Sequence[Mapping[str, str]]) -> list[Section]:
     note = f"The first {len(rows)} of {len(problems):,}." if len(rows) < len(problems) else ""
     kinds = counted(problem["kind"] for problem in problems)
     lead = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    table = Table("Problems", ("where", "kind", "what"), rows, note, prose=(1, 2))
+    table = Table("Problems", ("where", "kind", "what"), rows, note, prose=(0, 1, 2))
     return [Section("Problems", "What is wrong with it?", [table], lead)]
 
 

@@ -16,7 +16,7 @@ function show(card) {
     text.textContent = button.textContent;
     media.append(text);
   }
-  const caption = card.querySelector("figcaption, td");
+  const caption = card.querySelector("figcaption, .name");
   dialog.querySelector("h2").textContent = picture ? picture.alt : caption.textContent;
   const facts = card.querySelector("dl").cloneNode(true);
   facts.hidden = false;
