@@ -110,6 +110,15 @@ def test_a_gate_that_failed_and_what_was_not_computed_are_said(trained: Trained)
     assert "Not computed: vendi: &lt;too few&gt;." in html
 
 
+def test_a_version_with_a_figure_that_is_no_more_still_has_a_page(own: Trained, tmp_path: Path) -> None:
+    path = own.dataset / "quality.json"
+    quality = json.loads(path.read_text())
+    path.write_text(json.dumps({**quality, "figures": {**quality["figures"], "lift_noise": 0.1}}))
+    told = genset("inspect", own.dataset, "--report", tmp_path / "page.html", "--output", own.out)
+    assert told.code == 1  # quality.json is not what was written
+    assert "lift_noise" not in (tmp_path / "page.html").read_text()
+
+
 def test_items_open_by_keyboard_turn_by_arrow_keys_and_give_the_focus_back(trained: Trained, opened: Open) -> None:
     page = opened(trained.dataset.resolve() / "report.html")
     first, second = (page.locator("#s-items .open").nth(number) for number in (0, 1))

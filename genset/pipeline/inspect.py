@@ -68,7 +68,7 @@ def settled(found: Contents) -> Modality:
 
 
 def stored_verdict(version: Version | None) -> dict[str, Any]:
-    """What was measured when a dataset version was made; empty where nothing was."""
+    """What was measured when a dataset version was made, by figures that are still known; empty where nothing was."""
     path = version.path / QUALITY if version else None
     if path is None or not path.is_file():
         return {}
@@ -76,7 +76,8 @@ def stored_verdict(version: Version | None) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(path.read_bytes())
     except ValueError as error:
         raise GensetError(f"cannot be read: {error}", where=str(path), hint="Make the version again.") from None
-    return told if told.get("figures") else {}
+    known = {name: value for name, value in told.get("figures", {}).items() if name in EVERY_FIGURE}
+    return {**told, "figures": known} if known else {}
 
 
 def with_outliers(found: Contents, model: Version, job: Job) -> Contents:
