@@ -381,7 +381,12 @@ def inspect(
     ],
     overrides: Rules = None,
     against: Annotated[
-        str | None, typer.Option(help="real dataset to judge the made items by", metavar="REAL", show_default=False)
+        str | None,
+        typer.Option(
+            help="real dataset to judge the made items by; or the version or model to compare with",
+            metavar="REAL",
+            show_default=False,
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -396,6 +401,20 @@ def inspect(
     quick: Annotated[
         bool, typer.Option("--quick", help="with --against: look at 2,000 items of each part, less thoroughly")
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="write one HTML page with all of it: figures, charts, items", metavar="FILE.html", show_default=False
+        ),
+    ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            help="with --against: write what came of it as Markdown, for a job summary",
+            metavar="FILE.md",
+            show_default=False,
+        ),
+    ] = None,
     output: OutputRoot = None,
     workers: Workers = None,
     json: Json = False,
@@ -405,11 +424,10 @@ def inspect(
     """What is in a dataset or a model; with --against, whether its made items are any good."""
 
     def work(command: "Command") -> int:
-        from genset import show
+        from genset.inspected import Asked, inspected
 
-        return show.inspected(
-            path, against, model, gate or [], command, output, workers, quick=quick, overrides=overrides
-        )
+        asked = Asked(path, against, model, gate or (), quick, report, summary, overrides or ())
+        return inspected(asked, command, output, workers)
 
     _do("inspect", work, json, quiet, debug, 0)
 

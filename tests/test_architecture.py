@@ -14,6 +14,7 @@ PACKAGE = Path(genset.__file__).parent
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"inspected"},
     {"show"},
     {"command"},
     {"console"},
@@ -96,3 +97,9 @@ def test_commands_that_do_not_train_never_enter_tensorflow(own) -> None:  # type
     ]
     for command in commands:
         assert not _modules_after(*command) & HEAVY, command
+
+
+def test_a_report_page_needs_no_tensorflow(own, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = ["--output", str(own.out), "--report", str(tmp_path / "page.html"), "--json"]
+    for path in (own.model, own.dataset):
+        assert not _modules_after("inspect", str(path), *out) & (HEAVY - {"matplotlib"}), path

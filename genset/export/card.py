@@ -67,7 +67,7 @@ def _yaml(values: Mapping[str, Any]) -> str:
 
 
 def _table(head: str, rows: Any) -> str:
-    body = "".join(f"| {_cell(key)} | {_cell(value)} |\n" for key, value in rows)
+    body = "".join(f"| {cell(key)} | {cell(value)} |\n" for key, value in rows)
     return f"| {head} | |\n| --- | --- |\n{body}"
 
 
@@ -77,7 +77,7 @@ def _figures(values: Mapping[str, float], figures: Mapping[str, Figure]) -> str:
     return f"| figure | value | better | what it is |\n| --- | --- | --- | --- |\n{body}"
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """Text that cannot end a table cell or start markup."""
     text = str(value) or "(none)"
     return "".join(f"\\{c}" if c in "\\|`*_[]<>" else c for c in text)

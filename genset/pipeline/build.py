@@ -6,7 +6,7 @@ from typing import Any
 
 from genset.config import EVERY_FIGURE, Augment, Config
 from genset.config import dump as dump_config
-from genset.dataset import SPLIT_FOLDERS, SPLITS, Dataset, Item, Record, same_columns
+from genset.dataset import SPLIT_FOLDERS, SPLITS, Dataset, Item, Record, read_version, same_columns
 from genset.errors import GensetError
 from genset.export.card import dataset_card
 from genset.interfaces import Exporter, Modality, Quarantined, Step
@@ -14,11 +14,13 @@ from genset.interfaces import Item as ItemArray
 from genset.pipeline import augment
 from genset.pipeline.company import Latent, Pool, TrainPart
 from genset.pipeline.job import Job, as_dicts, counts
+from genset.pipeline.page import Subject, dataset_page
 from genset.steps import LatentMix, every, late
 from genset.versions import CONFIG, Version, json_bytes
 from genset.yaml_source import did_you_mean
 
 QUALITY = "quality.json"
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ def write(
 ) -> tuple[Version, dict[str, dict[str, int]]]:
     """Write one dataset version; (the version, its counts). Needs the root's lock.
 
-    A version whose gates failed is written and marked, and `latest` stays where it was.
+    A version whose gates failed is written and marked, and `latest` stays where it was. One that was judged has a
+    report page.
     """
     with job.root.draft("datasets", name) as draft:
         noted: list[Record] = []
@@ -152,6 +155,11 @@ def write(
             draft.write(CONFIG, dump_config(config).encode())
         draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
         draft.write("README.md", dataset_card(name, manifest, EVERY_FIGURE, judged))
+        if judged:
+            job.progress.say("writing the report")
+            records = read_version(draft.path, modality).records
+            subject = Subject(draft.reference, modality, records, judged, as_dicts(problems), manifest=manifest)
+            draft.write(REPORT, dataset_page(subject, job.engine))
         version = job.root.commit(draft, manifest, latest=not failed)
     return version, total
 

@@ -1,5 +1,6 @@
 """What is in a dataset or a model, what is wrong with it, and how made items stand beside real ones."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from genset.errors import GensetError
 from genset.interfaces import Items, Modality, Probe, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline import generate
-from genset.pipeline.build import Verdict
+from genset.pipeline.build import QUALITY, Verdict
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, guess_modality, reader
 from genset.pipeline.job import Job, as_dicts, counts
@@ -60,6 +61,25 @@ def contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
     return Contents(kept, counts(kept), modality.describe(looked.probes), every, looked.probes, modality)
 
 
+def settled(found: Contents) -> Modality:
+    """The modality in the form in which items of different sizes are shown alike."""
+    table = type(found.modality)
+    return table(table.settle(found.modality.settings, found.probes))
+
+
+def stored_verdict(version: Version | None) -> dict[str, Any]:
+    """What was measured when a dataset version was made, by figures that are still known; empty where nothing was."""
+    path = version.path / QUALITY if version else None
+    if path is None or not path.is_file():
+        return {}
+    try:
+        told: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise GensetError(f"cannot be read: {error}", where=str(path), hint="Make the version again.") from None
+    known = {name: value for name, value in told.get("figures", {}).items() if name in EVERY_FIGURE}
+    return {**told, "figures": known} if known else {}
+
+
 def with_outliers(found: Contents, model: Version, job: Job) -> Contents:
     """With a problem for each item that the model rebuilds worse than any of its validation items."""
     unlike = [each.as_problem() for each in outliers(model, found.dataset.records, job) if each.ratio > 1]
@@ -79,7 +99,17 @@ def checksums(version: Version) -> list[Quarantined]:
     return [Quarantined(name, "extra" if what == STRANGE else "checksum", f"it {what}") for name, what in wrong.items()]
 
 
-def against(made: Contents, version: Version | None, real_path: Path, job: Job, *, quick: bool = False) -> Verdict:
+@dataclass(frozen=True)
+class Judged:
+    """Made items beside real ones, and what came of it."""
+
+    verdict: Verdict
+    real: Dataset
+    made: Dataset
+    modality: Modality  # in the form in which they were compared
+
+
+def against(made: Contents, version: Version | None, real_path: Path, job: Job, *, quick: bool = False) -> Judged:
     """Judge the made items of a dataset beside real ones.
 
     Made are the items that say so; all of them where none does. The real items keep the splits they have. Those without
@@ -107,8 +137,9 @@ def against(made: Contents, version: Version | None, real_path: Path, job: Job, 
             )
             records = assign(records, DEFAULT_RATIOS, 0)
     ordered = sorted(records, key=lambda record: (record.label, record.id))
+    beside = Dataset(table.kind, tuple(ordered))
     judged = Dataset(table.kind, tuple(_made(made.dataset, ordered, job)))
-    return _judge_records(Dataset(table.kind, tuple(ordered)), judged, modality, job, quick)
+    return Judged(_judge_records(beside, judged, modality, job, quick), beside, judged, modality)
 
 
 def _made(dataset: Dataset, real: Sequence[Record], job: Job) -> list[Record]:

@@ -1,0 +1,137 @@
+"""Two versions side by side: what is better, what is worse, and what cannot be told apart."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import Trained, genset
+
+from genset.interfaces import Figure
+from genset.pipeline.comparison import Change, Comparison, judged_markdown, markdown
+from genset.quality import intervals
+
+HIGHER = Figure("up", "higher", "the more the better")
+LOWER = Figure("down", "lower", "the less the better")
+NEAR = Figure("mid", "target", "near one half", target=0.5)
+NEUTRAL = Figure("count", "neutral", "neither")
+
+
+def test_the_interval_of_a_difference_reaches_as_far_as_both_together() -> None:
+    assert intervals.of_difference(0.5, (0.4, 0.6), 0.8, (0.7, 0.9)) == pytest.approx(
+        (0.3 - 0.02**0.5, 0.3 + 0.02**0.5)
+    )
+    low, high = intervals.of_difference(0.5, (0.47, 0.54), 0.8, (0.77, 0.84))  # 3 below and 4 above on each side
+    assert (low, high) == pytest.approx((0.3 - 0.05, 0.3 + 0.05))
+
+
+@pytest.mark.parametrize(
+    ("figure", "before", "after", "interval", "word"),
+    [
+        (HIGHER, 0.5, 0.8, (0.1, 0.5), "better"),
+        (HIGHER, 0.8, 0.5, (-0.5, -0.1), "worse"),
+        (HIGHER, 0.5, 0.8, (-0.1, 0.5), "not told apart"),
+        (HIGHER, 0.5, 0.8, None, "no interval"),
+        (LOWER, 0.5, 0.8, (0.1, 0.5), "worse"),
+        (NEAR, 0.2, 0.6, (0.3, 0.5), "better"),
+        (NEAR, 0.5, 0.9, (0.3, 0.5), "worse"),
+        (NEUTRAL, 0.5, 0.8, (0.1, 0.5), "neutral"),
+    ],
+)
+def test_only_a_difference_whose_interval_leaves_out_0_is_better_or_worse(
+    figure: Figure, before: float, after: float, interval: tuple[float, float] | None, word: str
+) -> None:
+    assert Change(figure, before, after, interval).word == word
+
+
+def test_the_line_and_the_markdown_say_what_changed() -> None:
+    changes = [
+        Change(HIGHER, 0.5, 0.8, (0.1, 0.5)),
+        Change(LOWER, 0.1, 0.2, (0.05, 0.15)),
+        Change(NEAR, 0.5, 0.5, (-0.1, 0.1)),
+    ]
+    found = Comparison("a@v0002", "a@v0001", changes, {"seed": ("1", "<b>|2")}, ["a note"], {})
+    line = "a@v0002 against a@v0001: 1 better (up 0.500 to 0.800), 1 worse (down 0.100 to 0.200), 1 not told apart"
+    assert (found.line, found.tone) == (line, "neutral")
+    assert markdown(found).decode() == (
+        f"### a@v0002 against a@v0001\n\n{line}.\n\n"
+        "| figure | before | after | difference | 95% interval |  |\n| --- | --- | --- | --- | --- | --- |\n"
+        "| up | 0.500 | 0.800 | +0.300 | 0.100 to 0.500 | better |\n"
+        "| down | 0.100 | 0.200 | +0.100 | 0.050 to 0.150 | worse |\n"
+        "| mid | 0.500 | 0.500 | +0.000 | -0.100 to 0.100 | not told apart |\n\n"
+        "| setting | before | after |\n| --- | --- | --- |\n| seed | 1 | \\<b\\>\\|2 |\n\n"
+        "Note: a note.\n"
+    )
+
+
+def test_versions_of_one_dataset_are_compared_and_both_files_written(own: Trained, tmp_path: Path) -> None:
+    out = ["--output", own.out, "--json"]
+    again = genset("run", own.config, "generate.per_class=30", *out)
+    assert again.code == 0, again.stderr
+    files = ["--summary", tmp_path / "all.md", "--report", tmp_path / "all.html"]
+    told = genset("inspect", "digits@v0002", "--against", "digits@v0001", *files, *out)
+    assert told.code == 0, told.stderr
+    found = told.json
+    assert found["against"] == "digits@v0001"
+    assert found["settings"]["generate.per_class"] == ["12", "30"]
+    assert found["settings"]["items: generated"] == ["120", "300"]
+    assert found["figures"] == again.json["figures"]
+    by_name = {change["figure"]: change for change in found["changes"]}
+    assert by_name["real_acc"]["difference"] == 0
+    cas = by_name["cas"]
+    assert cas["difference"] == pytest.approx(
+        again.json["figures"]["cas"] - own.outcome.json["figures"]["cas"], abs=2e-4
+    )
+    assert cas["interval"][0] < cas["difference"] < cas["interval"][1]
+    assert found["summary"] in (tmp_path / "all.md").read_text().replace("\\", "")
+    assert b"digits@v0002 against digits@v0001" in (tmp_path / "all.html").read_bytes()
+    gated = genset("inspect", "digits@v0002", "--against", "digits@v0001", "--gate", "distinct >= 1.01", *out)
+    assert gated.code == 2 and "lies between" in gated.stderr
+    assert genset("inspect", "digits@v0002", "--against", "digits@v0001", "--gate", "cas_ratio >= 9", *out).code == 1
+
+
+def test_a_model_beside_its_own_copy_is_neither_better_nor_worse(own: Trained) -> None:
+    first = own.out / "models" / "digits" / "v0001"
+    copy = shutil.copytree(first, first.with_name("v0002"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, "id": "v0002"}))
+    told = genset("inspect", copy, "--against", first, "--output", own.out, "--json")
+    assert told.code == 0, told.stderr
+    assert {change["difference"] for change in told.json["changes"]} == {0}
+    assert {change["verdict"] for change in told.json["changes"]} <= {"not told apart", "no interval", "neutral"}
+    assert told.json["settings"] == {}
+    same = genset("inspect", first, "--against", first, "--output", own.out)
+    assert (same.code, same.stderr) == (2, f"genset: --against {first}: digits@v0001 is the same version\n")
+
+
+def test_models_of_other_items_are_compared_by_their_settings_alone(own: Trained) -> None:
+    first = own.out / "models" / "digits" / "v0001"
+    copy = shutil.copytree(first, first.with_name("v0002"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    changed = {**manifest, "id": "v0002", "inputs": {**manifest["inputs"], "identity": "other"}}
+    (copy / "manifest.json").write_text(json.dumps(changed))
+    told = genset("inspect", copy, "--against", first, "--output", own.out, "--json")
+    assert told.code == 0, told.stderr
+    assert told.json["changes"] == []
+    assert told.json["notes"] == [
+        "they learned from different items, so neither can be judged by those of the other: no figures"
+    ]
+
+
+def test_made_items_beside_real_ones_have_a_summary_too(own: Trained, tmp_path: Path) -> None:
+    path = tmp_path / "judged.md"
+    told = genset(
+        "inspect", own.dataset, "--against", own.source, "--quick", "--summary", path, "--output", own.out, "--json"
+    )
+    assert told.code == 0, told.stderr
+    text = path.read_text().replace("\\", "")
+    assert "held-out items): training on real and made items" in text
+    for name, value in told.json["figures"].items():
+        assert f"| {name} | {value:.3f} |" in text or abs(value) >= 1000
+    assert judged_markdown("x", told.json).decode().count("\n| ") > len(told.json["figures"])
+
+
+def test_a_summary_without_figures_is_refused(trained: Trained, tmp_path: Path) -> None:
+    told = genset("inspect", trained.source, "--summary", tmp_path / "a.md")
+    assert (told.code, told.stderr) == (2, "genset: --summary: a summary needs figures\n  Add --against REAL.\n")
+    assert not (tmp_path / "a.md").exists()

@@ -1,0 +1,270 @@
+"""The report page in a real browser: it is drawn, filtered, opened by keyboard and heard, and asks for nothing."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from conftest import SAMPLES, Trained, digits, genset
+
+from genset.dataset import Record
+from genset.engine import Local
+from genset.modalities import MODALITIES
+from genset.pipeline.page import Subject, dataset_page
+from genset.report import charts
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HOSTILE = "<img src=x onerror=alert(1)>"
+SCRIPT = "</script><script>document.title = 'broken'</script>"
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium: .ci/run installs it where there is apt-get")
+        pytest.skip("no Chromium on this machine: the page was not opened")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no page was opened")
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Open]:
+    """Opens a page; whatever it complains of or asks for fails the test."""
+    told: list[str] = []
+    contexts = []
+
+    def open_page(path: Path, width: int = 1280, **context: Any) -> Any:
+        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **context))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: told.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on("dialog", lambda dialog: told.append(f"dialog: {dialog.message}") or dialog.dismiss())
+        page.on("request", lambda request: told.append(request.url) if not _own(request.url, path) else None)
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not told
+
+
+def _own(url: str, path: Path) -> bool:
+    return url.partition("#")[0] == path.as_uri() or url.startswith("data:")
+
+
+def _shown(page: Any) -> int:
+    return int(page.locator(".gallery .card:visible").count())
+
+
+def _report(source: Path, folder: Path) -> Path:
+    path = folder / "page.html"
+    told = genset("inspect", source, "--report", path, "--output", folder / "out", "--json")
+    assert told.code == 0, told.stderr
+    assert told.json["files"] == {"report": str(path)}
+    return path
+
+
+def test_the_page_of_a_run_says_the_verdict_first_and_shows_figures_charts_items_and_origin(
+    trained: Trained, opened: Open
+) -> None:
+    page = opened(trained.dataset.resolve() / "report.html")
+    lift = trained.outcome.json["figures"]["lift"]
+    first = page.locator("main > *").first
+    assert "Training on real and made items" in first.inner_text()
+    assert f"Lift {lift:+.3f}" in first.inner_text()
+    headings = page.locator("main h2").all_inner_texts()
+    assert headings[1:4] == ["How good are the made items?", "Which classes fall behind?", "What is in it?"]
+    drawn = page.locator("figure.chart svg")
+    assert drawn.count() >= 5
+    for box in [drawn.nth(number).bounding_box() for number in range(drawn.count())]:
+        assert box["width"] > 200 and box["height"] > 40
+    for name in trained.outcome.json["figures"]:
+        assert page.locator(f"tbody th:text-is('{name}')").count(), name
+    assert "digits@v0001" in page.locator("#s-origin").inner_text()
+    assert not page.evaluate("[...document.images].filter(image => !image.naturalWidth || !image.alt).length")
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_a_gate_that_failed_and_what_was_not_computed_are_said(trained: Trained) -> None:
+    quality = json.loads((trained.dataset / "quality.json").read_text())
+    quality |= {"failed_gates": ["copies <= 0: is 0.1, off by 0.1"], "skipped": {"vendi": "<too few>"}}
+    record = Record("c000000000000001", SAMPLES / "0" / "0000.png", "0", split="train")
+    modality = MODALITIES["image"](MODALITIES["image"].Settings(size=8, mode="L"))
+    html = dataset_page(Subject("failed", modality, [record], quality), Local(workers=1)).decode()
+    assert '<section class="verdict bad"' in html
+    assert "<li>gate failed: copies &lt;= 0: is 0.1, off by 0.1</li>" in html
+    assert "Not computed: vendi: &lt;too few&gt;." in html
+
+
+def test_a_version_with_a_figure_that_is_no_more_still_has_a_page(own: Trained, tmp_path: Path) -> None:
+    path = own.dataset / "quality.json"
+    quality = json.loads(path.read_text())
+    path.write_text(json.dumps({**quality, "figures": {**quality["figures"], "lift_noise": 0.1}}))
+    told = genset("inspect", own.dataset, "--report", tmp_path / "page.html", "--output", own.out)
+    assert told.code == 1  # quality.json is not what was written
+    assert "lift_noise" not in (tmp_path / "page.html").read_text()
+
+
+def test_items_open_by_keyboard_turn_by_arrow_keys_and_give_the_focus_back(trained: Trained, opened: Open) -> None:
+    page = opened(trained.dataset.resolve() / "report.html")
+    first, second = (page.locator("#s-items .open").nth(number) for number in (0, 1))
+    first.focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("dialog[open]")
+    assert dialog.get_by_role("heading").inner_text() == first.locator("img").get_attribute("alt")
+    assert "real" in dialog.locator("dl").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert dialog.get_by_role("heading").inner_text() == second.locator("img").get_attribute("alt")
+    page.keyboard.press("Escape")
+    assert not dialog.count()
+    assert second.evaluate("button => button === document.activeElement")
+
+
+def test_galleries_are_filtered_by_class_source_and_words(trained: Trained, opened: Open) -> None:
+    page = opened(trained.dataset.resolve() / "report.html")
+    items = page.locator("#s-items .gallery")
+    every = items.locator(".card:visible").count()
+    items.locator("select[name=label]").select_option("3")
+    items.locator("select[name=source]").select_option("generated")
+    cards = items.locator(".card:visible")
+    assert 0 < cards.count() < every
+    assert {cards.nth(n).get_attribute("data-label") for n in range(cards.count())} == {"3"}
+    assert items.locator("output").inner_text() == f"{cards.count()} shown"
+    one = cards.nth(1).locator("dl").text_content()
+    items.locator("input").fill(re.search(r"g[0-9a-f]{15}", one)[0])
+    assert cards.count() == 1
+    items.locator("input").fill("no such item")
+    assert cards.count() == 0 and items.locator("h4:visible").count() == 0
+
+
+def test_pages_fit_a_phone_and_follow_a_dark_scheme(trained: Trained, tmp_path: Path, opened: Open) -> None:
+    path = trained.dataset.resolve() / "report.html"
+    paper = "getComputedStyle(document.body).backgroundColor"
+    phone = opened(path, 390, color_scheme="light")
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
+    light = sum(map(int, re.findall(r"\d+", phone.evaluate(paper))))
+    model = tmp_path / "model.html"
+    assert genset("inspect", trained.model, "--report", model, "--output", tmp_path / "out").code == 0
+    assert opened(model, 390).evaluate("document.documentElement.scrollWidth") == 390
+    dark = opened(path, color_scheme="dark")
+    assert light > 700 > 100 > sum(map(int, re.findall(r"\d+", dark.evaluate(paper))))
+
+
+def test_sounds_are_seen_and_heard(tmp_path: Path, opened: Open) -> None:
+    for label in ("kick", "snare"):
+        shutil.copytree(SAMPLES.parent / "sound" / label, tmp_path / "drums" / label)
+    page = opened(_report(tmp_path / "drums", tmp_path))
+    card = page.locator("#s-items .card").first
+    assert card.locator("img").evaluate("image => image.naturalWidth") > 50
+    page.mouse.click(5, 5)  # a browser plays nothing before a person did something
+    sound = card.locator("audio")
+    assert sound.get_attribute("aria-label") == card.locator("img").get_attribute("alt")
+    played = sound.evaluate(
+        "async sound => { await sound.play(); await new Promise(done => sound.addEventListener('timeupdate', done));"
+        " return [sound.error, sound.duration > 0.02, sound.currentTime > 0]; }"
+    )
+    assert played == [None, True, True]
+    card.locator(".open").press("Enter")
+    assert page.locator("dialog[open] audio").count() == 1
+
+
+def test_texts_stand_in_a_table_that_is_searched(tmp_path: Path, opened: Open) -> None:
+    (tmp_path / "names").mkdir()
+    for label in ("el_GR", "en_US"):
+        shutil.copy(SAMPLES.parent / "text" / f"{label}.txt", tmp_path / "names")
+    page = opened(_report(tmp_path / "names", tmp_path))
+    rows = page.locator("table.texts tr.card:visible")
+    assert rows.count() == 80  # 40 of each class
+    wanted = rows.nth(5).locator("button").inner_text()
+    page.locator("#s-items input").fill(wanted.upper())
+    found = [rows.nth(n).locator("button").inner_text() for n in range(rows.count())]
+    assert wanted in found and all(wanted.lower() in text.lower() for text in found)
+    rows.first.locator("button").press("Enter")
+    assert page.locator("dialog[open] blockquote").inner_text() == found[0]
+
+
+def test_markup_in_class_names_texts_and_problems_is_text(tmp_path: Path, opened: Open) -> None:
+    source = tmp_path / "texts"
+    source.mkdir()
+    lines = [f"{SCRIPT} number {number}" for number in range(12)]
+    (source / f"{HOSTILE}.txt").write_text("\n".join([*lines, lines[0]]), encoding="utf-8")
+    path = _report(source, tmp_path)
+    page = opened(path)
+    assert page.title() == "texts"
+    assert page.locator("table.texts tr.card").first.locator("th").inner_text() == HOSTILE
+    assert page.locator("table.texts button").first.inner_text().startswith(SCRIPT)
+    assert charts.shortened(HOSTILE) in page.locator("figure.chart text").all_text_contents()
+    assert page.locator("script").count() == 1 and page.locator("img").count() == 0
+
+
+def test_images_of_a_class_with_markup_in_its_name_open_as_others_do(tmp_path: Path, opened: Open) -> None:
+    digits(tmp_path / "digits", 6, "01")
+    (tmp_path / "digits" / "0").rename(tmp_path / "digits" / '"onfocus="alert(1)')
+    page = opened(_report(tmp_path / "digits", tmp_path))
+    page.locator(".open").first.press("Enter")
+    assert page.locator("dialog[open] h2").inner_text().endswith('of class "onfocus="alert(1)')
+
+
+def test_equal_inputs_give_an_equal_page_for_any_number_of_workers(trained: Trained, tmp_path: Path) -> None:
+    pages = []
+    for workers in (1, 3):
+        path = tmp_path / f"{workers}.html"
+        told = genset("inspect", trained.dataset, "--report", path, "--workers", workers, "--output", tmp_path / "o")
+        assert told.code == 0, told.stderr
+        pages.append(path.read_bytes())
+    assert pages[0] == pages[1]
+    assert str(trained.out).encode() not in (trained.dataset / "report.html").read_bytes()
+
+
+def test_a_page_of_100_000_items_stays_under_15_mb(tmp_path: Path) -> None:
+    modality = MODALITIES["image"](MODALITIES["image"].Settings(size=64, mode="RGB"))
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    PIL.Image.fromarray(noise).save(tmp_path / "noise.png")  # 12 kB that nothing compresses
+    sources = ("collected", "generated", "augmented")
+    records = [
+        Record(f"c{number:015x}", tmp_path / "noise.png", f"class {number % 100}", sources[number % 3], split="train")
+        for number in range(100_000)
+    ]
+    twins = [{"made": records[1].id, "real": records[0].id, "distance": 0.0} for _ in range(1000)]
+    html = dataset_page(Subject("many", modality, records, {"suspicious": twins}), Local(workers=1))
+    assert len(html) < 15_000_000
+    assert b"of 100,000 items, drawn at random" in html
+    assert b"of 1,000, the worst first" in html
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        (
+            "none/page.html",
+            "--report {place}: there is no folder {folder}/none\n  Give the name of a file in a folder that is there.\n",
+        ),
+        ("", "--report {place}: this is a folder\n  Give the name of a file in a folder that is there.\n"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_told_before_any_work(tmp_path: Path, target: str, error: str) -> None:
+    place = tmp_path / target
+    told = genset("inspect", SAMPLES, "--report", place)
+    assert (told.code, told.stderr) == (2, "genset: " + error.format(place=place, folder=tmp_path))
+
+
+def test_no_page_is_written_into_a_version(own: Trained) -> None:
+    place = own.dataset / "other.html"
+    told = genset("inspect", own.dataset, "--report", place)
+    text = "this is inside the version digits@v0001, and versions are never changed\n  Write it somewhere else.\n"
+    assert (told.code, told.stderr) == (2, f"genset: --report {place}: {text}")
+    assert not place.exists()
