@@ -100,6 +100,16 @@ class Kinds:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A key of the config that suits a user's items, and why."""
+
+    key: str
+    value: Any
+    why: str
+    sure: bool = True  # what is not is only suggested: it stands in the config as a comment
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """What one file decodes to, before it is brought to the configured form."""
 
@@ -344,6 +354,7 @@ class Modality(ABC):
     tensor_dtype: ClassVar[Literal["float32", "int32"]] = "float32"
     fixed_shape: ClassVar[bool] = True  # whether all items have the one shape; a shorter one is no other kind otherwise
     rows: ClassVar[bool] = False  # whether a version holds rows, not files
+    class_column: ClassVar[str] = ""  # the setting that names the column of the class, where items are rows of tables
     near: ClassVar[float]  # likeness from which on two items are near-duplicates, unless told otherwise
     denoises: ClassVar[bool] = False  # whether a perturbed item is to be rebuilt as it was, not as it is seen
     figures: ClassVar[tuple["Figure", ...]] = ()  # that only this modality has
@@ -375,6 +386,10 @@ class Modality(ABC):
     @abstractmethod
     def settle(cls, settings: Any, probes: Sequence[Probe]) -> Any:
         """The settings with whatever the user left open (size, rate, length) taken from the data."""
+
+    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
+        """The settings that are settled for the user's items, as a config can say them, with the reasons."""
+        return ()
 
     def conversions(self, probes: Sequence[Probe]) -> str:
         """What the configured form changes of the items, in a line; "" for nothing worth telling."""

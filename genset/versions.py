@@ -72,6 +72,20 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, whole or not at all. Raises GensetError where there is one."""
+    partial = path.with_name(f".{path.name}.partial")
+    with writing(path):
+        try:
+            with partial.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(partial, path)  # which, unlike a renaming, never replaces what is there
+        finally:
+            partial.unlink(missing_ok=True)
+
+
 def json_bytes(value: Any) -> bytes:
     """JSON as genset writes it to files: readable, stable."""
     return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()

@@ -14,7 +14,9 @@ PACKAGE = Path(genset.__file__).parent
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"show"},
+    {"housekeeping"},
+    {"options"},
+    {"show", "begin"},
     {"command"},
     {"console"},
     {"pipeline"},

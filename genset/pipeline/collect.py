@@ -108,18 +108,20 @@ def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
 
 def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
     """The modality that most files of a folder belong to, or one file. Raises GensetError when none belongs to any."""
+    found = files_by_modality(path, table)
+    best = max(found, key=lambda kind: found[kind])
+    if not found[best]:
+        raise GensetError(f"no file here belongs to a modality that genset knows ({', '.join(table)})", where=str(path))
+    return table[best]
+
+
+def files_by_modality(path: Path, table: Mapping[str, type[Modality]]) -> dict[str, int]:
+    """How many files of a folder, or whether the one file, could hold items of each modality."""
     if os.path.isfile(path):
         suffixes = [path.suffix.lower()]
     else:
         suffixes = [Path(name).suffix.lower() for _, _, names in os.walk(path, followlinks=False) for name in names]
-
-    def count(modality: type[Modality]) -> int:
-        return sum(suffix in modality.suffixes for suffix in suffixes)
-
-    best = max(table.values(), key=count)
-    if not count(best):
-        raise GensetError(f"no file here belongs to a modality that genset knows ({', '.join(table)})", where=str(path))
-    return best
+    return {kind: sum(suffix in modality.suffixes for suffix in suffixes) for kind, modality in table.items()}
 
 
 def _find(path: Path, modality: Modality, problems: list[Quarantined]) -> list[Record]:

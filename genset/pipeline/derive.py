@@ -149,7 +149,7 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
     cleaned = clean(records, modality, job.engine, job.progress, Clean())
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
-    name = version.name if version else _name_of(path)
+    name = version.name if version else name_of(path)
     parents = [version.reference] if version else []
     manifest = version.manifest if version else {}
     sources = manifest.get("sources", []) if version else [str(path.absolute())]
@@ -160,7 +160,8 @@ def open_dataset(path: Path, version: Version | None, job: Job, group: str | Non
     return Source(kept, every, modality, cleaned.probes, name, inputs, parents, sources, recipes)
 
 
-def _name_of(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """A name for the versions that are made of a folder's items."""
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.resolve().name).lstrip("._-")
     return name or "dataset"
 

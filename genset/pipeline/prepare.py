@@ -62,7 +62,7 @@ def prepare(config: Config, job: Job) -> Prepared:
         return _open(folder)
     cleaned = clean(collected.records, collected.modality, job.engine, job.progress, config.clean)
     problems = (*collected.problems, *cleaned.problems)
-    _check_enough(cleaned.records, problems, config)
+    check_enough(cleaned.records, problems, config.data.source)
     modality = table(table.settle(collected.modality.settings, cleaned.probes))
     told = modality.conversions(cleaned.probes)
     if told:
@@ -75,7 +75,7 @@ def prepare(config: Config, job: Job) -> Prepared:
         left_out = again if config.clean.exact_duplicates == "quarantine" else {}
         rows = {record.id: row for row, record in enumerate(cleaned.records) if row not in left_out}
         usable = [replace(cleaned.records[row], content=item_id("c", digests[row], 0)) for row in rows.values()]
-        _check_enough(usable, problems, config)
+        check_enough(usable, problems, config.data.source)
         assigned = assign(usable, config.split.ratios, config.seed)
         warn_of_empty(assigned, config.split.ratios, job.progress)
         # In the order of a version, whatever the files are called: figures and weights depend on the order of items.
@@ -176,14 +176,15 @@ def _decode_one(record: Record, modality: Modality) -> Item:
         ) from None
 
 
-def _check_enough(records: Sequence[Record], problems: tuple[Quarantined, ...], config: Config) -> None:
+def check_enough(records: Sequence[Record], problems: Sequence[Quarantined], sources: Sequence[str]) -> None:
+    """Raises GensetError where too few items are usable for a training."""
     if len(records) >= FEWEST_ITEMS:
         return
     lost = [problem for problem in problems if problem.kind not in ("ignored", "empty_folder", "converted")]
     why = f" ({len(lost)} left out; the first is {lost[0].path}: {lost[0].detail})" if lost else ""
     raise GensetError(
         f"{len(records)} usable item{'s' * (len(records) != 1)}{why}, at least {FEWEST_ITEMS} are needed",
-        where=", ".join(config.data.source),
+        where=", ".join(sources),
         hint="Add items, or point data.source at a folder with more of them.",
     )
 
