@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from genset.config import Config
 from genset.dataset import SPLITS, Dataset, Record
 from genset.errors import GensetError
-from genset.interfaces import Item, Items, Labels, Modality, Quarantined, UndecodableError
+from genset.interfaces import Item, Items, Labels, Modality, Quarantined, Section, UndecodableError
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean, duplicate, twins
 from genset.pipeline.collect import collect
@@ -55,7 +56,7 @@ def prepare(config: Config, job: Job) -> Prepared:
     table = MODALITIES[config.modality.kind]
     job.progress.say("looking for items")
     collected = collect(config.data, table(config.modality), job.engine, job.progress)
-    parts = (collected.fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump())
+    parts = _parts(config, collected.fingerprint)
     work = job.root.work(config.name)
     folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"
     if folder.is_dir():
@@ -85,7 +86,7 @@ def prepare(config: Config, job: Job) -> Prepared:
         _write_items(partial / "items.npy", (decoded[rows[record.id]] for record in records), len(records), modality)
         (partial / _DECODED).unlink()
         index = {
-            "identity": key_of("items", modality.settings.model_dump(), *parts),
+            "identity": identity(config, modality.settings, collected.fingerprint),
             "modality": modality.settings.model_dump(),
             "records": [{**asdict(record), "path": str(record.path)} for record in records],
             "problems": [problem.as_dict() for problem in problems],
@@ -93,6 +94,16 @@ def prepare(config: Config, job: Job) -> Prepared:
         # ASCII: a path may hold bytes that are no UTF-8, which JSON's escapes bring back as they were
         (partial / "index.json").write_text(json.dumps(index), encoding="ascii")
     return _open(folder)
+
+
+def identity(config: Config, settled: Section, fingerprint: str) -> str:
+    """Of the items that a config leads to, by the settings that the data settled and the fingerprint of what was
+    collected."""
+    return key_of("items", settled.model_dump(), *_parts(config, fingerprint))
+
+
+def _parts(config: Config, fingerprint: str) -> tuple[Any, ...]:
+    return fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump()
 
 
 def kept(work: Path, identity: str) -> Prepared | None:
@@ -189,6 +200,6 @@ def check_enough(records: Sequence[Record], problems: Sequence[Quarantined], sou
     )
 
 
-def with_settings(config: Config, prepared: Prepared) -> Config:
+def with_settings(config: Config, modality: Modality) -> Config:
     """The config with the modality settled by the data."""
-    return config.model_copy(update={"modality": prepared.modality.settings})
+    return config.model_copy(update={"modality": modality.settings})

@@ -18,6 +18,8 @@ from genset.pipeline.prepare import Prepared, prepare, with_settings
 from genset.pipeline.train import train
 from genset.versions import Version
 
+SECTIONS = ("generate", "augment", "balance", "quality")  # of the config, that a dataset depends on beside its model
+
 
 @dataclass(frozen=True)
 class Result:
@@ -35,11 +37,11 @@ class Result:
 def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -> Result:
     """Make a model version and a dataset version, or find that both are up to date. Needs the root's lock."""
     prepared = prepare(config, job)
-    config = with_settings(config, prepared)
+    asked, config = config, with_settings(config, prepared.modality)
     _plan(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training
     _steps(config, prepared)  # and so is what copies lack
-    model, trained = train(config, prepared, job, resume=resume, force=force)
-    key = _key(config, prepared, model)
+    model, trained = train(asked, prepared, job, resume=resume, force=force)
+    key = key_for(config, prepared.identity, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
     if found:
         if found.manifest["status"] == "ok":
@@ -48,10 +50,11 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     return _build(config, prepared, model, key, job)
 
 
-def _key(config: Config, prepared: Prepared, model: Version) -> str:
-    sections = [getattr(config, name).model_dump() for name in ("generate", "augment", "balance", "quality")]
+def key_for(config: Config, identity: str, model: Version) -> str:
+    """The key of a dataset by a config, of the items of an identity and a model."""
+    sections = [getattr(config, name).model_dump() for name in SECTIONS]
     reference = model.manifest["model"]["reference"]
-    return key_of("dataset", prepared.identity, reference, config.seed, *sections, config.output.format.model_dump())
+    return key_of("dataset", identity, reference, config.seed, *sections, config.output.format.model_dump())
 
 
 def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Job) -> Result:
