@@ -60,6 +60,10 @@ def run(
     overrides: Overrides = None,
     resume: Resume = True,
     force: Force = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="print the settled config and the plan, with time and disk, and write nothing"),
+    ] = False,
     output: OutputRoot = None,
     workers: Workers = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
@@ -74,6 +78,12 @@ def run(
         from genset.pipeline.run import run as pipeline
 
         settings = command.config(config, overrides)
+        if dry_run:
+            from genset import upkeep
+            from genset.pipeline.dry import dry_run as plan
+
+            job = command.job(command.root(output, settings), command.engine(workers))
+            return upkeep.dry_run(plan(settings, job), command)
         with command.locked(command.root(output, settings), workers, settings) as job:
             result = pipeline(settings, job, resume=resume, force=force)
         return show.run(result, command)

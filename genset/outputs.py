@@ -110,6 +110,28 @@ class AugmentPlan(_Done):
     problems: list[Problem]
 
 
+class RunEstimate(Estimate):
+    """What a run takes, beside generating and judging."""
+
+    training: str | None
+    """The budget as the config says it; null where the model is up to date."""
+
+
+class RunPlan(_Done):
+    """`run --dry-run`."""
+
+    command: Literal["run"]
+    dry_run: Literal[True]
+    config: dict[str, Any]
+    """As the data settle it."""
+    model: "State"
+    dataset: "State"
+    counts: Counts
+    plan: list[PlanOfClass]
+    estimate: RunEstimate
+    problems: list[Problem]
+
+
 class Replay(_Done):
     """`augment --replay`."""
 
@@ -265,7 +287,7 @@ class Failed(_Part):
 
 
 _OBJECTS = (
-    *(Run, AboutModel, Derived, AugmentPlan, Replay, Contents, Against, Ancestry, OfConfig),
+    *(Run, RunPlan, AboutModel, Derived, AugmentPlan, Replay, Contents, Against, Ancestry, OfConfig),
     *(Init, Listed, Status, Pruned, Failed),
 )
 

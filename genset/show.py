@@ -14,7 +14,8 @@ from genset.pipeline import inspect, lineage
 from genset.pipeline.build import Verdict
 from genset.pipeline.collect import guess_modality
 from genset.pipeline.derive import Derived
-from genset.pipeline.enlarge import Enlargement, Estimate
+from genset.pipeline.enlarge import Enlargement
+from genset.pipeline.estimate import Estimate
 from genset.pipeline.judge import SUSPECTS_LISTED, gated
 from genset.pipeline.replay import Replayed
 from genset.pipeline.run import Result

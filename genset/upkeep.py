@@ -1,11 +1,13 @@
-"""What `list`, `status`, `prune` and `schema` say at their end."""
+"""What `list`, `status`, `prune` and `run --dry-run` say at their end."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from genset.command import Command
+from genset.config import dump
 from genset.dataset import SPLITS
 from genset.errors import ExitCode
+from genset.pipeline.dry import DryRun
 from genset.pipeline.shelf import Kept, Pruning
 from genset.pipeline.status import State
 from genset.versions import Version
@@ -71,6 +73,39 @@ def _state(state: State) -> dict[str, Any]:
         "version": version and {"path": str(version.path), "name": version.name, "id": version.id},
         "reasons": [reason.as_dict() for reason in state.reasons],
     }
+
+
+def dry_run(planned: DryRun, command: Command) -> int:
+    """The end of `run --dry-run`."""
+    console, config = command.console, planned.config
+    console.say(dump(config).rstrip("\n") + "\n")
+    for what, state in (("model", planned.model), ("dataset", planned.dataset)):
+        console.say(f"{what}: {'would be made' if state.reasons else f'up to date, {_path(state)}'}")
+    rows = [[str(value) for value in row.values()] for row in planned.rows]
+    console.table("train items by class, as planned", rows, list(planned.rows[0]))
+    for key in ("split", "source"):
+        console.counts(f"items by {key}, as planned", planned.counts[key])
+    told = [problem.as_dict() for problem in planned.problems]
+    console.problems(told)
+    budget = f"{planned.budget} of training, " if planned.learns else ""
+    seconds = f"{planned.estimate.seconds:,.1f} s of one core to read and write, beside generating and judging"
+    console.say(f"about {size(planned.estimate.disk_bytes)} on disk beside the model; {budget}{seconds}")
+    console.say("nothing was written")
+    command.finish(
+        dry_run=True,
+        config=config.model_dump(mode="json"),
+        model=_state(planned.model),
+        dataset=_state(planned.dataset),
+        counts=planned.counts,
+        plan=planned.rows,
+        estimate={**planned.estimate.as_dict(), "training": planned.budget if planned.learns else None},
+        problems=told,
+    )
+    return ExitCode.DONE
+
+
+def _path(state: State) -> str:
+    return str(state.version.path) if state.version else ""
 
 
 def pruned(pruning: Pruning, command: Command, *, dry_run: bool) -> int:

@@ -150,6 +150,41 @@ def test_every_json_object_is_as_the_schema_says(own: Trained, printed: Callable
     valid(genset("split", own.source, "--ratio", "1", "--json").json)  # no such option
 
 
+Printed = Callable[..., tuple[int, Any]]
+
+
+def test_a_dry_run_plans_what_a_run_makes_and_writes_nothing(
+    trained: Trained, in_folder: Path, printed: Printed
+) -> None:
+    ended, planned = printed("run", trained.config, "--dry-run", "--json")
+    assert ended == 0
+    valid(planned)
+    made = trained.outcome.json
+    for key in ("split", "source"):
+        assert sum(abs(made["counts"][key][name] - n) for name, n in planned["counts"][key].items()) <= 4  # of 800
+    assert planned["config"]["modality"] == made_config(trained)["modality"]
+    assert (planned["model"]["version"], planned["estimate"]["training"]) == (None, "400 steps")
+    written = sum(path.stat().st_size for path in (trained.dataset / "train").rglob("*.png"))
+    assert 0.5 * written < planned["estimate"]["bytes"] < 3 * written
+    assert [(row["label"], row["generated"]) for row in planned["plan"]] == [(str(n), 12) for n in range(10)]
+    assert list(in_folder.iterdir()) == []
+
+
+def made_config(trained: Trained) -> Any:
+    return json.loads((trained.dataset / "manifest.json").read_bytes())["config"]
+
+
+def test_a_dry_run_of_what_is_there_says_so(own: Trained, printed: Printed) -> None:
+    ended, planned = printed("run", own.config, "--dry-run", "--output", own.out, "--json")
+    assert (ended, planned["model"]["reasons"], planned["dataset"]["reasons"]) == (0, [], [])
+    assert planned["estimate"] == {"bytes": 0, "seconds": 0.0, "training": None}
+
+
+def test_a_dry_run_refuses_what_a_run_would_refuse(trained: Trained, in_folder: Path, printed: Printed) -> None:
+    ended, told = printed("run", trained.config, "augment.steps=[{kind: flip, not_for: [x]}]", "--dry-run", "--json")
+    assert (ended, told["error"]["message"]) == (2, "no class 'x'")
+
+
 def test_status_says_what_changed_and_exits_with_1(own: Trained, tmp_path: Path) -> None:
     source = shutil.copytree(own.source, tmp_path / "digits")
     place = config(tmp_path, source, augment={"copies": 1})

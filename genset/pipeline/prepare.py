@@ -18,7 +18,7 @@ from genset.errors import GensetError
 from genset.interfaces import Item, Items, Labels, Modality, Quarantined, Section, UndecodableError
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean, duplicate, twins
-from genset.pipeline.collect import collect
+from genset.pipeline.collect import Collected, collect
 from genset.pipeline.job import Job, key_of
 from genset.pipeline.split import assign, warn_of_empty
 from genset.seeds import item_id
@@ -61,13 +61,8 @@ def prepare(config: Config, job: Job) -> Prepared:
     folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"
     if folder.is_dir():
         return _open(folder)
-    cleaned = clean(collected.records, collected.modality, job.engine, job.progress, config.clean)
-    problems = (*collected.problems, *cleaned.problems)
-    check_enough(cleaned.records, problems, config.data.source)
-    modality = table(table.settle(collected.modality.settings, cleaned.probes))
-    told = modality.conversions(cleaned.probes)
-    if told:
-        problems += (Quarantined(", ".join(config.data.source), "converted", told),)
+    cleaned = looked_at(collected, config, job)
+    modality, problems = cleaned.modality, cleaned.problems
     with _new_folder(folder) as partial:
         digests = _decode(cleaned.records, modality, partial / _DECODED, job)
         again = twins(cleaned.records, digests)  # files that differ may be equal in the configured form
@@ -94,6 +89,28 @@ def prepare(config: Config, job: Job) -> Prepared:
         # ASCII: a path may hold bytes that are no UTF-8, which JSON's escapes bring back as they were
         (partial / "index.json").write_text(json.dumps(index), encoding="ascii")
     return _open(folder)
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """Items that were looked at and not yet brought to one form."""
+
+    records: tuple[Record, ...]
+    modality: Modality  # settled by them
+    problems: tuple[Quarantined, ...]
+
+
+def looked_at(collected: Collected, config: Config, job: Job) -> LookedAt:
+    """What was collected without what cannot be learned from. Raises GensetError where too little is left."""
+    cleaned = clean(collected.records, collected.modality, job.engine, job.progress, config.clean)
+    problems = (*collected.problems, *cleaned.problems)
+    check_enough(cleaned.records, problems, config.data.source)
+    table = type(collected.modality)
+    modality = table(table.settle(collected.modality.settings, cleaned.probes))
+    told = modality.conversions(cleaned.probes)
+    if told:
+        problems += (Quarantined(", ".join(config.data.source), "converted", told),)
+    return LookedAt(cleaned.records, modality, problems)
 
 
 def identity(config: Config, settled: Section, fingerprint: str) -> str:

@@ -38,7 +38,7 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     """Make a model version and a dataset version, or find that both are up to date. Needs the root's lock."""
     prepared = prepare(config, job)
     asked, config = config, with_settings(config, prepared.modality)
-    _plan(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training
+    planned(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training
     _steps(config, prepared)  # and so is what copies lack
     model, trained = train(asked, prepared, job, resume=resume, force=force)
     key = key_for(config, prepared.identity, model)
@@ -64,12 +64,12 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     recipe = augment.Recipe(steps, config.seed, form, False, reference)
     real = augment.with_soft_labels(build.one_schema(prepared.dataset.records), recipe.steps)
     (train_items, _), (test_items, _) = prepared.part("train"), prepared.part("test")
-    planned = _plan(config, [record for record in real if record.split == "train"])
-    real, copies = planned.kept(real), planned.copies
+    added = planned(config, [record for record in real if record.split == "train"])
+    real, copies = added.kept(real), added.copies
     filters = generate.Filters.of(config.generate, lambda: prepared.modality.closeness(train_items))
-    made = generate.make(generator, planned.generated, filters, job, seed=config.seed)
+    made = generate.make(generator, added.generated, filters, job, seed=config.seed)
     rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
-    problems = [*prepared.problems, *planned.problems, *rare, *generate.given_up(made)]
+    problems = [*prepared.problems, *added.problems, *rare, *generate.given_up(made)]
     job.progress.say("judging the generated items against the held-out ones")
     verdict = Judge(prepared.modality, job.engine).verdict(
         prepared.classes,
@@ -99,7 +99,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     return Result(model, version, True, counts, verdict.as_dict(), [p.as_dict() for p in problems], made.redrawn)
 
 
-def _plan(config: Config, train: Sequence[Record]) -> Plan:
+def planned(config: Config, train: Sequence[Record]) -> Plan:
     """What was asked for, and what then lacks to the balance target."""
     counts = Counter(record.label for record in train)
     return plan(

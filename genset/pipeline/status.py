@@ -44,7 +44,11 @@ class State:
 def status(config: Config, job: Job) -> tuple[State, State]:
     """(the state of the model, that of the dataset). Nothing is written. Raises GensetError for what cannot be read."""
     table = MODALITIES[config.modality.kind]
-    found = collect(config.data, table(config.modality), job.engine, job.progress)
+    return states(config, collect(config.data, table(config.modality), job.engine, job.progress), job)
+
+
+def states(config: Config, found: Collected, job: Job) -> tuple[State, State]:
+    """The same of items that were collected already."""
     model = _model(config, found, job)
     return model, _dataset(config, found, model, job)
 
