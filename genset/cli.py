@@ -170,6 +170,14 @@ def generate(
             show_default=False,
         ),
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="folder, webdataset, parquet, tfrecord or npz  [default: folder]",
+            show_default=False,
+        ),
+    ] = None,
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
@@ -197,6 +205,7 @@ def generate(
         }
         given = {f"generate.{key}": value for key, value in flags.items()}
         (section,) = command.sections(("generate",), given, overrides, version.manifest["modality"])
+        exporter = command.exporter(form)
         target = command.version_name(name, f"{version.name}-generated")
         with command.locked(root, workers) as job:
             made = generate_version(
@@ -207,6 +216,7 @@ def generate(
                 seed,
                 target,
                 job,
+                exporter,
             )
         return show.derived(made, command)
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from genset.errors import GensetError
+from genset.interfaces import Item as ItemArray
 from genset.interfaces import Piece, Raw
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Item:
     data: bytes
     suffix: str
     fields: Mapping[str, Any] | None = None  # in place of data: the item as columns of a row
+    array: ItemArray | None = None  # decoded, where it was at hand
 
 
 @dataclass(frozen=True)

@@ -74,16 +74,14 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def write_new(path: Path, data: bytes) -> None:
     """Write a file that is not there yet, whole or not at all. Raises GensetError where there is one."""
-    partial = path.with_name(f".{path.name}.partial")
-    with writing(path):
+    with writing(path), path.open("xb") as file:
         try:
-            with partial.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(partial, path)  # which, unlike a renaming, never replaces what is there
-        finally:
-            partial.unlink(missing_ok=True)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def json_bytes(value: Any) -> bytes:

@@ -9,6 +9,7 @@ from genset.config import dump as dump_config
 from genset.dataset import SPLIT_FOLDERS, SPLITS, Dataset, Item, Record, same_columns
 from genset.errors import GensetError
 from genset.export.card import dataset_card
+from genset.export.croissant import croissant
 from genset.interfaces import Exporter, Modality, Quarantined, Step
 from genset.interfaces import Item as ItemArray
 from genset.pipeline import augment
@@ -19,6 +20,7 @@ from genset.versions import CONFIG, Version, json_bytes
 from genset.yaml_source import did_you_mean
 
 QUALITY = "quality.json"
+CROISSANT = "croissant.json"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Verdict:
 def written(record: Record, item: ItemArray, modality: Modality) -> Item:
     """An item as an exporter takes it: the bytes of a file, or columns of a row."""
     fields = modality.fields(item)
-    return Item(record, modality.encode(item) if fields is None else b"", modality.suffix, fields)
+    return Item(record, modality.encode(item) if fields is None else b"", modality.suffix, fields, item)
 
 
 def encoded(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[Item]:
@@ -130,9 +132,11 @@ def write(
 
     A version whose gates failed is written and marked, and `latest` stays where it was.
     """
+    exporter.ready()
     with job.root.draft("datasets", name) as draft:
         noted: list[Record] = []
-        exporter.write(draft, _noted(items, noted, expected, job))
+        columns: dict[str, None] = {}  # in their order
+        exporter.write(draft, _noted(items, noted, columns, expected, job), modality)
         warn_of_labels({record.label for record in noted if not modality.rows}, job)
         total = counts(Dataset(modality.kind, tuple(noted)))
         judged = verdict.as_dict() if verdict else {}
@@ -145,20 +149,34 @@ def write(
             status="failed" if failed else "ok",
             modality=modality.kind,
             form=dict(modality.form),
+            format=exporter.kind,
             counts=total,
             **fields,
         )
         if config:
             draft.write(CONFIG, dump_config(config).encode())
         draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
-        draft.write("README.md", dataset_card(name, manifest, EVERY_FIGURE, judged))
+        draft.write("README.md", dataset_card(name, manifest, EVERY_FIGURE, judged, exporter, modality))
+        draft.write(
+            CROISSANT, croissant(name, manifest, exporter, draft.sums, list(columns), _origins(noted, manifest))
+        )
         version = job.root.commit(draft, manifest, latest=not failed)
     return version, total
 
 
-def _noted(items: Iterable[Item], written: list[Record], expected: int, job: Job) -> Iterator[Item]:
+def _origins(records: Iterable[Record], manifest: Mapping[str, Any]) -> list[str]:
+    """The models and datasets that a version was made from, by names that are the same in every output root."""
+    models = {record.model for record in records} - {""}
+    return sorted(models or {parent.partition("@")[0] for parent in manifest.get("parents", ())})
+
+
+def _noted(
+    items: Iterable[Item], written: list[Record], columns: dict[str, None], expected: int, job: Job
+) -> Iterator[Item]:
     for done, item in enumerate(items, start=1):
         written.append(item.record)
+        own = ["file_name"] if item.fields is None else ["id", *item.fields]
+        columns.update(dict.fromkeys([*own, *item.record.row()]))
         job.progress.tick("write", done, expected, "")
         yield item
 

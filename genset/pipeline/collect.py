@@ -22,7 +22,7 @@ from genset.dataset import (
 )
 from genset.engine import Engine
 from genset.errors import GensetError
-from genset.export.folder import UNLABELLED
+from genset.export.folder import UNLABELLED, Folder
 from genset.interfaces import Modality, Progress, Quarantined
 from genset.modalities import MODALITIES
 from genset.versions import MANIFEST, Version, is_output, open_version
@@ -77,7 +77,15 @@ def collect(data: Data, modality: Modality, engine: Engine, progress: Progress) 
 
 
 def reader(version: Version) -> Modality:
-    """The modality that reads the items of a dataset version in their own form."""
+    """The modality that reads the items of a dataset version in their own form. Raises GensetError for a version whose
+    items stand in files that only other programs read."""
+    form = version.manifest.get("format", Folder().kind)
+    if form != Folder().kind:
+        raise GensetError(
+            f"a version in the form of {form} is for other programs: genset reads folders",
+            where=version.reference,
+            hint="Make it again with output.format=folder; the model is used again.",
+        )
     table = MODALITIES[version.manifest["modality"]]
     return table(table.Settings(**version.manifest.get("form", {})))
 

@@ -10,8 +10,8 @@ from genset.config import Clean, Data, Generate
 from genset.dataset import Item, Record, read_version
 from genset.errors import GensetError
 from genset.export.folder import Folder
+from genset.interfaces import Exporter, Modality, Probe, Quarantined
 from genset.interfaces import Item as ItemArray
-from genset.interfaces import Modality, Probe, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline import build, generate
 from genset.pipeline import like as variations
@@ -46,9 +46,17 @@ class Like:
 
 
 def generate_version(
-    model: Version, section: Generate, labels: Sequence[str], like: Like, seed: int | None, name: str, job: Job
+    model: Version,
+    section: Generate,
+    labels: Sequence[str],
+    like: Like,
+    seed: int | None,
+    name: str,
+    job: Job,
+    exporter: Exporter,
 ) -> Derived:
     """Items from a model as a dataset version: all in train, all generated."""
+    exporter.ready()
     generator = generate.Generator.open(model)
     if "sampling" in section.model_fields_set:  # else as the model's config has it
         generator = replace(generator, sampling=section.sampling)
@@ -73,7 +81,7 @@ def generate_version(
         build.encoded(zip(made.dataset, made.items, strict=True), generator.modality, job),
         len(made.dataset),
         job,
-        exporter=Folder(),
+        exporter=exporter,
         modality=generator.modality,
         problems=problems,
         seed=seed,

@@ -36,6 +36,7 @@ class Result:
 
 def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -> Result:
     """Make a model version and a dataset version, or find that both are up to date. Needs the root's lock."""
+    config.output.format.ready()
     prepared = prepare(config, job)
     asked, config = config, with_settings(config, prepared.modality)
     planned(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training

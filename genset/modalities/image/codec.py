@@ -74,6 +74,7 @@ class Image(Modality):
     networks: ClassVar[Mapping[str, type[Network]]] = grids.NETWORKS
     augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
+    feature = "Image"
     near = 0.86
     wide_steps = augment.WIDE_STEPS
     settings: ImageSettings

@@ -102,6 +102,7 @@ class Sound(Modality):
     adversarial_anchor = 1.0
     adversarial_warm_start = 0.6
     state_files = (LEVELS,)
+    feature = "Audio"
     near = 0.86
     figures = judging.FIGURES
     faults_told = judging.FAULTS
