@@ -62,9 +62,7 @@ def look(folder: Path, kind: str | None, job: Job) -> Seen:
     settled = known.settle(known.settings, cleaned.probes)
     modality = table(settled)
     choices = [*settings, *modality.choices(cleaned.probes)]
-    return Seen(
-        _name(source, folder), source, modality, choices, cleaned.records, told, grouping(cleaned.records), problems
-    )
+    return Seen(_name(folder), source, modality, choices, cleaned.records, told, grouping(cleaned.records), problems)
 
 
 def _inner(folder: Path, kind: str | None) -> Path:
@@ -80,9 +78,9 @@ def _inner(folder: Path, kind: str | None) -> Path:
     return folder
 
 
-def _name(source: Path, given: Path) -> str:
+def _name(folder: Path) -> str:
     """The name of the folder, or of that above where it is called as a part of a split."""
-    folder = given.resolve()
+    folder = folder.resolve()
     return name_of(folder.parent if folder.name.lower() in SPLIT_FOLDERS else folder)
 
 
