@@ -146,6 +146,10 @@ def test_every_json_object_is_as_the_schema_says(own: Trained, printed: Callable
         ended, value = printed(*arguments, *out)
         assert ended == code, (arguments, value)
         valid(value)
+    again = valid(printed("generate", "digits", "-n", "3", *out)[1])
+    _, pruned = printed("prune", "digits-generated", "--keep", "1", *out)
+    assert [version["id"] for version in valid(pruned)["removed"]] == ["v0001", "v0002"]  # made, and augmented above
+    assert not Path(made["version"]["path"]).exists() and Path(again["version"]["path"]).is_dir()
     valid(printed("init", own.source, "--json")[1])
     valid(genset("split", own.source, "--ratio", "1", "--json").json)  # no such option
 
