@@ -78,7 +78,7 @@ class Item:
     data: bytes
     suffix: str
     fields: Mapping[str, Any] | None = None  # in place of data: the item as columns of a row
-    array: ItemArray | None = None  # decoded, where it was at hand
+    array: ItemArray | None = field(default=None, compare=False)  # decoded, where it was at hand
 
 
 @dataclass(frozen=True)
