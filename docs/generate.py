@@ -5,15 +5,32 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from genset.config import json_schema
+from genset.schema import config_schema
 
 FOLDER = Path(__file__).parent
 
 
 def schema() -> str:
-    """config.schema.json, which editors read."""
-    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+    """config.schema.json, which editors read: a line for each key, so that a change shows as one."""
+    whole = config_schema()
+    definitions = [f"  {_json(name)}: {_section(part)}" for name, part in whole["$defs"].items()]
+    choices = f' "anyOf": {_json(whole["anyOf"])}'
+    return "{\n" + ' "$defs": {\n' + ",\n".join(definitions) + "\n },\n" + choices + "\n}\n"
+
+
+def _section(part: dict[str, Any]) -> str:
+    if "properties" not in part:
+        return _json(part)
+    keys = [f"    {_json(name)}: {_json(inner)}" for name, inner in part["properties"].items()]
+    rest = [f"   {_json(name)}: {_json(value)}" for name, value in part.items() if name != "properties"]
+    lines = [*rest, '   "properties": {\n' + ",\n".join(keys) + "\n   }"]
+    return "{\n" + ",\n".join(lines) + "\n  }"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def commands() -> str:

@@ -2,14 +2,30 @@
 
 import os
 import sys
-from collections.abc import Callable
 from json import dumps as json_text
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genset import __version__
+from genset import __version__, housekeeping
+from genset.options import (
+    DEFAULT_LOCK_TIMEOUT,
+    ConfigFile,
+    Dataset,
+    Debug,
+    Force,
+    Json,
+    LockTimeout,
+    Name,
+    OutputRoot,
+    Overrides,
+    Quiet,
+    Resume,
+    Rules,
+    Workers,
+)
+from genset.options import do as _do
 
 if TYPE_CHECKING:
     from genset.command import Command
@@ -22,48 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-DEFAULT_LOCK_TIMEOUT = 600.0
-_HERE = "Common options"
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(help="key=value laid over the config, such as train.steps=500", metavar="KEY=VALUE"),
-]
-Rules = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="what is looked for, such as clean.blurred=off or clean.near_duplicates=quarantine", metavar="KEY=VALUE"
-    ),
-]
-ConfigFile = Annotated[Path, typer.Argument(help="YAML config", metavar="CONFIG", show_default=False)]
-OutputRoot = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="output root  [default: out]", rich_help_panel=_HERE, show_default=False),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="one JSON object on stdout, all else on stderr", rich_help_panel=_HERE)
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="say nothing but errors", rich_help_panel=_HERE)]
-Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error", rich_help_panel=_HERE)]
-LockTimeout = Annotated[
-    float, typer.Option(help="seconds to wait for another run on the same output root", min=0, rich_help_panel=_HERE)
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        help="threads for reading and writing items; as many as cores by default",
-        min=1,
-        rich_help_panel=_HERE,
-        show_default=False,
-    ),
-]
-Resume = Annotated[
-    bool, typer.Option("--resume/--no-resume", help="go on with an interrupted training of the same config")
-]
-Force = Annotated[bool, typer.Option("--force", help="make new versions even when they are up to date")]
-Name = Annotated[str | None, typer.Option(help="name of the version that is written", show_default=False)]
-Dataset = Annotated[
-    str, typer.Argument(help="folder, version folder, NAME or NAME@vNNNN", metavar="DATASET", show_default=False)
-]
+housekeeping.register(app)
 
 
 @app.callback()
@@ -87,6 +62,10 @@ def run(
     overrides: Overrides = None,
     resume: Resume = True,
     force: Force = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="print the settled config and the plan, with time and disk, and write nothing"),
+    ] = False,
     output: OutputRoot = None,
     workers: Workers = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
@@ -101,6 +80,12 @@ def run(
         from genset.pipeline.run import run as pipeline
 
         settings = command.config(config, overrides)
+        if dry_run:
+            from genset import upkeep
+            from genset.pipeline.dry import dry_run as plan
+
+            job = command.job(command.root(output, settings), command.engine(workers))
+            return upkeep.dry_run(plan(settings, job), command)
         with command.locked(command.root(output, settings), workers, settings) as job:
             result = pipeline(settings, job, resume=resume, force=force)
         return show.run(result, command)
@@ -187,6 +172,14 @@ def generate(
             show_default=False,
         ),
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="folder, webdataset, parquet, tfrecord or npz  [default: folder]",
+            show_default=False,
+        ),
+    ] = None,
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
@@ -214,6 +207,7 @@ def generate(
         }
         given = {f"generate.{key}": value for key, value in flags.items()}
         (section,) = command.sections(("generate",), given, overrides, version.manifest["modality"])
+        exporter = command.exporter(form)
         target = command.version_name(name, f"{version.name}-generated")
         with command.locked(root, workers) as job:
             made = generate_version(
@@ -224,6 +218,7 @@ def generate(
                 seed,
                 target,
                 job,
+                exporter,
             )
         return show.derived(made, command)
 
@@ -478,12 +473,6 @@ def main() -> None:
         if message and "--json" in sys.argv:
             typer.echo(json_text({"error": {"message": message()}, "exit_code": stop.code}))
         raise
-
-
-def _do(name: str, work: Callable[["Command"], int], json: bool, quiet: bool, debug: bool, lock_timeout: float) -> None:
-    from genset.command import Command, execute
-
-    raise typer.Exit(execute(Command(name, json, quiet, lock_timeout), work, debug))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from genset.config import (
     Clean,
     Config,
     Generate,
+    Output,
     Split,
     check_group,
     config_class,
@@ -26,7 +27,7 @@ from genset.config import (
 from genset.console import Console, guarded
 from genset.engine import Engine, Local
 from genset.errors import GensetError
-from genset.interfaces import Section
+from genset.interfaces import Exporter, Section
 from genset.pipeline.job import Job
 from genset.versions import Root, Version
 from genset.yaml_source import Place, Tree, override
@@ -113,6 +114,12 @@ class Command:
             own = config_class(modality).model_fields
             classes |= {name: type(own[name].default) for name in ("augment", "generate", "clean")}
         return [section(classes[key], tree, key) for key in keys]
+
+    def exporter(self, text: str | None) -> Exporter:
+        """The form of --format, as the config's is read. Raises ConfigError."""
+        tree = Tree({"output": {} if text is None else {"format": text}}, {(): Place("--format")})
+        form: Exporter = section(Output, tree, "output").format
+        return form
 
     def version_name(self, given: str | None, default: str) -> str:
         """The name of the version to write, checked as a config's name is. Raises GensetError."""

@@ -470,13 +470,6 @@ def _without_none(value: Any) -> Any:
     return [_without_none(child) for child in value] if isinstance(value, list) else value
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of the config, for editors."""
-    classes = [config_class(modality) for modality in MODALITIES]
-    places, shared = pydantic.json_schema.models_json_schema([(each, "validation") for each in classes])
-    return {**shared, "anyOf": [places[each, "validation"] for each in classes]}
-
-
 def section(cls: type[Section], tree: Tree, key: str) -> Any:
     """One section alone, as a command's flags and overrides give it. Raises ConfigError."""
     try:

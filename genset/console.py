@@ -53,6 +53,25 @@ class Console:
         """One line that --quiet does not silence."""
         self.error.print(_plain(text), markup=False)
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person sits there who can answer."""
+        return sys.stdin.isatty() and self.error.is_terminal and not (self.json_output or self.quiet)
+
+    def ask(self, question: str, default: bool) -> bool:
+        """A yes or no, by Enter the default."""
+        self.stop()
+        from rich.prompt import Confirm
+
+        return bool(Confirm.ask(_escape(question), console=self.error, default=default))
+
+    def choose(self, question: str, choices: Sequence[str], default: str) -> str:
+        """One of some words, by Enter the default."""
+        self.stop()
+        from rich.prompt import Prompt
+
+        return str(Prompt.ask(_escape(question), console=self.error, choices=list(choices), default=default))
+
     def table(
         self, title: str, rows: Sequence[Sequence[str]], head: Sequence[str] = (), optional: Sequence[int] = ()
     ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from genset.errors import GensetError
+from genset.interfaces import Item as ItemArray
 from genset.interfaces import Piece, Raw
 from genset.yaml_source import did_you_mean
 
@@ -82,6 +83,7 @@ class Item:
     suffix: str
     fields: Mapping[str, Any] | None = None  # in place of data: the item as columns of a row
     link: Path | None = None  # a file of these bytes that may be linked to
+    array: ItemArray | None = field(default=None, compare=False)  # decoded, where it was at hand
 
 
 @dataclass(frozen=True)

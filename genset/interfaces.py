@@ -101,6 +101,16 @@ class Kinds:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A key of the config that suits a user's items, and why."""
+
+    key: str
+    value: Any
+    why: str
+    sure: bool = True  # what is not is only suggested: it stands in the config as a comment
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """What one file decodes to, before it is brought to the configured form."""
 
@@ -364,7 +374,9 @@ class Modality(ABC):
     free_bits: ClassVar[float] = 0.0  # nats of each value of z that a VAE need not pay for
     tensor_dtype: ClassVar[Literal["float32", "int32"]] = "float32"
     fixed_shape: ClassVar[bool] = True  # whether all items have the one shape; a shorter one is no other kind otherwise
+    feature: ClassVar[str] = ""  # what Hugging Face's `datasets` call an item that is a file: Image or Audio
     rows: ClassVar[bool] = False  # whether a version holds rows, not files
+    class_column: ClassVar[str] = ""  # the setting that names the column of the class, where items are rows of tables
     near: ClassVar[float]  # likeness from which on two items are near-duplicates, unless told otherwise
     denoises: ClassVar[bool] = False  # whether a perturbed item is to be rebuilt as it was, not as it is seen
     figures: ClassVar[tuple["Figure", ...]] = ()  # that only this modality has
@@ -405,6 +417,10 @@ class Modality(ABC):
     @abstractmethod
     def settle(cls, settings: Any, probes: Sequence[Probe]) -> Any:
         """The settings with whatever the user left open (size, rate, length) taken from the data."""
+
+    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
+        """The settings that are settled for the user's items, as a config can say them, with the reasons."""
+        return ()
 
     def conversions(self, probes: Sequence[Probe]) -> str:
         """What the configured form changes of the items, in a line; "" for nothing worth telling."""
@@ -763,8 +779,19 @@ class Exporter(Section):
 
     kind: str
 
+    suffix: ClassVar[str] = ""  # of its files, where each holds many items
+    loader: ClassVar[str] = ""  # the builder of Hugging Face's `datasets` that reads it; "" without one
+    media_type: ClassVar[str] = ""  # of its files, where each holds many items
+
+    def ready(self) -> None:
+        """Raises GensetError, with the cure, where something that it needs is not installed."""
+
     @abstractmethod
-    def write(self, draft: "Draft", items: Iterable["VersionItem"]) -> None:
+    def pattern(self, split: str, *, rows: bool) -> str:
+        """Pattern of the files of a split, relative to the version, where items are rows or not."""
+
+    @abstractmethod
+    def write(self, draft: "Draft", items: Iterable["VersionItem"], modality: Modality) -> None:
         """Write the items, in order, into the draft of a version."""
 
 

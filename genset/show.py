@@ -10,7 +10,8 @@ from genset.errors import ExitCode
 from genset.pipeline import inspect
 from genset.pipeline.build import REPORT
 from genset.pipeline.derive import Derived
-from genset.pipeline.enlarge import Enlargement, Estimate
+from genset.pipeline.enlarge import Enlargement
+from genset.pipeline.estimate import Estimate
 from genset.pipeline.job import as_dicts
 from genset.pipeline.judge import SUSPECTS_LISTED
 from genset.pipeline.replay import Replayed

@@ -75,6 +75,18 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, whole or not at all. Raises GensetError where there is one."""
+    with writing(path), path.open("xb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
+
+
 def json_bytes(value: Any) -> bytes:
     """JSON as genset writes it to files: readable, stable."""
     return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()
@@ -196,8 +208,9 @@ class Root:
     def _sweep(self) -> None:
         """Take away what runs left that died while they wrote."""
         for kind in KINDS:
-            for partial in (self.path / kind).glob("*/.v*.partial"):
-                shutil.rmtree(partial)
+            for pattern in ("*/.v*.partial", "*/.v*.removed"):
+                for partial in (self.path / kind).glob(pattern):
+                    shutil.rmtree(partial)
         for partial in (self.path / WORK).glob("*/.*.partial"):
             if partial.is_dir():
                 shutil.rmtree(partial)
@@ -248,6 +261,23 @@ class Root:
         link.unlink(missing_ok=True)
         link.symlink_to(path.name)
         os.replace(link, path.with_name("latest"))
+
+    def remove(self, version: Version) -> None:
+        """Take a version away: it is gone in one rename, and its files after that. Needs the lock."""
+        gone = version.path.with_name(f".{version.id}.removed")
+        with writing(version.path):
+            os.rename(version.path, gone)
+            _flush_folder(gone.parent)
+            shutil.rmtree(gone)
+
+    def latest(self, kind: str, name: str) -> Version | None:
+        """The version that `latest` means; None where no version's gates held."""
+        versions = self.versions(kind, name)
+        try:
+            wanted = self._latest(kind, name, versions)
+        except GensetError:
+            return None
+        return next((version for version in versions if version.id == wanted), None)
 
     def versions(self, kind: str, name: str) -> list[Version]:
         """The finished versions of one name, oldest first."""

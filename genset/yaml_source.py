@@ -126,6 +126,12 @@ def write(values: Any) -> str:
     return str(yaml.dump(values, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=100))
 
 
+def inline(value: Any) -> str:
+    """A plain value as YAML in one line."""
+    text = str(yaml.dump(value, Dumper=_Writer, default_flow_style=True, allow_unicode=True, width=2**31))
+    return text.removesuffix("...\n").strip()
+
+
 def parse(text: str, source: str) -> Tree:
     """YAML text whose top is a section. Raises ConfigError for syntax faults."""
     tree = Tree({}, {(): Place(source, 1, 1)})

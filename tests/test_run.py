@@ -36,7 +36,8 @@ def test_a_run_writes_what_the_contract_says(trained: Trained) -> None:
         "model.keras", "prior.npz", "samples.png", "encoder.onnx", "judge.npz", "progress.png",
     }  # fmt: skip
     assert {path.name for path in trained.dataset.iterdir()} == {
-        "README.md", "SHA256SUMS", "config.yaml", "manifest.json", "quality.json", "report.html", "test", "train", "validation",
+        "README.md", "SHA256SUMS", "config.yaml", "croissant.json", "manifest.json", "quality.json", "report.html", "test",
+        "train", "validation",
     }  # fmt: skip
     manifest = json.loads((trained.dataset / "manifest.json").read_text())
     assert manifest["counts"]["split"] == {"test": 40, "train": 320 + 120 + 320, "validation": 40}

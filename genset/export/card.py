@@ -3,16 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from genset.dataset import SPLITS
-from genset.interfaces import Figure
+from genset.dataset import METADATA, SPLITS
+from genset.interfaces import Exporter, Figure, Modality
 
 
 def dataset_card(
-    name: str, manifest: Mapping[str, Any], figures: Mapping[str, Figure], verdict: Mapping[str, Any]
+    name: str,
+    manifest: Mapping[str, Any],
+    figures: Mapping[str, Figure],
+    verdict: Mapping[str, Any],
+    exporter: Exporter,
+    modality: Modality,
 ) -> bytes:
     """The card of a dataset version. It holds no times and no paths, so equal versions have equal cards."""
     counts = manifest["counts"]
-    header = _yaml({"pretty_name": name, "tags": ["synthetic", "genset"], "task_categories": _task(manifest)})
+    about = {"pretty_name": name, "tags": ["synthetic", "genset"], "task_categories": _task(manifest, modality)}
+    header = _yaml({**about, **_configs(manifest, exporter, modality.rows)})
     lines = [
         header,
         f"# {name}\n",
@@ -25,7 +31,8 @@ def dataset_card(
     if verdict.get("figures"):
         lines.append("## Does it help?\n")
         lines.append(_figures(verdict["figures"], figures))
-    lines.append(_COLUMNS.format(file="SPLIT.jsonl" if manifest["form"] else "metadata.jsonl"))
+    files = exporter.pattern("SPLIT", rows=modality.rows)
+    lines.append(_COLUMNS.format(file=files.replace("SPLIT/**", METADATA)))
     return "\n".join(lines).encode()
 
 
@@ -56,8 +63,19 @@ _COLUMNS = """## Columns of {file}
 """
 
 
-def _task(manifest: Mapping[str, Any]) -> list[str]:
-    return [f"{manifest['modality']}-classification"] if len(manifest["counts"]["label"]) > 1 else []
+def _configs(manifest: Mapping[str, Any], exporter: Exporter, rows: bool) -> dict[str, Any]:
+    """Which files are data: without it loaders would take manifest.json and its like for items."""
+    if not exporter.loader:
+        return {}
+    splits = [split for split in SPLITS if split in manifest["counts"]["split"]]
+    files = [{"split": name, "path": exporter.pattern(name, rows=rows)} for name in splits]
+    return {"configs": [{"config_name": "default", "data_files": files}]}
+
+
+def _task(manifest: Mapping[str, Any], modality: Modality) -> list[str]:
+    """What it can be used for, by the names of the Hugging Face hub."""
+    items = modality.feature.lower() or modality.kind
+    return [f"{items}-classification"] if len(manifest["counts"]["label"]) > 1 else []
 
 
 def _yaml(values: Mapping[str, Any]) -> str:

@@ -3,10 +3,10 @@ files, SPLIT.jsonl where they are rows."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from genset.dataset import METADATA, Item, rows_file, write_rows
-from genset.interfaces import Exporter
+from genset.interfaces import Exporter, Modality
 from genset.versions import Draft
 
 UNLABELLED = "unlabelled"  # the folder of items without a label: class-folder loaders want one
@@ -16,8 +16,12 @@ class Folder(Exporter):
     """Files in class folders, and one metadata.jsonl a split that lists every one of them; or one row for each item."""
 
     kind: Literal["folder"] = "folder"
+    loader: ClassVar[str] = "folder"  # an imagefolder, an audiofolder or json, as the files tell
 
-    def write(self, draft: Draft, items: Iterable[Item]) -> None:
+    def pattern(self, split: str, *, rows: bool) -> str:
+        return rows_file(split) if rows else f"{split}/**"
+
+    def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
         rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for item in items:
             record = item.record

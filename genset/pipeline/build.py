@@ -9,6 +9,8 @@ from genset.config import dump as dump_config
 from genset.dataset import SPLIT_FOLDERS, SPLITS, Dataset, Item, Record, read_version, same_columns
 from genset.errors import GensetError
 from genset.export.card import dataset_card
+from genset.export.croissant import croissant
+from genset.export.folder import Folder
 from genset.interfaces import Exporter, Modality, Quarantined, Step
 from genset.interfaces import Item as ItemArray
 from genset.pipeline import augment
@@ -21,6 +23,7 @@ from genset.yaml_source import did_you_mean
 
 QUALITY = "quality.json"
 REPORT = "report.html"
+CROISSANT = "croissant.json"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Verdict:
 def written(record: Record, item: ItemArray, modality: Modality) -> Item:
     """An item as an exporter takes it: the bytes of a file, or columns of a row."""
     fields = modality.fields(item)
-    return Item(record, modality.encode(item) if fields is None else b"", modality.suffix, fields)
+    return Item(record, modality.encode(item) if fields is None else b"", modality.suffix, fields, array=item)
 
 
 def encoded(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[Item]:
@@ -133,9 +136,11 @@ def write(
     A version whose gates failed is written and marked, and `latest` stays where it was. One that was judged has a
     report page.
     """
+    exporter.ready()
     with job.root.draft("datasets", name) as draft:
         noted: list[Record] = []
-        exporter.write(draft, _noted(items, noted, expected, job))
+        columns: dict[str, None] = {}  # in their order
+        exporter.write(draft, _noted(items, noted, columns, expected, job), modality)
         warn_of_labels({record.label for record in noted if not modality.rows}, job)
         total = counts(Dataset(modality.kind, tuple(noted)))
         judged = verdict.as_dict() if verdict else {}
@@ -148,25 +153,41 @@ def write(
             status="failed" if failed else "ok",
             modality=modality.kind,
             form=dict(modality.form),
+            format=exporter.kind,
             counts=total,
             **fields,
         )
         if config:
             draft.write(CONFIG, dump_config(config).encode())
         draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
-        draft.write("README.md", dataset_card(name, manifest, EVERY_FIGURE, judged))
-        if judged:
+        draft.write("README.md", dataset_card(name, manifest, EVERY_FIGURE, judged, exporter, modality))
+        if judged and exporter.kind != Folder().kind:
+            job.progress.say(f"no {REPORT}: it is made of the files of output.format: {Folder().kind}")
+        elif judged:
             job.progress.say("writing the report")
             records = read_version(draft.path, modality).records
             subject = Subject(draft.reference, modality, records, judged, as_dicts(problems), manifest=manifest)
             draft.write(REPORT, dataset_page(subject, job.engine))
+        draft.write(
+            CROISSANT, croissant(name, manifest, exporter, draft.sums, list(columns), _origins(noted, manifest))
+        )
         version = job.root.commit(draft, manifest, latest=not failed)
     return version, total
 
 
-def _noted(items: Iterable[Item], written: list[Record], expected: int, job: Job) -> Iterator[Item]:
+def _origins(records: Iterable[Record], manifest: Mapping[str, Any]) -> list[str]:
+    """The models and datasets that a version was made from, by names that are the same in every output root."""
+    models = {record.model for record in records} - {""}
+    return sorted(models or {parent.partition("@")[0] for parent in manifest.get("parents", ())})
+
+
+def _noted(
+    items: Iterable[Item], written: list[Record], columns: dict[str, None], expected: int, job: Job
+) -> Iterator[Item]:
     for done, item in enumerate(items, start=1):
         written.append(item.record)
+        own = ["file_name"] if item.fields is None else ["id", *item.fields]
+        columns.update(dict.fromkeys([*own, *item.record.row()]))
         job.progress.tick("write", done, expected, "")
         yield item
 

@@ -25,7 +25,7 @@ from genset.dataset import (
 )
 from genset.engine import Engine
 from genset.errors import GensetError
-from genset.export.folder import UNLABELLED
+from genset.export.folder import UNLABELLED, Folder
 from genset.interfaces import Modality, Progress, Quarantined
 from genset.modalities import MODALITIES
 from genset.versions import MANIFEST, Version, is_output, open_version
@@ -83,7 +83,15 @@ def collect(data: Data, modality: Modality, engine: Engine, progress: Progress, 
 
 
 def reader(version: Version) -> Modality:
-    """The modality that reads the items of a dataset version in their own form."""
+    """The modality that reads the items of a dataset version in their own form. Raises GensetError for a version whose
+    items stand in files that only other programs read."""
+    form = version.manifest.get("format", Folder().kind)
+    if form != Folder().kind:
+        raise GensetError(
+            f"a version in the form of {form} is for other programs: genset reads folders",
+            where=version.reference,
+            hint="Make it again with output.format=folder; the model is used again.",
+        )
     table = MODALITIES[version.manifest["modality"]]
     return table(table.Settings(**version.manifest.get("form", {})))
 
@@ -131,18 +139,20 @@ def _alike(labels: Collection[str]) -> list[str]:
 
 def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
     """The modality that most files of a folder belong to, or one file. Raises GensetError when none belongs to any."""
+    found = files_by_modality(path, table)
+    best = max(found, key=lambda kind: found[kind])
+    if not found[best]:
+        raise GensetError(f"no file here belongs to a modality that genset knows ({', '.join(table)})", where=str(path))
+    return table[best]
+
+
+def files_by_modality(path: Path, table: Mapping[str, type[Modality]]) -> dict[str, int]:
+    """How many files of a folder, or whether the one file, could hold items of each modality."""
     if os.path.isfile(path):
         suffixes = [path.suffix.lower()]
     else:
         suffixes = [Path(name).suffix.lower() for _, _, names in os.walk(path, followlinks=False) for name in names]
-
-    def count(modality: type[Modality]) -> int:
-        return sum(suffix in modality.suffixes for suffix in suffixes)
-
-    best = max(table.values(), key=count)
-    if not count(best):
-        raise GensetError(f"no file here belongs to a modality that genset knows ({', '.join(table)})", where=str(path))
-    return best
+    return {kind: sum(suffix in modality.suffixes for suffix in suffixes) for kind, modality in table.items()}
 
 
 def _find(path: Path, modality: Modality, problems: list[Quarantined], faults: Faults) -> list[Record]:

@@ -10,8 +10,8 @@ from genset.config import Clean, Data, Generate, Split
 from genset.dataset import Item, Record, read_version
 from genset.errors import GensetError
 from genset.export.folder import Folder
+from genset.interfaces import Exporter, Modality, Probe, Quarantined
 from genset.interfaces import Item as ItemArray
-from genset.interfaces import Modality, Probe, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline import build, generate
 from genset.pipeline import like as variations
@@ -47,9 +47,17 @@ class Like:
 
 
 def generate_version(
-    model: Version, section: Generate, labels: Sequence[str], like: Like, seed: int | None, name: str, job: Job
+    model: Version,
+    section: Generate,
+    labels: Sequence[str],
+    like: Like,
+    seed: int | None,
+    name: str,
+    job: Job,
+    exporter: Exporter,
 ) -> Derived:
     """Items from a model as a dataset version: all in train, all generated."""
+    exporter.ready()
     generator = generate.Generator.open(model)
     if "sampling" in section.model_fields_set:  # else as the model's config has it
         generator = replace(generator, sampling=section.sampling)
@@ -74,7 +82,7 @@ def generate_version(
         build.encoded(zip(made.dataset, made.items, strict=True), generator.modality, job),
         len(made.dataset),
         job,
-        exporter=Folder(),
+        exporter=exporter,
         modality=generator.modality,
         problems=problems,
         seed=seed,
@@ -163,7 +171,7 @@ def open_dataset(
     cleaned = clean(records, modality, job.engine, job.progress, section or Clean().named())
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
-    name = version.name if version else _name_of(path)
+    name = version.name if version else name_of(path)
     parents = [version.reference] if version else []
     manifest = version.manifest if version else {}
     sources = manifest.get("sources", []) if version else [str(path.absolute())]
@@ -174,7 +182,8 @@ def open_dataset(
     return Source(kept, every, modality, cleaned.probes, name, inputs, parents, sources, recipes, link)
 
 
-def _name_of(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """A name for the versions that are made of a folder's items."""
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.resolve().name).lstrip("._-")
     return name or "dataset"
 

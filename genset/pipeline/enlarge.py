@@ -1,25 +1,23 @@
 """`augment`: a dataset as it is, with transformed copies and generated items beside the real ones of its train part."""
 
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from genset.config import Augment, Balance, Generate
-from genset.dataset import Record
+from genset.dataset import Item, Record
 from genset.errors import GensetError
 from genset.export.folder import Folder
 from genset.pipeline import augment, build, generate
 from genset.pipeline.build import Copying
 from genset.pipeline.derive import Derived, Source, as_they_are, decoder, rare_of
+from genset.pipeline.estimate import Estimate, by_some, of_copies, size_of
 from genset.pipeline.heritage import learned_from
 from genset.pipeline.job import Job
 from genset.pipeline.plan import Plan, plan
 from genset.pipeline.prepare import Prepared
 from genset.versions import Version
-
-_TRIED = 20  # copies that are made to estimate what all of them take
 
 
 @dataclass(frozen=True)
@@ -175,46 +173,17 @@ def _learned_of(generator: generate.Generator, model: Version, source: Source, j
     return learned
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What a plan takes, by what a few items took just now."""
-
-    disk_bytes: int
-    seconds: float  # of one core, beside reading what is there
-
-    def as_dict(self) -> dict[str, float]:
-        """As JSON holds it."""
-        return {"bytes": self.disk_bytes, "seconds": round(self.seconds, 1)}
-
-
 def estimate(made_of: Enlargement, job: Job) -> Estimate:
-    """Make a few of the copies and generated items, and see how large they are and how long they take."""
-    source, copies = made_of.source, made_of.plan.copies
-    there = sum(_size(record) for record in made_of.records)
-    size, seconds = 0.0, 0.0
-    if copies:
-        tried = copies[:: max(1, len(copies) // _TRIED)]
-        parents = [(record, decoder(record, source.modality)) for record in made_of.records]
-        started = time.perf_counter()
-        some = replace(made_of.copying, copies=tried)
-        made = list(build.augmented(parents, some, source.modality, job, []))
-        seconds += (time.perf_counter() - started) / len(tried) * len(copies)
-        size += sum(map(_bytes_of, made)) / max(1, len(made)) * len(copies)
-    wanted = sum(made_of.plan.generated.values())
-    if wanted and made_of.model:
-        generator = generate.Generator.open(made_of.model)
-        label = next(label for label, count in made_of.plan.generated.items() if count)
-        started = time.perf_counter()
-        items = generator.sample(label, made_of.seed, range(_TRIED))
-        files = [build.written(made_of.records[0], item, generator.modality) for item in items]
-        seconds += (time.perf_counter() - started) / _TRIED * wanted
-        size += sum(map(_bytes_of, files)) / _TRIED * wanted
-    return Estimate(round(there + size), seconds)
+    """What it takes beside reading what is there, by a few of the copies and generated items."""
+    source, model = made_of.source, made_of.model
+    there = Estimate(sum(map(size_of, made_of.records)))
+    parents = [(record, decoder(record, source.modality)) for record in made_of.records]
+    places = [(label, n) for label, count in made_of.plan.generated.items() for n in range(count)] if model else []
+    generator = generate.Generator.open(model) if model and places else None
 
+    def drawn(some: Sequence[tuple[str, int]]) -> Iterator[Item]:
+        if generator:
+            items = generator.at(list(some), made_of.seed, 0)
+            yield from (build.written(made_of.records[0], item, generator.modality) for item in items)
 
-def _size(record: Record) -> int:
-    return record.path.stat().st_size if record.text is None else len(record.text.encode())
-
-
-def _bytes_of(item: Any) -> int:
-    return len(item.data) or sum(len(str(value).encode()) for value in (item.fields or {}).values())
+    return there + of_copies(parents, made_of.copying, source.modality, job) + by_some(places, drawn)

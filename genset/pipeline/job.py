@@ -12,7 +12,7 @@ from genset import __version__
 from genset.config import Config, dump
 from genset.dataset import Dataset
 from genset.engine import Engine
-from genset.interfaces import Progress
+from genset.interfaces import Progress, Section
 from genset.versions import Root, Version
 
 LIBRARIES = (
@@ -46,11 +46,17 @@ class Job:
             "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
             "command": self.command,
             **fields,
-            "config": json.loads(config.model_dump_json()) if config else {},
+            "config": as_json(config) if config else {},
             "config_sha256": hashlib.sha256(text.encode()).hexdigest() if config else "",
             "started": self.started.isoformat(timespec="seconds"),
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def as_json(section: Section) -> dict[str, Any]:
+    """A section of the config as a manifest holds it."""
+    out: dict[str, Any] = json.loads(section.model_dump_json())
+    return out
 
 
 def key_of(*parts: Any) -> str:

@@ -8,16 +8,17 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from genset.config import Config
 from genset.dataset import SPLITS, Dataset, Record, read_version
 from genset.errors import GensetError
-from genset.interfaces import Item, Items, Labels, Modality, Quarantined, UndecodableError
+from genset.interfaces import Item, Items, Labels, Modality, Quarantined, Section, UndecodableError
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean, duplicate, twins
-from genset.pipeline.collect import collect, reader
+from genset.pipeline.collect import Collected, collect, reader
 from genset.pipeline.job import Job, key_of
 from genset.pipeline.split import assign, deviations, shares_of
 from genset.seeds import item_id
@@ -55,18 +56,13 @@ def prepare(config: Config, job: Job) -> Prepared:
     table = MODALITIES[config.modality.kind]
     job.progress.say("looking for items")
     collected = collect(config.data, table(config.modality), job.engine, job.progress)
-    parts = (collected.fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump())
+    parts = _parts(config, collected.fingerprint)
     work = job.root.work(config.name)
     folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"
     if folder.is_dir():
         return _open(folder)
-    cleaned = clean(collected.records, collected.modality, job.engine, job.progress, config.clean)
-    problems = (*collected.problems, *cleaned.problems)
-    _check_enough(cleaned.records, problems, config)
-    modality = table(table.settle(collected.modality.settings, cleaned.probes))
-    told = modality.conversions(cleaned.probes)
-    if told:
-        problems += (Quarantined(", ".join(config.data.source), "converted", told),)
+    cleaned = looked_at(collected, config, job)
+    modality, problems = cleaned.modality, cleaned.problems
     with _new_folder(folder) as partial:
         digests = _decode(cleaned.records, modality, partial / _DECODED, job)
         again = twins(cleaned.records, digests)  # files that differ may be equal in the configured form
@@ -75,7 +71,7 @@ def prepare(config: Config, job: Job) -> Prepared:
         left_out = again if config.clean.exact_duplicates == "quarantine" else {}
         rows = {record.id: row for row, record in enumerate(cleaned.records) if row not in left_out}
         usable = [replace(cleaned.records[row], content=item_id("c", digests[row], 0)) for row in rows.values()]
-        _check_enough(usable, problems, config)
+        check_enough(usable, problems, config.data.source)
         assigned = _assigned(usable, config, job)
         # In the order of a version, whatever the files are called: figures and weights depend on the order of items.
         # Splits stand one after the other, so that each is one stretch of the file.
@@ -84,7 +80,7 @@ def prepare(config: Config, job: Job) -> Prepared:
         _write_items(partial / "items.npy", (decoded[rows[record.id]] for record in records), len(records), modality)
         (partial / _DECODED).unlink()
         index = {
-            "identity": key_of("items", modality.settings.model_dump(), *parts),
+            "identity": identity(config, modality.settings, collected.fingerprint),
             "modality": modality.settings.model_dump(),
             "records": [{**asdict(record), "path": str(record.path)} for record in records],
             "problems": [problem.as_dict() for problem in problems],
@@ -113,6 +109,38 @@ def parts_of(path: Path) -> dict[str, str]:
             "this is no dataset version", where=str(path), hint="Give a folder such as out/datasets/NAME/v0001."
         )
     return {record.id: record.split for record in read_version(version.path, reader(version)).where(source="collected")}
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """Items that were looked at and not yet brought to one form."""
+
+    records: tuple[Record, ...]
+    modality: Modality  # settled by them
+    problems: tuple[Quarantined, ...]
+
+
+def looked_at(collected: Collected, config: Config, job: Job) -> LookedAt:
+    """What was collected without what cannot be learned from. Raises GensetError where too little is left."""
+    cleaned = clean(collected.records, collected.modality, job.engine, job.progress, config.clean)
+    problems = (*collected.problems, *cleaned.problems)
+    check_enough(cleaned.records, problems, config.data.source)
+    table = type(collected.modality)
+    modality = table(table.settle(collected.modality.settings, cleaned.probes))
+    told = modality.conversions(cleaned.probes)
+    if told:
+        problems += (Quarantined(", ".join(config.data.source), "converted", told),)
+    return LookedAt(cleaned.records, modality, problems)
+
+
+def identity(config: Config, settled: Section, fingerprint: str) -> str:
+    """Of the items that a config leads to, by the settings that the data settled and the fingerprint of what was
+    collected."""
+    return key_of("items", settled.model_dump(), *_parts(config, fingerprint))
+
+
+def _parts(config: Config, fingerprint: str) -> tuple[Any, ...]:
+    return fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump()
 
 
 def kept(work: Path, identity: str) -> Prepared | None:
@@ -196,18 +224,19 @@ def _decode_one(record: Record, modality: Modality) -> Item:
         ) from None
 
 
-def _check_enough(records: Sequence[Record], problems: tuple[Quarantined, ...], config: Config) -> None:
+def check_enough(records: Sequence[Record], problems: Sequence[Quarantined], sources: Sequence[str]) -> None:
+    """Raises GensetError where too few items are usable for a training."""
     if len(records) >= FEWEST_ITEMS:
         return
     lost = [problem for problem in problems if problem.kind not in ("ignored", "empty_folder", "converted")]
     why = f" ({len(lost)} left out; the first is {lost[0].path}: {lost[0].detail})" if lost else ""
     raise GensetError(
         f"{len(records)} usable item{'s' * (len(records) != 1)}{why}, at least {FEWEST_ITEMS} are needed",
-        where=", ".join(config.data.source),
+        where=", ".join(sources),
         hint="Add items, or point data.source at a folder with more of them.",
     )
 
 
-def with_settings(config: Config, prepared: Prepared) -> Config:
+def with_settings(config: Config, modality: Modality) -> Config:
     """The config with the modality settled by the data."""
-    return config.model_copy(update={"modality": prepared.modality.settings})
+    return config.model_copy(update={"modality": modality.settings})

@@ -18,6 +18,8 @@ from genset.pipeline.prepare import Prepared, prepare, with_settings
 from genset.pipeline.train import train
 from genset.versions import Version
 
+SECTIONS = ("generate", "augment", "balance", "quality")  # of the config, that a dataset depends on beside its model
+
 
 @dataclass(frozen=True)
 class Result:
@@ -34,12 +36,13 @@ class Result:
 
 def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -> Result:
     """Make a model version and a dataset version, or find that both are up to date. Needs the root's lock."""
+    config.output.format.ready()
     prepared = prepare(config, job)
-    config = with_settings(config, prepared)
-    _plan(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training
+    asked, config = config, with_settings(config, prepared.modality)
+    planned(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training
     _steps(config, prepared)  # and so is what copies lack
-    model, trained = train(config, prepared, job, resume=resume, force=force)
-    key = _key(config, prepared, model)
+    model, trained = train(asked, prepared, job, resume=resume, force=force)
+    key = key_for(config, prepared.identity, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
     if found:
         if found.manifest["status"] == "ok":
@@ -48,10 +51,11 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     return _build(config, prepared, model, key, job)
 
 
-def _key(config: Config, prepared: Prepared, model: Version) -> str:
-    sections = [getattr(config, name).model_dump() for name in ("generate", "augment", "balance", "quality")]
+def key_for(config: Config, identity: str, model: Version) -> str:
+    """The key of a dataset by a config, of the items of an identity and a model."""
+    sections = [getattr(config, name).model_dump() for name in SECTIONS]
     reference = model.manifest["model"]["reference"]
-    return key_of("dataset", prepared.identity, reference, config.seed, *sections, config.output.format.model_dump())
+    return key_of("dataset", identity, reference, config.seed, *sections, config.output.format.model_dump())
 
 
 def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Job) -> Result:
@@ -61,12 +65,12 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     recipe = augment.Recipe(steps, config.seed, form, False, reference)
     real = augment.with_soft_labels(build.one_schema(prepared.dataset.records), recipe.steps)
     (train_items, _), (test_items, _) = prepared.part("train"), prepared.part("test")
-    planned = _plan(config, [record for record in real if record.split == "train"])
-    real, copies = planned.kept(real), planned.copies
+    added = planned(config, [record for record in real if record.split == "train"])
+    real, copies = added.kept(real), added.copies
     filters = generate.Filters.of(config.generate, lambda: prepared.modality.closeness(train_items))
-    made = generate.make(generator, planned.generated, filters, job, seed=config.seed)
+    made = generate.make(generator, added.generated, filters, job, seed=config.seed)
     rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
-    problems = [*prepared.problems, *planned.problems, *rare, *generate.given_up(made)]
+    problems = [*prepared.problems, *added.problems, *rare, *generate.given_up(made)]
     job.progress.say("judging the generated items against the held-out ones")
     verdict = Judge(prepared.modality, job.engine).verdict(
         prepared.classes,
@@ -96,7 +100,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     return Result(model, version, True, counts, verdict.as_dict(), [p.as_dict() for p in problems], made.redrawn)
 
 
-def _plan(config: Config, train: Sequence[Record]) -> Plan:
+def planned(config: Config, train: Sequence[Record]) -> Plan:
     """What was asked for, and what then lacks to the balance target."""
     counts = Counter(record.label for record in train)
     return plan(

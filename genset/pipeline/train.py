@@ -18,7 +18,7 @@ from genset.models.logs import TensorBoard
 from genset.models.native import STDERR, silenced
 from genset.models.runtime import Exported
 from genset.pipeline import generate, outliers
-from genset.pipeline.job import Job, as_dicts, counts, key_of, up_to_date
+from genset.pipeline.job import Job, as_dicts, as_json, counts, key_of, up_to_date
 from genset.pipeline.prepare import Prepared, with_settings
 from genset.quality.labels import LabelJudge, label_limit
 from genset.quality.neighbours import copy_limit, nearest_others
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from genset.models.trainer import Outcome
 
 CHECKPOINT = "checkpoint.npz"
+ASKED = ("modality", "model", "train")  # the sections that a training settles: the manifest has both forms
 FEWEST_TRAIN = 8
 _SHEET_COLUMNS = 12
 _MOST_SHEET_ROWS = 20
@@ -43,8 +44,8 @@ _BLANK = 0.5  # of the smallest spread of a train item
 
 def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: bool) -> tuple[Version, bool]:
     """(version, whether it was made now). Needs the root's lock."""
-    config = _settled(config, prepared)
-    key = _key(config, prepared)
+    asked, config = config, settled(config, prepared.modality)
+    key = key_for(config, prepared.identity)
     found = None if force else up_to_date(job.root, "models", config.name, key)
     if found:
         job.progress.say(f"model {found.reference} is up to date")
@@ -54,7 +55,7 @@ def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: 
     checkpoint = job.root.work(config.name) / CHECKPOINT
     trained = _train(config, prepared, job, key, resume)
     with job.root.draft("models", config.name) as draft:
-        version = _write(draft, trained, prepared, job, key)
+        version = _write(draft, trained, prepared, job, key, asked)
     checkpoint.unlink(missing_ok=True)
     return version, True
 
@@ -124,7 +125,7 @@ def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
     return Examples(items, labels)
 
 
-def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: str) -> Version:
+def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: str, asked: Config) -> Version:
     from genset.models.saving import keras_bytes, onnx_bytes
 
     job.progress.say("exporting the model")
@@ -149,7 +150,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
         draft.write("progress.png", modality.sheet(frames, [f"step {step:,}" for step, _ in outcome.frames]))
     draft.write(CONFIG, dump(config).encode())
     model = _facts(trained, prepared)
-    resolved_key = _key(config, prepared)
+    resolved_key = key_for(config, prepared.identity)
     model["reference"] = f"{config.name}-{resolved_key[:10]}"
     judge = _judge(prepared)
     if judge:
@@ -174,6 +175,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
         keys=sorted({key, resolved_key}),
         seed=config.seed,
         inputs={"identity": prepared.identity, "items": len(prepared.dataset)},
+        asked={name: as_json(getattr(asked, name)) for name in ASKED},
         parents=[],
         counts=counts(prepared.dataset),
         model=model,
@@ -205,12 +207,12 @@ def _facts(trained: _Trained, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _settled(config: Config, prepared: Prepared) -> Config:
+def settled(config: Config, modality: Modality) -> Config:
     """The config with what the data decide: size and mode, latent length."""
-    config = with_settings(config, prepared)
-    family = config.model.family.fitted(type(prepared.modality))
+    config = with_settings(config, modality)
+    family = config.model.family.fitted(type(modality))
     config = config.model_copy(update={"model": config.model.model_copy(update={"family": family})})
-    latent_dim = config.model.latent_dim or prepared.modality.latent_dim
+    latent_dim = config.model.latent_dim or modality.latent_dim
     return config.model_copy(update={"model": config.model.model_copy(update={"latent_dim": latent_dim})})
 
 
@@ -221,8 +223,9 @@ def _latent_dim(config: Config) -> int:
     return latent_dim
 
 
-def _key(config: Config, prepared: Prepared) -> str:
-    return key_of("model", prepared.identity, config.seed, config.model.model_dump(), config.train.model_dump())
+def key_for(config: Config, identity: str) -> str:
+    """The key of a training by a settled config on the items of an identity."""
+    return key_of("model", identity, config.seed, config.model.model_dump(), config.train.model_dump())
 
 
 def _check_enough(prepared: Prepared) -> None:

@@ -16,6 +16,7 @@ import PIL.ImageOps
 import pydantic
 
 from genset.interfaces import (
+    Choice,
     Exhibit,
     Floats,
     Item,
@@ -73,6 +74,7 @@ class Image(Modality):
     networks: ClassVar[Mapping[str, type[Network]]] = grids.NETWORKS
     augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
+    feature = "Image"
     near = 0.86
     rules = flaws.RULES
     wide_steps = augment.WIDE_STEPS
@@ -105,6 +107,22 @@ class Image(Modality):
             size = min(LARGEST, max(SMALLEST, longer))
         mode: Literal["L", "RGB"] = "L" if all(p.traits["grey"] for p in probes) else "RGB"
         return settings.model_copy(update={"size": size, "mode": settings.mode or mode})
+
+    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
+        longer = sorted(max(p.traits["width"], p.traits["height"]) for p in probes)
+        colours = sum(not p.traits["grey"] for p in probes)
+        oblong = sum(p.traits["width"] != p.traits["height"] for p in probes)
+        sides = (
+            f"all are {longer[0]}" if longer[0] == longer[-1] else f"longer sides go from {longer[0]} to {longer[-1]}"
+        )
+        limit = f"; {LARGEST} is the most" if longer[-1] > LARGEST else ""
+        mode = f"{colours:,} of {len(probes):,} have colours" if colours else "all are grey"
+        squared = Choice("fit", "crop", f"{oblong:,} are not square: stretch keeps all of each, crop the centre", False)
+        return (
+            Choice("size", self.settings.size, f"pixels: {sides}{limit}"),
+            Choice("mode", self.settings.mode, mode),
+            *([squared] if oblong else []),
+        )
 
     def native(self, raw: Raw) -> Item:
         image = _open(_path(raw))

@@ -1,6 +1,7 @@
 """Sound files to compact arrays and back: any file that libsndfile reads, brought to one rate and length."""
 
 import hashlib
+import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ import pydantic
 
 from genset.errors import GensetError
 from genset.interfaces import (
+    Choice,
     Entry,
     Exhibit,
     Floats,
@@ -100,6 +102,7 @@ class Sound(Modality):
     adversarial_anchor = 1.0
     adversarial_warm_start = 0.6
     state_files = (LEVELS,)
+    feature = "Audio"
     near = 0.86
     rules = flaws.RULES
     figures = judging.FIGURES
@@ -151,6 +154,27 @@ class Sound(Modality):
                 hint="Give fewer seconds, a lower sample_rate, or long_files: windows.",
             )
         return out
+
+    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
+        rates = Counter(p.traits["rate"] for p in probes)
+        told = sorted(p.traits["seconds"] for p in probes)
+        stereo = sum(p.traits["channels"] > 1 for p in probes)
+        rate, share = rates.most_common(1)[0]
+        room = self.item_shape[0] / self.rate
+        lengths = f"{told[0]:.3g}" if told[-1] - told[0] < 1 / self.rate else f"{told[0]:.3g} to {told[-1]:.3g}"
+        longer = sum(seconds > room + 1 / self.rate for seconds in told)
+        high = f", more than {_HIGHEST_RATE:,} would only be slow" if rate > _HIGHEST_RATE else ""
+        windows = Choice("long_files", "windows", "each stretch of `seconds` is a clip, and nothing is cut off", False)
+        return (
+            Choice("sample_rate", self.rate, f"{share:,} of {len(probes):,} have {rate:,} Hz{high}"),
+            Choice(
+                "seconds",
+                math.ceil(room * 1000) / 1000,
+                f"they last {lengths} s{f'; {longer:,} are cut' if longer else ''}",
+            ),
+            Choice("channels", self.settings.channels, f"{stereo:,} of {len(probes):,} have more than one"),
+            *([windows] if longer > len(probes) * (1 - _ROOM_FOR) + 1 else []),
+        )
 
     def conversions(self, probes: Sequence[Probe]) -> str:
         rate, room, channels = self.rate, self.item_shape[0] / self.rate, self.settings.channels

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pydantic
 
 from genset.interfaces import (
+    Choice,
     Entry,
     Exhibit,
     Floats,
@@ -92,6 +93,7 @@ class Text(Modality):
     denoises = True
     fixed_shape = False
     rows = True
+    class_column = "label"
     near = 0.8
     rules = flaws.RULES
     figures = judging.FIGURES
@@ -155,6 +157,15 @@ class Text(Modality):
         """Room for the longest item."""
         longest = max((probe.traits["bytes"] for probe in probes), default=1)
         return settings.model_copy(update={"length": settings.length or longest})
+
+    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
+        settings = self.settings
+        longest = max(probe.traits["characters"] for probe in probes)
+        scripts = Counter(probe.traits["script"] for probe in probes)
+        fields = [Choice("fields", settings.fields, "these columns are the item")] if settings.fields else []
+        script = scripts.most_common(1)[0][0]
+        tokens = f"pieces of words, for any script; most are {script}, of at most {longest:,} characters"
+        return (*fields, Choice("tokens", settings.tokens, tokens))
 
     def _read(self, raw: Raw) -> str:
         if isinstance(raw, Path):

@@ -1,0 +1,58 @@
+"""Parquet: a column for each of the metadata, and the item as Hugging Face datasets read it: image, audio or text."""
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from genset.dataset import Item
+from genset.errors import GensetError
+from genset.export.shards import Sharded, texts
+from genset.interfaces import Modality
+from genset.versions import Draft
+
+
+class Parquet(Sharded):
+    """Files for `datasets`, pandas, Arrow and databases."""
+
+    kind: Literal["parquet"] = "parquet"
+    suffix: ClassVar[str] = ".parquet"
+    loader: ClassVar[str] = "parquet"
+    media_type: ClassVar[str] = "application/vnd.apache.parquet"
+
+    def ready(self) -> None:
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError:
+            raise GensetError(
+                "Parquet needs pyarrow, which is not installed",
+                where="output.format",
+                hint="Install it: pip install 'genset[parquet]'.",
+            ) from None
+
+    def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
+        self.ready()
+        for name, some in self.shards(items):
+            draft.write(name, _table(some, modality.feature))
+
+
+def _table(items: Sequence[Item], feature: str) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [_row(item, feature) for item in items]
+    table = pa.Table.from_pylist(rows)
+    if feature:
+        kinds: dict[str, Mapping[str, Any]] = {name: {"dtype": "string", "_type": "Value"} for name in rows[0]}
+        kinds[feature.lower()] = {"_type": feature}
+        told = {"info": {"features": kinds}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps(told)})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="none" if feature else "zstd")  # pictures are compressed already
+    return buffer.getvalue()
+
+
+def _row(item: Item, feature: str) -> dict[str, Any]:
+    record = item.record
+    whole = {feature.lower(): {"bytes": item.data, "path": f"{record.id}{item.suffix}"}} if item.fields is None else {}
+    return {**texts(item, feature.lower()), **whole, **(item.fields or {})}

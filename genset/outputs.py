@@ -1,0 +1,298 @@
+"""The JSON objects that commands print with --json, as `genset schema --output` tells them to scripts.
+
+A key that a command prints and that does not stand here is a fault, which a contract test over the commands finds.
+"""
+
+from typing import Any, Literal
+
+import pydantic
+from pydantic.json_schema import models_json_schema
+
+Counts = dict[str, dict[str, int]]  # by split, label and source
+
+
+class _Part(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class VersionOf(_Part):
+    """A version that was made or read."""
+
+    path: str
+    name: str
+    id: str
+
+
+class Problem(_Part):
+    """An item that was left out, or is only told of."""
+
+    path: str
+    kind: str
+    detail: str
+
+
+class _Done(_Part):
+    """What every object has."""
+
+    seconds: float
+    """How long the command took."""
+
+
+class _Judged(_Part):
+    figures: dict[str, float]
+    """The figures that were computed, by the names that gates use."""
+    skipped: dict[str, str]
+    """Why the others were not."""
+    failed_gates: list[str]
+
+
+class Run(_Done, _Judged):
+    """`run`."""
+
+    command: Literal["run"]
+    version: VersionOf
+    model: VersionOf
+    made: bool
+    """Whether anything new was made."""
+    counts: Counts
+    problems: list[Problem]
+    redrawn: dict[str, int]
+    """Items that were drawn again, by reason."""
+
+
+class AboutModel(_Done):
+    """`train`, and `inspect` of a model."""
+
+    command: Literal["train", "inspect"]
+    version: VersionOf
+    made: bool
+    model: dict[str, Any]
+    counts: Counts
+    problems: list[Problem]
+
+
+class Derived(_Done):
+    """`generate`, `augment` and `split`."""
+
+    command: Literal["generate", "augment", "split"]
+    version: VersionOf
+    counts: Counts
+    problems: list[Problem]
+    redrawn: dict[str, int]
+
+
+class Estimate(_Part):
+    """What a plan takes."""
+
+    bytes: int
+    seconds: float
+
+
+class PlanOfClass(_Part):
+    """What is planned for the train items of a class."""
+
+    label: str
+    real: int
+    augmented: int
+    generated: int
+    left_out: int
+    total: int
+
+
+class AugmentPlan(_Done):
+    """`augment --dry-run`."""
+
+    command: Literal["augment"]
+    dry_run: Literal[True]
+    counts: Counts
+    plan: list[PlanOfClass]
+    estimate: Estimate
+    problems: list[Problem]
+
+
+class RunEstimate(Estimate):
+    """What a run takes, beside generating and judging."""
+
+    training: str | None
+    """The budget as the config says it; null where the model is up to date."""
+
+
+class RunPlan(_Done):
+    """`run --dry-run`."""
+
+    command: Literal["run"]
+    dry_run: Literal[True]
+    config: dict[str, Any]
+    """As the data settle it."""
+    model: "State"
+    dataset: "State"
+    counts: Counts
+    plan: list[PlanOfClass]
+    estimate: RunEstimate
+    problems: list[Problem]
+
+
+class Replay(_Done):
+    """`augment --replay`."""
+
+    command: Literal["augment"]
+    item: str
+    path: str
+    same: bool
+    """Whether it has the bytes that the version has."""
+
+
+class Contents(_Done):
+    """`inspect` of a dataset."""
+
+    command: Literal["inspect"]
+    counts: Counts
+    traits: dict[str, dict[str, int]]
+    problems: list[Problem]
+    version: VersionOf | None = None
+
+
+class Against(Contents, _Judged):
+    """`inspect --against`."""
+
+    n: dict[str, int]
+    """Items of each part."""
+    space: str
+    notes: list[str]
+    spaces: dict[str, str]
+    details: dict[str, dict[str, Any]]
+    """Of each figure: goal, range, source, space, N, interval, what real items reach, values of classes."""
+    suspicious: list[dict[str, Any]]
+    """Made items that are much like a train item."""
+
+
+class Ancestry(_Done):
+    """`inspect` of an item."""
+
+    command: Literal["inspect"]
+    version: VersionOf
+    item: dict[str, Any]
+
+
+class OfConfig(_Done):
+    """`inspect` of a config."""
+
+    command: Literal["inspect"]
+    config: dict[str, Any]
+
+
+class Chosen(_Part):
+    """A key of a config that was begun."""
+
+    key: str
+    value: Any
+    why: str
+    sure: bool
+    """Whether it stands in the config; what is only suggested is a comment."""
+
+
+class Init(_Done):
+    """`init`."""
+
+    command: Literal["init"]
+    config: str
+    """The text of the config."""
+    path: str | None
+    """Where it was written."""
+    choices: list[Chosen]
+    counts: Counts
+    problems: list[Problem]
+
+
+class Shelved(VersionOf):
+    """A version in a list."""
+
+    kind: Literal["models", "datasets"]
+    status: Literal["ok", "failed"]
+    latest: bool
+    made: str
+    bytes: int
+    counts: Counts
+    figures: dict[str, float]
+    """The headline figures."""
+    parents: list[str]
+
+
+class Listed(_Done):
+    """`list`."""
+
+    command: Literal["list"]
+    versions: list[Shelved]
+
+
+class Reason(_Part):
+    """Why a version is not what a config leads to."""
+
+    kind: Literal["missing", "genset", "inputs", "config", "model"]
+    key: str
+    detail: str
+
+
+class State(_Part):
+    """The version that a config leads to; or the newest one, with what has changed since."""
+
+    version: VersionOf | None
+    reasons: list[Reason]
+
+
+class Status(_Done):
+    """`status`."""
+
+    command: Literal["status"]
+    up_to_date: bool
+    model: State
+    dataset: State
+
+
+class Needed(_Part):
+    """A version that stays beyond the number asked for."""
+
+    kind: Literal["models", "datasets"]
+    name: str
+    id: str
+    why: str
+
+
+class Pruned(_Done):
+    """`prune`."""
+
+    command: Literal["prune"]
+    dry_run: bool
+    removed: list[Shelved]
+    needed: list[Needed]
+    bytes: int
+    """What the removed versions took."""
+
+
+class Failure(_Part):
+    """What went wrong, and the cure."""
+
+    message: str
+    where: str = ""
+    hint: str = ""
+
+
+class Failed(_Part):
+    """Any command that could not do its work."""
+
+    command: str | None = None
+    """Not known for wrong options."""
+    error: Failure
+    exit_code: int
+
+
+_OBJECTS = (
+    *(Run, RunPlan, AboutModel, Derived, AugmentPlan, Replay, Contents, Against, Ancestry, OfConfig),
+    *(Init, Listed, Status, Pruned, Failed),
+)
+
+
+def output_schema() -> dict[str, Any]:
+    """JSON Schema of what any command prints with --json."""
+    places, shared = models_json_schema([(each, "validation") for each in _OBJECTS])
+    return {**shared, "anyOf": [places[each, "validation"] for each in _OBJECTS]}

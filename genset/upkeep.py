@@ -1,0 +1,130 @@
+"""What `list`, `status`, `prune` and `run --dry-run` say at their end."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from genset.command import Command
+from genset.config import dump
+from genset.dataset import SPLITS
+from genset.errors import ExitCode
+from genset.pipeline.dry import DryRun
+from genset.pipeline.shelf import Kept, Pruning
+from genset.pipeline.status import State
+from genset.versions import Version
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def versions(shelf: Sequence[Kept], command: Command) -> int:
+    """The end of `list`."""
+    console = command.console
+    for kind in dict.fromkeys(each.version.kind for each in shelf):
+        rows = [_row(each) for each in shelf if each.version.kind == kind]
+        head = ("", "", "size", *SPLITS, "figures", "made from", "made")
+        console.table(kind, rows, head, optional=(8, 6))
+    if not shelf:
+        console.say("no versions yet\nnext: genset init FOLDER")
+    command.finish(versions=[each.as_dict() for each in shelf])
+    return ExitCode.DONE
+
+
+def _row(each: Kept) -> list[str]:
+    split = each.manifest["counts"]["split"]
+    mark = "failed" if each.manifest["status"] == "failed" else "latest" if each.latest else ""
+    return [
+        each.version.reference,
+        mark,
+        size(each.size_bytes),
+        *(f"{split.get(name, 0):,}" for name in SPLITS),
+        ", ".join(f"{name} {value:.3f}" for name, value in each.figures.items()),
+        ", ".join(each.manifest["parents"]),
+        each.manifest["ended"][:16].replace("T", " "),
+    ]
+
+
+def size(count: float) -> str:
+    """Bytes as people read them."""
+    for unit in _UNITS:
+        if count < 1000 or unit == _UNITS[-1]:
+            break
+        count /= 1000
+    return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+
+
+def status(model: State, dataset: State, command: Command) -> int:
+    """The end of `status`."""
+    states = {"model": model, "dataset": dataset}
+    stale = False
+    for what, state in states.items():
+        there = f" {state.version.path}" if state.version else ""
+        command.console.say(f"{what}{there}: {'not up to date' if state.reasons else 'up to date'}")
+        for reason in state.reasons:
+            stale = True
+            command.console.say(f"  {reason.key + ': ' if reason.key else ''}{reason.detail}")
+    if stale:
+        command.console.say("next: genset run CONFIG")
+    command.finish(up_to_date=not stale, **{what: _state(state) for what, state in states.items()})
+    return ExitCode.FAILED if stale else ExitCode.DONE
+
+
+def _state(state: State) -> dict[str, Any]:
+    version = state.version
+    return {
+        "version": version and {"path": str(version.path), "name": version.name, "id": version.id},
+        "reasons": [reason.as_dict() for reason in state.reasons],
+    }
+
+
+def dry_run(planned: DryRun, command: Command) -> int:
+    """The end of `run --dry-run`."""
+    console, config = command.console, planned.config
+    console.say(dump(config).rstrip("\n") + "\n")
+    for what, state in (("model", planned.model), ("dataset", planned.dataset)):
+        console.say(f"{what}: {'would be made' if state.reasons else f'up to date, {_path(state)}'}")
+    rows = [[str(value) for value in row.values()] for row in planned.rows]
+    console.table("train items by class, as planned", rows, list(planned.rows[0]))
+    for key in ("split", "source"):
+        console.counts(f"items by {key}, as planned", planned.counts[key])
+    told = [problem.as_dict() for problem in planned.problems]
+    console.problems(told)
+    budget = f"{planned.budget} of training, " if planned.learns else ""
+    seconds = f"{planned.estimate.seconds:,.1f} s of one core to read and write, beside generating and judging"
+    console.say(f"about {size(planned.estimate.disk_bytes)} on disk beside the model; {budget}{seconds}")
+    console.say("nothing was written")
+    command.finish(
+        dry_run=True,
+        config=config.model_dump(mode="json"),
+        model=_state(planned.model),
+        dataset=_state(planned.dataset),
+        counts=planned.counts,
+        plan=planned.rows,
+        estimate={**planned.estimate.as_dict(), "training": planned.budget if planned.learns else None},
+        problems=told,
+    )
+    return ExitCode.DONE
+
+
+def _path(state: State) -> str:
+    return str(state.version.path) if state.version else ""
+
+
+def pruned(pruning: Pruning, command: Command, *, dry_run: bool) -> int:
+    """The end of `prune`."""
+    console = command.console
+    for each in pruning.removed:
+        console.say(f"{'would remove' if dry_run else 'removed'} {_named(each.version)}, {size(each.size_bytes)}")
+    for version, why in pruning.needed.items():
+        console.say(f"stays: {_named(version)}: {why}")
+    freed = sum(each.size_bytes for each in pruning.removed)
+    console.say(f"{size(freed)} {'would be' if dry_run else 'are'} free" if freed else "nothing to remove")
+    command.finish(
+        dry_run=dry_run,
+        removed=[each.as_dict() for each in pruning.removed],
+        needed=[{"kind": v.kind, "name": v.name, "id": v.id, "why": why} for v, why in pruning.needed.items()],
+        bytes=freed,
+    )
+    return ExitCode.DONE
+
+
+def _named(version: Version) -> str:
+    return f"{version.kind[:-1]} {version.reference}"

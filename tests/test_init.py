@@ -1,0 +1,197 @@
+"""`genset init`: what it sees in a folder, what it writes, what it never does."""
+
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SAMPLES, digits, genset
+
+from genset import config
+from genset.dataset import Record
+from genset.pipeline.groups import grouping
+
+DIGITS = """\
+name: pictures                # versions go to out/datasets/pictures and out/models/pictures
+modality:
+  kind: image                 # 15 usable items
+  size: 8                     # pixels: all are 8
+  mode: L                     # all are grey
+data:
+  source: pictures            # a folder for each class: 2, which are 3 (12), 7 (3); 1 with less than 10 items
+train:
+  seconds: 120                # for a first look; figures often grow with 300 and more
+generate:
+  per_class: 20               # half of the classes have 7 real items or less
+balance:
+  target: max                 # classes have 3 to 12 items: small ones are filled with generated items
+# quality:
+#   gates: [cas_ratio >= 0.9, copies <= 0.05]  # a run that misses one exits with 1
+"""
+
+
+@pytest.fixture
+def pictures(in_folder: Path) -> Path:
+    digits(in_folder / "pictures", 12, "3")
+    digits(in_folder / "pictures", 3, "7")
+    return in_folder / "pictures"
+
+
+def test_the_config_is_printed_with_its_reasons_and_nothing_is_written(pictures: Path) -> None:
+    outcome = genset("init", "pictures", cwd=pictures.parent)
+    assert (outcome.code, re.sub(r"^#.*\n", "", outcome.stdout.partition("name:")[0], flags=re.MULTILINE)) == (0, "")
+    assert outcome.stdout.endswith(DIGITS)
+    assert [path.name for path in pictures.parent.iterdir()] == ["pictures"]
+
+
+def test_with_yes_it_is_written_beside_and_is_a_valid_config(pictures: Path) -> None:
+    written = genset("init", "pictures", "--yes", "--json", cwd=pictures.parent)
+    assert (written.code, written.json["path"]) == (0, "pictures.yaml")
+    assert (pictures.parent / "pictures.yaml").read_text() == written.json["config"]
+    assert written.json["counts"] == {"label": {"3": 12, "7": 3}, "split": {}}
+    assert config.load(pictures.parent / "pictures.yaml").data.source == [str(pictures)]
+
+
+def test_a_file_that_is_there_is_never_overwritten(pictures: Path) -> None:
+    place = pictures.parent / "pictures.yaml"
+    place.write_text("mine")
+    for arguments in (["--yes"], ["--config", "pictures.yaml"]):
+        outcome = genset("init", "pictures", *arguments, cwd=pictures.parent)
+        assert (outcome.code, outcome.stderr) == (
+            2,
+            "genset: pictures.yaml: there is a file of this name already, and it stays as it is\n"
+            "  Choose another name with --config FILE.\n",
+        )
+    assert place.read_text() == "mine"
+
+
+def test_paths_in_the_config_start_where_it_is_written(pictures: Path) -> None:
+    (pictures.parent / "configs").mkdir()
+    assert genset("init", "pictures", "--config", "configs/a.yaml", "--name", "other", cwd=pictures.parent).code == 0
+    loaded = config.load(pictures.parent / "configs" / "a.yaml")
+    assert (loaded.name, loaded.data.source) == ("other", [str(pictures)])
+
+
+def on_a_terminal(folder: Path, answers: str, *arguments: str) -> str:
+    """What genset says to a person who types the answers."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "genset", *arguments]
+    env = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    with subprocess.Popen(command, cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        os.write(ours, answers.encode())
+        said = b""
+        try:
+            while part := os.read(ours, 65536):
+                said += part
+        except OSError:  # so Linux tells that the other side is closed
+            pass
+    os.close(ours)
+    assert process.returncode == 0, said
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", said.decode())
+
+
+def test_on_a_terminal_it_asks_what_only_a_person_knows(pictures: Path) -> None:
+    for folder in pictures.iterdir():
+        for number, path in enumerate(sorted(folder.iterdir())):
+            path.rename(folder / f"writer{number % 3}_{number}.png")
+    said = on_a_terminal(pictures.parent, "y\n\n", "init", "pictures")
+    assert "Files look like 3 groups: writer0 (5), writer1 (5), writer2 (5). Keep each together? [y/n] (n):" in said
+    assert "Write it to pictures.yaml? [y/n] (y):" in said
+    assert config.load(pictures.parent / "pictures.yaml").data.group == r"(?P<group>[^/_]+)_[^/]*$"
+
+
+def test_with_yes_a_guessed_group_stays_a_comment_and_nothing_is_asked(pictures: Path) -> None:
+    for folder in pictures.iterdir():
+        for number, path in enumerate(sorted(folder.iterdir())):
+            path.rename(folder / f"writer{number % 3}_{number}.png")
+    assert "[y/n]" not in on_a_terminal(pictures.parent, "", "init", "pictures", "--yes")
+    assert config.load(pictures.parent / "pictures.yaml").data.group is None
+    assert "  # group: (?P<group>[^/_]+)_[^/]*$  # 3 groups: " in (pictures.parent / "pictures.yaml").read_text()
+
+
+def test_the_folder_of_the_classes_is_found_in_a_folder_around_it(pictures: Path) -> None:
+    outer = pictures.parent / "download"
+    outer.mkdir()
+    pictures.rename(outer / "inner")
+    (outer / "note.json").write_text("{}")
+    told = genset("init", "download", "--json", cwd=outer.parent).json
+    assert [c["value"] for c in told["choices"] if c["key"] in ("name", "data.source")] == [
+        "download",
+        "download/inner",
+    ]
+
+
+def test_a_part_of_a_divided_set_is_named_by_the_set(pictures: Path) -> None:
+    shutil.move(pictures, pictures.parent / "digits" / "train")
+    told = genset("init", "digits/train", "--json", cwd=pictures.parent).json
+    assert told["choices"][0]["value"] == "digits"
+
+
+@pytest.mark.parametrize("sample, said", [
+    ("dialogues", {"modality.kind": "text", "modality.label": "topic", "modality.fields": ["prompt", "response"]}),
+    ("text", {"modality.kind": "text", "generate.per_class": 148}),
+    ("sound", {"modality.kind": "sound", "modality.sample_rate": 22050, "modality.channels": 1}),
+    ("image", {"modality.kind": "image", "modality.size": 8, "modality.mode": "L", "generate.per_class": 180}),
+])  # fmt: skip
+def test_every_sample_gets_a_config_that_says_what_is_in_it(
+    sample: str, said: dict[str, object], tmp_path: Path
+) -> None:
+    place = tmp_path / "c.yaml"
+    outcome = genset("init", ROOT / "samples" / sample, "--config", place, "--json")
+    assert outcome.code == 0, outcome.stderr
+    chosen = {choice["key"]: choice["value"] for choice in outcome.json["choices"]}
+    assert {key: chosen.get(key) for key in said} == said
+    config.load(place)
+
+
+@pytest.mark.parametrize("arguments, error", [
+    (["nowhere"], "nowhere: there is no such folder\n  Give the folder of your items."),
+    (["few"], "few: 2 usable items (1 left out; the first is b/b.png: the same content as a/a.png, which is labelled "
+              "'a' and not 'b'), at least 10 are needed\n"
+              "  Add items, or point data.source at a folder with more of them."),
+    (["few", "--modality", "video"], "--modality: no such modality: 'video'\n  There are image, text, sound."),
+    (["few", "--modality", "sound"], "few: no sound files here (looked for .wav, .flac, .ogg, .oga, .opus, .mp3, .aif, "
+                                     ".aiff, .au, .caf, .w64)\n"
+                                     "  Point data.source at a folder that holds one folder of files for each class."),
+    (["few", "--config", "no/where.yaml"], "no/where.yaml: its folder is not there\n  Make the folder, or choose another place."),
+])  # fmt: skip
+def test_what_cannot_be_begun_is_told_in_one_message(in_folder: Path, arguments: list[str], error: str) -> None:
+    for label in "ab":
+        (in_folder / "few" / label).mkdir(parents=True)
+        shutil.copy(next((SAMPLES / "3").iterdir()), in_folder / "few" / label / f"{label}.png")
+    shutil.copy(next((SAMPLES / "4").iterdir()), in_folder / "few" / "b" / "c.png")
+    outcome = genset("init", *arguments, cwd=in_folder)
+    assert (outcome.code, outcome.stderr) == (2, f"genset: {error}\n")
+    assert [path.name for path in in_folder.iterdir()] == ["few"]
+
+
+def record(origin: str, label: str, **columns: str) -> Record:
+    return Record(origin, Path(origin), label, origin=origin, columns=columns)
+
+
+def test_groups_are_guessed_where_names_repeat_across_classes() -> None:
+    takes = [record(f"{c}/{who}_{n}.wav", c) for c in "ab" for who in ("ann", "bob", "eve") for n in range(4)]
+    found = grouping(takes)
+    assert found and (found.group, found.why) == (r"(?P<group>[^/_]+)_[^/]*$", "3 groups: ann (8), bob (8), eve (8)")
+    inner = [record(f"{c}/{who}/{n}.wav", c) for c in "ab" for who in ("ann", "bob", "eve") for n in range(4)]
+    found = grouping(inner)
+    assert found and found.group == r"^[^/]+/(?P<group>[^/]+)/"
+    columns = [record(f"{n}.wav", "a", speaker=f"s{n % 3}") for n in range(12)]
+    found = grouping(columns)
+    assert found and found.group == "speaker"
+
+
+@pytest.mark.parametrize("names", [
+    ["a/{n}.png"],  # no divider
+    ["a/thing{n}_x.png"],  # each item a group of its own
+    ["a/a_{n}.png", "b/b_{n}.png"],  # the class once more
+    ["a/x_{n}.png", "a/x_1{n}.png", "b/y_{n}.png"],  # most in one
+])  # fmt: skip
+def test_no_group_is_guessed_where_names_do_not_tell(names: list[str]) -> None:
+    records = [record(name.format(n=n), name[0]) for name in names for n in range(10)]
+    assert grouping(records) is None
