@@ -29,6 +29,8 @@ class Problem(_Part):
     path: str
     kind: str
     detail: str
+    score: float | None = None
+    """How clear the case is, where the rule tells: its threshold is on the same scale."""
 
 
 class _Done(_Part):
@@ -60,7 +62,12 @@ class Run(_Done, _Judged):
     """Items that were drawn again, by reason."""
 
 
-class AboutModel(_Done):
+class _Inspected(_Done):
+    files: dict[str, str] = {}
+    """The files that were asked for, by their option: report and summary."""
+
+
+class AboutModel(_Inspected):
     """`train`, and `inspect` of a model."""
 
     command: Literal["train", "inspect"]
@@ -79,6 +86,33 @@ class Derived(_Done):
     counts: Counts
     problems: list[Problem]
     redrawn: dict[str, int]
+    notes: list[str] = []
+    """Which parts of a split are not as large as asked for, and why."""
+
+
+class Fold(VersionOf):
+    """One of the versions that `split --folds` makes."""
+
+    counts: Counts
+
+
+class Folded(_Done):
+    """`split --folds`."""
+
+    command: Literal["split"]
+    versions: list[Fold]
+    problems: list[Problem]
+
+
+class Verified(_Done):
+    """`verify`."""
+
+    command: Literal["verify"]
+    counts: Counts
+    problems: list[Problem]
+    notes: list[Problem]
+    """What could not be looked at, or is only odd."""
+    version: VersionOf | None = None
 
 
 class Estimate(_Part):
@@ -142,7 +176,7 @@ class Replay(_Done):
     """Whether it has the bytes that the version has."""
 
 
-class Contents(_Done):
+class Contents(_Inspected):
     """`inspect` of a dataset."""
 
     command: Literal["inspect"]
@@ -164,6 +198,31 @@ class Against(Contents, _Judged):
     """Of each figure: goal, range, source, space, N, interval, what real items reach, values of classes."""
     suspicious: list[dict[str, Any]]
     """Made items that are much like a train item."""
+
+
+class Change(_Part):
+    """A figure of two versions."""
+
+    figure: str
+    before: float
+    after: float
+    difference: float
+    interval: list[float] | None
+    """Of the difference, 95%."""
+    verdict: str
+
+
+class Compared(_Inspected, _Judged):
+    """`inspect --against` another version of the same dataset, or another model."""
+
+    command: Literal["inspect"]
+    version: VersionOf
+    against: str
+    summary: str
+    changes: list[Change]
+    settings: dict[str, list[Any]]
+    """What else differs, before and after."""
+    notes: list[str]
 
 
 class Ancestry(_Done):
@@ -287,8 +346,8 @@ class Failed(_Part):
 
 
 _OBJECTS = (
-    *(Run, RunPlan, AboutModel, Derived, AugmentPlan, Replay, Contents, Against, Ancestry, OfConfig),
-    *(Init, Listed, Status, Pruned, Failed),
+    *(Run, RunPlan, AboutModel, Derived, Folded, AugmentPlan, Replay, Contents, Against, Compared, Ancestry, OfConfig),
+    *(Verified, Init, Listed, Status, Pruned, Failed),
 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genset import __version__
-from genset.config import Clean, Config, Split
+from genset.config import Config, Split
 from genset.dataset import read_version
 from genset.export.folder import Folder
 from genset.interfaces import Section
@@ -106,7 +106,7 @@ def _since_training(config: Config, found: Collected, version: Version) -> Itera
 def _as_then(config: Config, manifest: Mapping[str, Any]) -> Config:
     """The config with the sections that a version's items depend on as they were."""
     then = manifest["config"]
-    clean_then, split_then = Clean.model_validate(then["clean"]), Split.model_validate(then["split"])
+    clean_then, split_then = type(config.clean).model_validate(then["clean"]), Split.model_validate(then["split"])
     return config.model_copy(update={"seed": then["seed"], "clean": clean_then, "split": split_then})
 
 
