@@ -130,7 +130,7 @@ def against(made: Contents, version: Version | None, real_path: Path, job: Job, 
     modality = learned.modality if learned else table(table.settle(real.modality.settings, probes))
     if not any(record.split == "test" for record in records):
         if learned:
-            records = _held_out(records, learned)
+            records = _held_out(records, learned, job)
         else:
             job.progress.say(
                 f"{real_path} has no test part: splitting it {DEFAULT_RATIOS}; a model may have seen what is tested"
@@ -184,10 +184,28 @@ def _learned(version: Version | None, job: Job) -> Prepared | None:
     return None
 
 
-def _held_out(records: Sequence[Record], learned: Prepared) -> list[Record]:
-    """The records with the splits that a model knew them in; what it did not know is test."""
-    known = {name: record.split for record in learned.dataset for name in (record.id, record.content)}
-    return [replace(record, split=known.get(record.id, known.get(record.content, "test"))) for record in records]
+def _held_out(records: Sequence[Record], learned: Prepared, job: Job) -> list[Record]:
+    """The records with the splits that a model knew them in; what it did not know is test.
+
+    What has the content of a train item and another label is left out: it is neither of train nor unseen. Where a class
+    has no train item among them, the train items are those that the model learned from.
+    """
+    known = {(name, record.label): record.split for record in learned.dataset for name in (record.id, record.content)}
+    own = [record for record in learned.dataset if record.split == "train"]
+    seen = {record.content for record in own}
+    out = []
+    for record in records:
+        split = known.get((record.id, record.label), known.get((record.content, record.label)))
+        if split or record.content not in seen:
+            out.append(replace(record, split=split or "test"))
+    if len(out) < len(records):
+        told = f"{len(records) - len(out)} of {len(records)} real items"
+        job.progress.say(f"not used: {told}, whose content the model has learned under another label")
+    lacking = {record.label for record in own} - {record.label for record in out if record.split == "train"}
+    if lacking and all(record.path.is_file() for record in own):
+        job.progress.say("the real train items are those that the model has learned from: too few are in the other set")
+        out = [record for record in out if record.split != "train"] + own
+    return out
 
 
 def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, quick: bool) -> Verdict:
@@ -196,6 +214,11 @@ def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, q
         raise GensetError(
             f"the class {strangers[0]!r} of the made set is not among the real ones ({', '.join(real.classes)})",
             hint="Compare sets with the same classes.",
+        )
+    if not real.where(split="train").records:
+        raise GensetError(
+            "there is no real train item: all are held out",
+            hint="Give --against the whole set, with what the model has learned from, or a version of it.",
         )
     parts = [real.where(split="train"), real.where(split="test"), made]
     if quick:

@@ -22,9 +22,18 @@ class Features:
     labels: Labels
 
 
+_LEAST_UNIT = 0.2  # of the root mean square of all deviations
+
+
 def standardised(train: Features, others: Sequence[Features]) -> list[Floats]:
-    """The features of each of `others` in units of the spread of train."""
-    mean, deviation = train.features.mean(axis=0), train.features.std(axis=0) + 1e-3
+    """The features of each of `others` in units of the spread of train.
+
+    Of a feature that hardly varies in train, such as a corner that is nearly always black, a unit would be next to
+    nothing, and one real item that differs there would count for more than all others: no unit is below a share of the
+    usual one.
+    """
+    mean, deviation = train.features.mean(axis=0), train.features.std(axis=0)
+    deviation = np.maximum(deviation, _LEAST_UNIT * np.sqrt(np.square(deviation).mean()) + np.float32(1e-6))
     return [(part.features - mean) / deviation for part in others]
 
 

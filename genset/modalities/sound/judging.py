@@ -55,6 +55,8 @@ def measure(train: Items, test: Items, made: Items, rate: int) -> dict[str, floa
     """The values of FIGURES. Raises SkipError."""
     if not len(made):
         raise SkipError("no item was made")
+    if not len(train) or not len(test):
+        raise SkipError("needs real train and held-out items")
     real, held_out, ours = (_told(items) for items in (train, test, made))
     return {
         "level_difference": abs(_median(ours, "loudness") - _median(real, "loudness")),
@@ -73,11 +75,11 @@ def measure(train: Items, test: Items, made: Items, rate: int) -> dict[str, floa
 
 
 def _median(told: Sequence[Mapping[str, float]], name: str) -> float:
-    return float(np.median([one[name] for one in told])) if told else 0.0
+    return float(np.median([one[name] for one in told]))
 
 
 def _share(told: Sequence[Mapping[str, float]], name: str) -> float:
-    return float(np.mean([one[name] for one in told])) if told else 0.0
+    return float(np.mean([one[name] for one in told]))
 
 
 def _told(items: Items) -> Sequence[Mapping[str, float]]:

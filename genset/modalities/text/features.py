@@ -18,7 +18,8 @@ def grams(texts: Sequence[str]) -> Floats:
 
 def shingles(texts: Sequence[str]) -> Floats:
     """(N, d) pieces of two and three characters, whatever their case: texts that differ in little lie close."""
-    return _hashed(texts, _CLOSE, "char", (2, 3))
+    # A text of one character has no such piece, and without any it would lie as near to all texts
+    return _hashed([text if len(text) > 1 else f" {text} " for text in texts], _CLOSE, "char", (2, 3))
 
 
 def _hashed(texts: Sequence[str], buckets: int, analyzer: str, lengths: tuple[int, int]) -> Floats:
