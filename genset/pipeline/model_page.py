@@ -149,7 +149,7 @@ def _rebuilt(explained: Explained, real: Real) -> Section:
                 yield _row(explained, f"{label} · original", real.items[some], f"original, class {label}")
                 yield _row(explained, f"{label} · rebuilt", made, f"rebuilt, class {label}")
 
-    of = "Held-out items" if real.held_out else "Train items, as none were held out,"
+    of = "Held-out items" if real.held_out else "Train items, as too few were held out,"
     lead = f"{of} above what is left of them after the way through z."
     return Section(
         "Rebuilt", "How well does it rebuild?", [_gallery("Originals and what they become", rows(), "rebuilt")], lead
