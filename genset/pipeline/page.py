@@ -49,6 +49,7 @@ class Subject:
     traits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)  # of the version; empty for a folder
     against: str = ""  # the other set that has the real items
+    looked: str = ""  # how little of it was looked at, where that was not all
 
     def of(self, source: str) -> list[Record]:
         """The records of one source."""
@@ -89,10 +90,11 @@ def _verdict(subject: Subject) -> Verdict:
         judged = f"Whether the made items help is not known: {why}." if why else ""
         made = any(record.source != "collected" for record in subject.records)
         headline = judged or ("Not judged beside real items" if made else f"{len(subject.records):,} real items")
-        return Verdict("bad" if wrong else "neutral", headline, [problems], wrong)
+        looked = [f"{_title(subject.looked)}."] if subject.looked else []
+        return Verdict("bad" if wrong else "neutral", headline, [*looked, problems], wrong)
     lines = [f"{_title(told.measured)}."]
     instead = words.copies_instead(verdict["figures"])
-    lines += [f"{_title(instead)}."] if instead else []
+    lines += [f"{_title(line)}." for line in (instead, subject.looked) if line]
     headline = f"Training on real and made items {told.word}"
     return Verdict("bad" if wrong else told.tone, headline, [*lines, problems], wrong)
 
