@@ -187,9 +187,11 @@ def _map(explained: Explained, real: Real, labels: Sequence[str], drawn: Floats)
         clouds = []
         for number, label in enumerate(classes):
             clouds.append(charts.Points(label, here[[one == label for one in real.labels]], number))
-            clouds.append(charts.Points(f"_{label}", there[[one == label for one in labels]], number, filled=False))
-    said = f"{len(here):,} real codes as dots and {len(there):,} generated ones as rings, on two principal components"
-    return Chart("z in two dimensions: real filled, generated as rings", charts.scatter(clouds), said)
+            clouds.append(charts.Points("", there[[one == label for one in labels]], number, filled=False))
+    said = (
+        f"{len(here):,} real codes, filled, and {len(there):,} generated ones, as outlines, on two principal components"
+    )
+    return Chart("z in two dimensions: real filled, generated as outlines", charts.scatter(clouds), said)
 
 
 def _matters(lost: Floats) -> Chart:
