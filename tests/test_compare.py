@@ -211,3 +211,15 @@ def test_a_summary_without_figures_is_refused(trained: Trained, tmp_path: Path) 
     told = genset("inspect", trained.source, "--summary", tmp_path / "a.md")
     assert (told.code, told.stderr) == (2, "genset: --summary: a summary needs figures\n  Add --against REAL.\n")
     assert not (tmp_path / "a.md").exists()
+
+
+def test_a_set_without_real_items_judges_nothing(own: Trained) -> None:
+    out = ["--output", own.out]
+    made = genset("generate", "digits", "-n", "5", "--name", "made", "--near-copies", "keep", *out)
+    assert made.code == 0, made.stderr
+    place = own.out / "datasets/made/v0001"
+    told = genset("inspect", "digits", "--against", place, *out)
+    assert (told.code, told.stderr) == (
+        2,
+        f"genset: --against: {place} holds no real item\n  Give it the real items, or a set with them.\n",
+    )

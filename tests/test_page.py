@@ -235,6 +235,14 @@ def test_a_text_that_is_empty_opens_and_is_passed_by_arrow_keys(tmp_path: Path, 
     assert page.locator("dialog[open] blockquote").inner_text() == "x"
 
 
+def test_pairs_of_sounds_fit_a_phone(tmp_path: Path, opened: Open) -> None:
+    card = Card("a", "a", [Exhibit("audio/wav", b"")])
+    gallery = Gallery("Pairs", [Row("", [card, card])], paired=True)
+    path = tmp_path / "page.html"
+    path.write_bytes(render(Page("t", "", Verdict("neutral", ""), [Section("Items", "Items", [gallery])])))
+    assert opened(path, 390).evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_a_class_with_spaces_is_filtered_by(tmp_path: Path, opened: Open) -> None:
     digits(tmp_path / "digits", 6, "01")
     (tmp_path / "digits" / "0").rename(tmp_path / "digits" / "0  zero")

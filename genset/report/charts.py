@@ -137,6 +137,7 @@ def columns(values: Sequence[float], label: str, height_label: str) -> str:
         axes.bar(range(1, len(values) + 1), values, color=_HUES[0], width=0.8)
         axes.set_xlabel(label)
         axes.set_ylabel(height_label)
+        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
         axes.grid(axis="y", linewidth=0.8)
 
     return _svg(draw, 2.4)
