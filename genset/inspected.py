@@ -1,7 +1,7 @@
 """`inspect` of whatever stands at a path: what is asked of the pipeline, and what is written and said of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,17 @@ def _no_rules(asked: Asked) -> None:
         raise GensetError(f"{asked.rules[0]} is about the items of a dataset, and this is none", where=asked.path)
 
 
+def _only_compared(asked: Asked) -> None:
+    """That nothing was asked which would say nothing about two versions. Raises GensetError."""
+    given = {"--quick": asked.quick, "--model": asked.model, **dict.fromkeys(asked.rules[:1], True)}
+    for option in (name for name, told in given.items() if told):
+        raise GensetError(
+            f"{option} does nothing where two versions are compared",
+            where=f"--against {asked.against}",
+            hint="Leave it out; to judge made items by real ones, give --against the folder of the real ones.",
+        )
+
+
 def _model(asked: Asked, version: Version, command: Command, root: Root, workers: int | None) -> int:
     """`inspect` of a model, alone or beside another."""
     if asked.model:
@@ -84,6 +95,7 @@ def _model(asked: Asked, version: Version, command: Command, root: Root, workers
         )
     job = command.job(root, Local(workers=workers))
     if asked.against:
+        _only_compared(asked)
         before = command.model(root, asked.against)
         if not compare.comparable(version, before):
             raise GensetError(f"{version.reference} is the same version", where=f"--against {asked.against}")
@@ -103,9 +115,9 @@ def _compared(asked: Asked, version: Version, found: comparison.Comparison, comm
         found.verdict.get("skipped", {}),
     )
     if asked.report:
-        write_atomically(asked.report, comparison.page(found))
+        write_atomically(asked.report, comparison.page(found, failed))
     if asked.summary:
-        write_atomically(asked.summary, comparison.markdown(found))
+        write_atomically(asked.summary, comparison.markdown(found, failed))
     console = command.console
     console.say(found.line)
     if found.changes:
@@ -134,6 +146,7 @@ def _dataset(asked: Asked, version: Version | None, command: Command, root: Root
     job = command.job(root, Local(workers=workers))
     other = _version_at(asked.against, root) if version and asked.against else None
     if version and other and compare.comparable(version, other):
+        _only_compared(asked)
         return _compared(asked, version, compare.datasets(version, other), command)
     if asked.summary and not asked.against:
         raise GensetError("a summary needs figures", where="--summary", hint="Add --against REAL.")
@@ -147,6 +160,8 @@ def _dataset(asked: Asked, version: Version | None, command: Command, root: Root
         real_path, _ = command.dataset(root, asked.against)
         judged = inspect.against(found, version, real_path, job, quick=asked.quick)
         verdict = gated(judged.verdict, asked.gates, found.dataset.modality)
+        if asked.quick:
+            verdict = replace(verdict, notes=[*verdict.notes, _quick(judged)])
     if asked.report:
         subject = _subject(asked, found, version, judged, verdict)
         write_atomically(asked.report, dataset_page(subject, job.engine))
@@ -154,6 +169,14 @@ def _dataset(asked: Asked, version: Version | None, command: Command, root: Root
         name = version.reference if version else asked.path
         write_atomically(asked.summary, comparison.judged_markdown(name, verdict.as_dict()))
     return _contents(asked, found, verdict, version, command)
+
+
+def _quick(judged: inspect.Judged) -> str:
+    """How little a quick look takes in."""
+    sizes = {part: len(judged.real.where(split=part)) for part in ("train", "test")} | {"made": len(judged.made)}
+    parts = [f"{judged.verdict.sizes[part]:,} of {size:,} {part} items" for part, size in sizes.items()]
+    judges = [f"{inspect.QUICK_SEEDS} classifiers"] if "real_acc" in judged.verdict.figures else []
+    return f"a quick look: {', '.join([*parts, *judges])}"
 
 
 def _subject(
@@ -176,6 +199,7 @@ def _subject(
         found.traits,
         version.manifest if version else {},
         asked.against or "",
+        _quick(judged) if judged and asked.quick else "",
     )
 
 

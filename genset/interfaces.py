@@ -352,6 +352,10 @@ class Mixing(Step):
 class Sampling(Section):
     """How items are drawn from a model's output; a modality whose models draw no numbers of their own has no keys."""
 
+    def steady(self) -> Self:
+        """The same with as little left to chance as there can be: for items that are set beside each other."""
+        return self
+
 
 class Modality(ABC):
     """What one item is: how it is read, written, compared, transformed and turned into tensors."""

@@ -3,12 +3,14 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Trained, genset
 
 from genset.interfaces import Figure
-from genset.pipeline.comparison import Change, Comparison, judged_markdown, markdown
+from genset.pipeline.compare import changes as changes_of
+from genset.pipeline.comparison import Change, Comparison, judged_markdown, markdown, page
 from genset.quality import intervals
 
 HIGHER = Figure("up", "higher", "the more the better")
@@ -33,8 +35,6 @@ def test_the_interval_of_a_difference_reaches_as_far_as_both_together() -> None:
         (HIGHER, 0.5, 0.8, (-0.1, 0.5), "not told apart"),
         (HIGHER, 0.5, 0.8, None, "no interval"),
         (LOWER, 0.5, 0.8, (0.1, 0.5), "worse"),
-        (NEAR, 0.2, 0.6, (0.3, 0.5), "better"),
-        (NEAR, 0.5, 0.9, (0.3, 0.5), "worse"),
         (NEUTRAL, 0.5, 0.8, (0.1, 0.5), "neutral"),
     ],
 )
@@ -44,11 +44,73 @@ def test_only_a_difference_whose_interval_leaves_out_0_is_better_or_worse(
     assert Change(figure, before, after, interval).word == word
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "word"),
+    [
+        ((0.2, (0.15, 0.25)), (0.6, (0.55, 0.65)), "better"),
+        ((0.5, (0.45, 0.55)), (0.9, (0.85, 0.95)), "worse"),
+        ((0.45, (0.42, 0.48)), (0.55, (0.52, 0.58)), "not told apart"),  # as far off on the other side
+        ((0.4, (0.3, 0.5)), (0.5, (0.4, 0.6)), "not told apart"),
+        ((0.4, (0.3, 0.5)), (0.5, None), "no interval"),
+    ],
+)
+def test_a_figure_with_a_target_is_better_only_where_it_is_nearer_for_certain(
+    before: tuple[float, Any], after: tuple[float, Any], word: str
+) -> None:
+    first, last = (
+        {"figures": {"dcr_share": value}, "details": {"dcr_share": {"interval": ends}}}
+        for value, ends in (before, after)
+    )
+    (change,) = changes_of(first, last)
+    assert change.word == word
+    assert change.moved == (before[0] == 0.45)
+
+
+def apart(name: str, count: int, goal: str = "higher", **more: Any) -> list[Change]:
+    """Changes that are told apart: better where more is."""
+    return [Change(Figure(f"{name}{n}", goal, "", **more), 0.5, 0.8, (0.1, 0.5)) for n in range(count)]  # type: ignore[arg-type]
+
+
+def even(count: int) -> list[Change]:
+    return [Change(Figure(f"even{n}", "higher", ""), 0.5, 0.8, (-0.1, 0.5)) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "tone", "headline"),
+    [
+        ([*apart("a", 1, "lower"), *even(14)], "neutral", "1 of 15 figures is worse, as chance alone would make it"),
+        ([*apart("a", 1), *apart("b", 1, "lower"), *even(18)], "neutral",
+         "2 of 20 figures are better or worse, as chance alone would make it"),
+        ([*apart("a", 3, "lower"), *even(12)], "bad", "Worse"),
+        ([*apart("a", 2), *apart("b", 1, "lower"), *even(3)], "neutral", "Better in 2, worse in 1"),
+        ([*apart("a", 1, headline=True), *apart("b", 1, "lower"), *even(13)], "good", "Better"),
+        ([*apart("a", 1, "lower", headline=True), *even(14)], "bad", "Worse"),
+        (apart("a", 1), "good", "Better"),
+        (even(15), "neutral", "Nothing that can be told apart"),
+        ([], "neutral", "Not compared: the items are gone"),
+    ],
+)  # fmt: skip
+def test_the_headline_is_of_headline_figures_or_of_more_than_chance(
+    changes: list[Change], tone: str, headline: str
+) -> None:
+    found = Comparison("a@v0002", "a@v0001", changes, {}, ["no figures: the items are gone"], {})
+    assert (found.tone, found.headline) == (tone, headline)
+    assert f'class="verdict {tone}"' in page(found).decode() and f"{headline}</h2>" in page(found).decode()
+
+
+def test_gates_that_failed_stand_first_on_the_page_and_in_the_markdown() -> None:
+    found = Comparison("a@v0002", "a@v0001", apart("a", 1, headline=True), {}, [], {})
+    html, text = page(found, ["x >= 1: is <0>"]).decode(), markdown(found, ["x >= 1: is <0>"]).decode()
+    assert '<section class="verdict bad"' in html and "Better; 1 gate failed</h2>" in html
+    assert "<li>gate failed: x &gt;= 1: is &lt;0&gt;</li>" in html
+    assert text.index("- gate failed: x \\>= 1: is \\<0\\>\n\n|") < text.index("| figure |")
+
+
 def test_the_line_and_the_markdown_say_what_changed() -> None:
     changes = [
         Change(HIGHER, 0.5, 0.8, (0.1, 0.5)),
         Change(LOWER, 0.1, 0.2, (0.05, 0.15)),
-        Change(NEAR, 0.5, 0.5, (-0.1, 0.1)),
+        Change(NEAR, 0.5, 0.5, (-0.1, 0.1), (-0.1, 0.1)),
     ]
     found = Comparison("a@v0002", "a@v0001", changes, {"seed": ("1", "<b>|2")}, ["a note"], {})
     line = "a@v0002 against a@v0001: 1 better (up 0.500 to 0.800), 1 worse (down 0.100 to 0.200), 1 not told apart"
@@ -87,7 +149,17 @@ def test_versions_of_one_dataset_are_compared_and_both_files_written(own: Traine
     assert b"digits@v0002 against digits@v0001" in (tmp_path / "all.html").read_bytes()
     gated = genset("inspect", "digits@v0002", "--against", "digits@v0001", "--gate", "distinct >= 1.01", *out)
     assert gated.code == 2 and "lies between" in gated.stderr
-    assert genset("inspect", "digits@v0002", "--against", "digits@v0001", "--gate", "cas_ratio >= 9", *out).code == 1
+    failing = genset("inspect", "digits@v0002", "--against", "digits@v0001", "--gate", "cas_ratio >= 9", *files, *out)
+    assert failing.code == 1
+    assert b"gate failed: cas_ratio" in (tmp_path / "all.html").read_bytes()
+    assert "- gate failed: cas" in (tmp_path / "all.md").read_text()
+    for more, option in ((["--quick"], "--quick"), (["clean.near_duplicates=off"], "clean.near_duplicates=off")):
+        refused = genset("inspect", "digits@v0002", *more, "--against", "digits@v0001", *out)
+        assert (refused.code, refused.stderr) == (
+            2,
+            f"genset: --against digits@v0001: {option} does nothing where two versions are compared\n"
+            "  Leave it out; to judge made items by real ones, give --against the folder of the real ones.\n",
+        )
 
 
 def test_a_model_beside_its_own_copy_is_neither_better_nor_worse(own: Trained) -> None:
@@ -119,12 +191,16 @@ def test_models_of_other_items_are_compared_by_their_settings_alone(own: Trained
 
 
 def test_made_items_beside_real_ones_have_a_summary_too(own: Trained, tmp_path: Path) -> None:
-    path = tmp_path / "judged.md"
-    told = genset(
-        "inspect", own.dataset, "--against", own.source, "--quick", "--summary", path, "--output", own.out, "--json"
-    )
+    path, report = tmp_path / "judged.md", tmp_path / "judged.html"
+    files = ["--summary", path, "--report", report]
+    told = genset("inspect", own.dataset, "--against", own.source, "--quick", *files, "--output", own.out, "--json")
     assert told.code == 0, told.stderr
     text = path.read_text().replace("\\", "")
+    sizes = told.json["n"]
+    quick = ", ".join(f"{sizes[part]} of {sizes[part]} {part} items" for part in ("train", "test", "made"))
+    assert f"a quick look: {quick}, 3 classifiers" in told.json["notes"]
+    assert f"Note: a quick look: {quick}, 3 classifiers." in text
+    assert f"<p>A quick look: {quick}, 3 classifiers.</p>" in report.read_text().partition("</section>")[0]
     assert "held-out items): training on real and made items" in text
     for name, value in told.json["figures"].items():
         assert f"| {name} | {value:.3f} |" in text or abs(value) >= 1000
@@ -135,3 +211,15 @@ def test_a_summary_without_figures_is_refused(trained: Trained, tmp_path: Path) 
     told = genset("inspect", trained.source, "--summary", tmp_path / "a.md")
     assert (told.code, told.stderr) == (2, "genset: --summary: a summary needs figures\n  Add --against REAL.\n")
     assert not (tmp_path / "a.md").exists()
+
+
+def test_a_set_without_real_items_judges_nothing(own: Trained) -> None:
+    out = ["--output", own.out]
+    made = genset("generate", "digits", "-n", "5", "--name", "made", "--near-copies", "keep", *out)
+    assert made.code == 0, made.stderr
+    place = own.out / "datasets/made/v0001"
+    told = genset("inspect", "digits", "--against", place, *out)
+    assert (told.code, told.stderr) == (
+        2,
+        f"genset: --against: {place} holds no real item\n  Give it the real items, or a set with them.\n",
+    )

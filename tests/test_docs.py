@@ -16,7 +16,7 @@ from genset import config
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SET_UP = [
     "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt . && .venv/bin/genset run configs/quickstart.yaml",
-    "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt '.[test]' && .venv/bin/python -m pytest",
+    "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt '.[test]' && .venv/bin/python -m pytest -n 2 --dist loadfile",
 ]
 
 

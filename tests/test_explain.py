@@ -75,6 +75,15 @@ def test_codes_lie_on_the_plane_in_which_they_vary_most() -> None:
     np.testing.assert_allclose(there, here[:1], atol=1e-5)
 
 
+@pytest.mark.parametrize(("items", "values"), [(500, 1), (1, 4)])
+def test_codes_of_one_value_and_a_single_item_lie_on_a_line(items: int, values: int) -> None:
+    codes = np.random.default_rng(0).normal(size=(items, values)).astype(np.float32)
+    here, there = plane(codes, codes[:1])
+    assert (here.shape, there.shape) == ((items, 2), (1, 2))
+    assert not here[:, 1].any()
+    np.testing.assert_allclose(np.abs(here[:, 0]), np.abs(codes - codes.mean(axis=0)).max(axis=1), atol=1e-5)
+
+
 def test_the_page_of_a_model_has_every_part_and_equal_bytes(trained: Trained, tmp_path: Path) -> None:
     pages = []
     for workers in (1, 2):

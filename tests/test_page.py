@@ -1,5 +1,6 @@
 """The report page in a real browser: it is drawn, filtered, opened by keyboard and heard, and asks for nothing."""
 
+import html
 import json
 import os
 import re
@@ -15,9 +16,11 @@ from conftest import SAMPLES, Trained, digits, genset
 
 from genset.dataset import Record
 from genset.engine import Local
+from genset.interfaces import Exhibit
 from genset.modalities import MODALITIES
 from genset.pipeline.page import Subject, dataset_page
 from genset.report import charts
+from genset.report.page import Card, Gallery, Page, Row, Section, Verdict, render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -104,10 +107,10 @@ def test_a_gate_that_failed_and_what_was_not_computed_are_said(trained: Trained)
     quality |= {"failed_gates": ["copies <= 0: is 0.1, off by 0.1"], "skipped": {"vendi": "<too few>"}}
     record = Record("c000000000000001", SAMPLES / "0" / "0000.png", "0", split="train")
     modality = MODALITIES["image"](MODALITIES["image"].Settings(size=8, mode="L"))
-    html = dataset_page(Subject("failed", modality, [record], quality), Local(workers=1)).decode()
-    assert '<section class="verdict bad"' in html
-    assert "<li>gate failed: copies &lt;= 0: is 0.1, off by 0.1</li>" in html
-    assert "Not computed: vendi: &lt;too few&gt;." in html
+    text = dataset_page(Subject("failed", modality, [record], quality), Local(workers=1)).decode()
+    assert '<section class="verdict bad"' in text
+    assert "<li>gate failed: copies &lt;= 0: is 0.1, off by 0.1</li>" in text
+    assert "Not computed: vendi: &lt;too few&gt;." in text
 
 
 def test_a_version_with_a_figure_that_is_no_more_still_has_a_page(own: Trained, tmp_path: Path) -> None:
@@ -211,6 +214,59 @@ def test_markup_in_class_names_texts_and_problems_is_text(tmp_path: Path, opened
     assert page.locator("script").count() == 1 and page.locator("img").count() == 0
 
 
+def test_names_in_charts_are_shown_whatever_they_look_like() -> None:
+    names = ["_hidden", '$x$ id="q"', 'style="font: 9px a"', "a name far too long for a legend"]
+    clouds = [charts.Points(name, np.ones((3, 2)), number) for number, name in enumerate(names)]
+    svg = charts.scatter([*clouds, charts.Points("", np.ones((3, 2)), 0, filled=False)])
+    told = [html.unescape(text) for text in re.findall(r"<text [^>]*>([^<]*)</text>", svg)]
+    assert told == ["_hidden", '$x$ id="q"', 'style="font: 9px a"', "a name far too long f…"]
+
+
+def test_a_text_that_is_empty_opens_and_is_passed_by_arrow_keys(tmp_path: Path, opened: Open) -> None:
+    cards = [Card(word, word, [Exhibit("text/plain", text.encode())]) for word, text in (("a", "x"), ("b", ""))]
+    gallery = Gallery("Texts", [Row("", [*cards, cards[0]])], plain=True)
+    path = tmp_path / "page.html"
+    path.write_bytes(render(Page("t", "", Verdict("neutral", ""), [Section("Items", "Items", [gallery])])))
+    page = opened(path)
+    page.locator(".open").first.press("Enter")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("dialog[open] h2").inner_text() == "b"
+    page.keyboard.press("ArrowRight")
+    assert page.locator("dialog[open] blockquote").inner_text() == "x"
+
+
+def test_pairs_of_sounds_fit_a_phone(tmp_path: Path, opened: Open) -> None:
+    card = Card("a", "a", [Exhibit("audio/wav", b"")])
+    gallery = Gallery("Pairs", [Row("", [card, card])], paired=True)
+    path = tmp_path / "page.html"
+    path.write_bytes(render(Page("t", "", Verdict("neutral", ""), [Section("Items", "Items", [gallery])])))
+    assert opened(path, 390).evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_class_with_spaces_is_filtered_by(tmp_path: Path, opened: Open) -> None:
+    digits(tmp_path / "digits", 6, "01")
+    (tmp_path / "digits" / "0").rename(tmp_path / "digits" / "0  zero")
+    page = opened(_report(tmp_path / "digits", tmp_path))
+    page.locator("#s-items select[name=label]").select_option("0  zero")
+    assert page.locator("#s-items .card:visible").count() == 6
+
+
+def test_a_judged_page_says_whose_problems_it_means_and_no_folder_of_the_machine() -> None:
+    modality = MODALITIES["image"](MODALITIES["image"].Settings(size=8, mode="L"))
+    records = [
+        Record(id, SAMPLES / "0" / "0000.png", "0", source, split="train")
+        for id, source in (("c000000000000001", "collected"), ("g000000000000001", "generated"))
+    ]
+    near = [{"made": records[1].id, "real": records[0].id, "distance": 0.5, "ratio": 0.42}]
+    problems = [{"path": "/home/me/a, /home/me/b", "kind": "converted", "detail": "all"}]
+    about = {"traits": {"size": {"8x8": 2}}, "against": "/home/me/real"}
+    judged = Subject("made", modality, records, {"suspicious": near}, problems, **about)
+    text = dataset_page(judged, Local(workers=1)).decode()
+    assert "/home" not in text and "; judged against real<" in text and ">a, b</th>" in text
+    assert "1 problem in the items of made." in text and "<h3>Items of made by size</h3>" in text
+    assert "<h4>0.42 of the usual distance (distance 0.5)</h4>" in text
+
+
 def test_images_of_a_class_with_markup_in_its_name_open_as_others_do(tmp_path: Path, opened: Open) -> None:
     digits(tmp_path / "digits", 6, "01")
     (tmp_path / "digits" / "0").rename(tmp_path / "digits" / '"onfocus="alert(1)')
@@ -240,10 +296,10 @@ def test_a_page_of_100_000_items_stays_under_15_mb(tmp_path: Path) -> None:
         for number in range(100_000)
     ]
     twins = [{"made": records[1].id, "real": records[0].id, "distance": 0.0} for _ in range(1000)]
-    html = dataset_page(Subject("many", modality, records, {"suspicious": twins}), Local(workers=1))
-    assert len(html) < 15_000_000
-    assert b"of 100,000 items, drawn at random" in html
-    assert b"of 1,000, the worst first" in html
+    page = dataset_page(Subject("many", modality, records, {"suspicious": twins}), Local(workers=1))
+    assert len(page) < 15_000_000
+    assert b"of 100,000 items, drawn at random" in page
+    assert b"of 1,000, the worst first" in page
 
 
 @pytest.mark.parametrize(

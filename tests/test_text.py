@@ -17,6 +17,9 @@ from genset.modalities.text.augment import AUGMENTATIONS
 from genset.modalities.text.codec import Text, TextSettings
 from genset.modalities.text.tokens import END, PAD, Tokens
 from genset.pipeline.collect import Collected, collect
+from genset.pipeline.explain import Explained
+from genset.pipeline.job import Job
+from genset.versions import Root
 
 DIALOGUES = ROOT / "samples" / "dialogues"
 MIXED = ["Der Hund schläft.", "床前明月光，疑是地上霜。", "👩‍👩‍👧 grüßt 🇩🇪!", "ὁ λόγος", "one  two"]
@@ -474,3 +477,12 @@ def test_a_vae_says_how_much_its_code_tells() -> None:
     ((kind, text),) = VAE().notes({"kl_loss": 0.5, "reconstruction_loss": 49.5}, modality)
     assert kind == "collapsed_codes"
     assert text.startswith("z tells 0.5 of the 50.0 nats of an item (1%)")
+
+
+def test_texts_that_are_set_beside_each_other_differ_by_their_codes_alone(dialogues: Path) -> None:
+    root = Root(dialogues / "out")
+    job = Job("inspect", root, Local(workers=1), Progress.silent())
+    opened = Explained.open(root.find("models", "talk"), job)
+    code = opened.drawn(1)[1][:1]
+    same = opened.decoded(np.repeat(code, 9, axis=0), [opened.model.classes[0]] * 9)
+    assert len(np.unique(same, axis=0)) == 1

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from genset.config import EVERY_FIGURE
@@ -78,21 +79,35 @@ def _judged(version: Version, job: Job) -> dict[str, Any]:
 def _compared(
     after: Version, before: Version, last: Mapping[str, Any], first: Mapping[str, Any], notes: Sequence[str]
 ) -> Comparison:
-    changes = list(_changes(first, last))
-    told = [change for change in changes if change.interval and change.figure.goal != "neutral"]
-    chance = f"of {len(told)} figures with an interval, one in twenty would be told apart by chance"
+    both = list(changes(first, last))
     settings = dict(_settings(before.manifest, after.manifest))
-    return Comparison(after.reference, before.reference, changes, settings, [*notes, *([chance] if told else [])], last)
+    found = Comparison(after.reference, before.reference, both, settings, notes, last)
+    moved = ", ".join(change.figure.name for change in both if change.moved)
+    told = [f"{moved}: changed, but whether to something nearer to the target is not told apart"] if moved else []
+    if found.tried:
+        told.append(f"of {found.tried} figures with an interval, one in twenty would be told apart by chance")
+    return replace(found, notes=[*notes, *told])
 
 
-def _changes(first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[Change]:
+def changes(first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[Change]:
+    """The figures that two verdicts both have, in the order of the table."""
     for name, figure in EVERY_FIGURE.items():
         if name in first.get("figures", {}) and name in last.get("figures", {}) and name not in _ENDS:
             before, after = first["figures"][name], last["figures"][name]
             ends = [verdict.get("details", {}).get(name, {}).get("interval") for verdict in (first, last)]
             both = ends[0] and ends[1]
-            interval = intervals.of_difference(before, tuple(ends[0]), after, tuple(ends[1])) if both else None
-            yield Change(figure, before, after, interval)
+            if not both:
+                yield Change(figure, before, after, None)
+                continue
+            sides = (before, tuple(ends[0])), (after, tuple(ends[1]))
+            further = _further(sides, figure.target) if figure.target is not None else None
+            yield Change(figure, before, after, intervals.of_difference(*sides[0], *sides[1]), further)
+
+
+def _further(sides: Sequence[tuple[float, intervals.Interval]], target: float) -> intervals.Interval:
+    """The interval of what was added to the distance from a target."""
+    first, last = ((abs(value - target), intervals.of_distance(ends, target)) for value, ends in sides)
+    return intervals.of_difference(*first, *last)
 
 
 def _settings(first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:

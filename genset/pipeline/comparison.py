@@ -1,5 +1,6 @@
 """What changed from one version to another, as a line, a table, Markdown and a page."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +14,9 @@ from genset.report import charts, words
 from genset.report.page import Block, Chart, Page, Section, Table, Verdict, Words, render
 
 Word = Literal["better", "worse", "not told apart", "no interval", "neutral"]
+_APART: tuple[Word, ...] = ("better", "worse")
 _NAMED = 3  # figures that the one line names
+_CHANCE = 0.05  # that an interval of 95% leaves out what is true
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Change:
     before: float
     after: float
     interval: tuple[float, float] | None  # of the difference, 95%
+    further: tuple[float, float] | None = None  # the same of what was added to the distance from a target
 
     @property
     def difference(self) -> float:
@@ -32,20 +36,21 @@ class Change:
 
     @property
     def word(self) -> Word:
-        """What the change is worth: only a difference whose interval leaves out 0 is better or worse."""
+        """What the change is worth: only a difference whose interval leaves out 0 is better or worse; of a figure with
+        a target that of its distance from it."""
         if self.figure.goal == "neutral":
             return "neutral"
-        if self.interval is None:
+        ends = self.further if self.figure.goal == "target" else self.interval
+        if ends is None:
             return "no interval"
-        if self.interval[0] <= 0 <= self.interval[1]:
+        if _holds_0(ends):
             return "not told apart"
-        return "better" if self._gain > 0 else "worse"
+        return "better" if (ends[0] > 0) == (self.figure.goal == "higher") else "worse"
 
     @property
-    def _gain(self) -> float:
-        if self.figure.target is not None and self.figure.goal == "target":
-            return abs(self.before - self.figure.target) - abs(self.after - self.figure.target)
-        return self.difference if self.figure.goal == "higher" else -self.difference
+    def moved(self) -> bool:
+        """Whether the value itself has provably changed, though to nothing better or worse."""
+        return self.word == "not told apart" and self.interval is not None and not _holds_0(self.interval)
 
     @property
     def told(self) -> str:
@@ -57,6 +62,10 @@ class Change:
         ends = self.interval and [rounded(end) for end in self.interval]
         told = {"figure": self.figure.name, "before": self.before, "after": self.after}
         return {**told, "difference": self.difference, "interval": ends, "verdict": self.word}
+
+
+def _holds_0(ends: tuple[float, float]) -> bool:
+    return ends[0] <= 0 <= ends[1]
 
 
 @dataclass(frozen=True)
@@ -84,10 +93,40 @@ class Comparison:
         return f"{self.after} against {self.before}: {', '.join(parts)}, {same} not told apart"
 
     @property
+    def tried(self) -> int:
+        """Figures that could have been better or worse."""
+        return len([change for change in self.changes if change.word in ("better", "worse", "not told apart")])
+
+    def _weighty(self, word: Word) -> list[Change]:
+        """The changes of a kind that are to be believed: those of headline figures; where there are none all, if they
+        are more than chance makes."""
+        apart = [*self.of("better"), *self.of("worse")]
+        first = [change for change in apart if change.figure.headline]
+        believed = first or (apart if len(apart) >= _above_chance(self.tried) else [])
+        return [change for change in believed if change.word == word]
+
+    @property
     def tone(self) -> words.Tone:
-        """Good where something is better and nothing worse."""
-        better, worse = bool(self.of("better")), bool(self.of("worse"))
+        """Good where something that is to be believed is better and nothing worse."""
+        better, worse = bool(self._weighty("better")), bool(self._weighty("worse"))
         return "neutral" if better == worse else "good" if better else "bad"
+
+    @property
+    def headline(self) -> str:
+        """The tone in words."""
+        if not self.changes:
+            why = self.notes[0] if self.notes else "no figure stands on both sides"
+            return f"Not compared: {why.removeprefix('no figures: ')}"
+        if self.tone != "neutral":
+            return {"good": "Better", "bad": "Worse"}[self.tone]
+        counts = {word: len(self.of(word)) for word in _APART if self.of(word)}
+        if self._weighty("better"):
+            return f"Better in {counts['better']}, worse in {counts['worse']}"
+        if not counts:
+            return "Nothing that can be told apart"
+        count, word = sum(counts.values()), " or ".join(counts)
+        verb = "is" if count == 1 else "are"
+        return f"{count} of {self.tried} figures {verb} {word}, as chance alone would make it"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -100,6 +139,17 @@ class Comparison:
             "figures": self.verdict.get("figures", {}),
             "skipped": self.verdict.get("skipped", {}),
         }
+
+
+def _above_chance(count: int) -> int:
+    """The fewest of so many 95% intervals that leave out 0 by chance in at most one case of twenty, as if they were
+    independent: the upper tail of the binomial distribution."""
+    left = 1.0
+    for found in range(count + 1):
+        if left <= _CHANCE + 1e-9:
+            return found
+        left -= math.comb(count, found) * _CHANCE**found * (1 - _CHANCE) ** (count - found)
+    return count + 1
 
 
 def _named(changes: Sequence[Change], word: str) -> str:
@@ -128,9 +178,10 @@ def rows(comparison: Comparison) -> list[list[str]]:
 HEAD = ("figure", "before", "after", "difference", "95% interval", "")
 
 
-def markdown(comparison: Comparison) -> bytes:
-    """For the summary of a CI job, or a comment: the line first."""
+def markdown(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
+    """For the summary of a CI job, or a comment: the line first, then why gates failed."""
     parts = [f"### {cell(comparison.after)} against {cell(comparison.before)}\n", f"{cell(comparison.line)}.\n"]
+    parts += _gates(failed)
     if comparison.changes:
         parts.append(_table(HEAD, rows(comparison)))
     if comparison.settings:
@@ -144,15 +195,19 @@ def judged_markdown(name: str, verdict: Mapping[str, Any]) -> bytes:
     """The same of made items beside real ones."""
     told = words.lift(verdict["figures"], verdict["n"])
     parts = [f"### {cell(name)}\n", *([f"{cell(told.line)}.\n"] if told else [])]
-    parts += [f"- gate failed: {cell(reason)}" for reason in verdict["failed_gates"]]
-    parts += ["" for _ in verdict["failed_gates"][:1]]
+    parts += _gates(verdict["failed_gates"])
     body = []
     for figure, value in verdict["figures"].items():
         known, ends = EVERY_FIGURE[figure], verdict["details"][figure]["interval"]
         body.append([figure, words.number(value), words.interval(ends), words.goal(known), known.what])
     parts.append(_table(("figure", "value", "95% interval", "better", "what it is"), body))
     parts += [f"Not computed: {cell(line)}.\n" for line in words.by_reason(verdict["skipped"])]
+    parts += [f"Note: {cell(note)}.\n" for note in verdict["notes"]]
     return "\n".join(parts).encode()
+
+
+def _gates(failed: Sequence[str]) -> list[str]:
+    return [*(f"- gate failed: {cell(reason)}" for reason in failed), *("" for _ in failed[:1])]
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -160,7 +215,7 @@ def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def page(comparison: Comparison) -> bytes:
+def page(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
     """The same as a page."""
     tones = {row: change.word for row, change in enumerate(comparison.changes)}
     marks: dict[int, words.Tone] = {
@@ -179,9 +234,13 @@ def page(comparison: Comparison) -> bytes:
     sections = [Section("Figures", "Is it better?", [*blocks, Words([f"Note: {note}." for note in comparison.notes])])]
     sections += [Section("Settings", "What was changed?", [settings])] if changed else []
     after, before = comparison.after, comparison.before
-    worse = [change.told for change in comparison.of("worse")]
-    counts = len(comparison.of("better")), len(worse)
-    mixed = f"Better in {counts[0]}, worse in {counts[1]}" if any(counts) else "Nothing that can be told apart"
-    headline = {"good": "Better", "bad": "Worse", "neutral": mixed}[comparison.tone]
-    verdict = Verdict(comparison.tone, headline, [f"{comparison.line}."], [f"worse: {told}" for told in worse])
-    return render(Page(f"{after} against {before}", "two versions side by side", verdict, sections, footer=footer({})))
+    about = "two versions side by side"
+    return render(Page(f"{after} against {before}", about, _verdict(comparison, failed), sections, footer=footer({})))
+
+
+def _verdict(comparison: Comparison, failed: Sequence[str]) -> Verdict:
+    wrong = [f"gate failed: {reason}" for reason in failed]
+    wrong += [f"worse: {change.told}" for change in comparison.of("worse") if comparison.tone == "bad"]
+    gates = f"; {len(failed)} gate{'s' * (len(failed) != 1)} failed" if failed else ""
+    tone: words.Tone = "bad" if failed else comparison.tone
+    return Verdict(tone, f"{comparison.headline}{gates}", [f"{comparison.line}."], wrong)

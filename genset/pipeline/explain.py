@@ -1,7 +1,7 @@
 """What a model has learned: what its codes stand for, how it rebuilds, and what it borrows from the train items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -21,6 +21,7 @@ from genset.seeds import generator
 from genset.versions import Version
 
 _MAPPED = 600  # real items whose codes are looked at, and as many drawn ones
+_FEW_HELD_OUT = 20  # below it train items tell more of what codes stand for
 _REBUILT = 64  # of them that tell how much a value of z matters
 _MOST_VALUES = 48  # of z that are tried, those that vary most
 _STEPS = 9  # of a traversal or an interpolation
@@ -84,7 +85,7 @@ class Explained:
         """Real items and their codes; None without an encoder or without items."""
         if self.prepared is None or self.encode is None:
             return None
-        held_out = any(record.split != "train" for record in self.prepared.dataset)
+        held_out = sum(record.split != "train" for record in self.prepared.dataset) >= _FEW_HELD_OUT
         rows = [row for row, r in enumerate(self.prepared.dataset) if (r.split != "train") == held_out]
         some = np.sort(generator(0, "explain", "real").permutation(len(rows))[:_MAPPED])
         rows = [rows[place] for place in some]
@@ -102,9 +103,10 @@ class Explained:
         return self.drawn(-(-_MAPPED // len(self.model.classes)))
 
     def decoded(self, codes: Floats, labels: Sequence[str]) -> Items:
-        """(N, ...) items of codes."""
-        places = [(label, number) for number, label in enumerate(labels)]
-        return self.model.decode(codes, places, self.model.seed, 0)
+        """(N, ...) items of codes: with as little chance as there can be and the same for all of a class, so that what
+        differs comes from the codes."""
+        steady = replace(self.model, sampling=self.model.sampling.steady())
+        return steady.decode(codes, [(label, 0) for label in labels], self.model.seed, 0)
 
     def information(self, real: Real) -> Information:
         """How much worse items are rebuilt where one value of z is the same for all of them."""
@@ -147,9 +149,10 @@ class Explained:
 
 def plane(codes: Floats, others: Floats) -> tuple[Floats, Floats]:
     """(N, 2) both sets of codes on the first two principal components of the first; the sign is that in which the
-    largest weight is positive."""
+    largest weight is positive. Where there is but one (codes of one value, or a single item), the other place is 0."""
     mean = codes.mean(axis=0)
     _, _, axes = np.linalg.svd(codes - mean, full_matrices=False)
     first = axes[:2]
     first = first * np.sign(np.take_along_axis(first, np.abs(first).argmax(axis=1)[:, None], axis=1))
+    first = np.pad(first, ((0, 2 - len(first)), (0, 0)))
     return (codes - mean) @ first.T, (others - mean) @ first.T

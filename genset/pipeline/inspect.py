@@ -125,6 +125,10 @@ def against(made: Contents, version: Version | None, real_path: Path, job: Job, 
             hint="Give --against a set of the same modality.",
         )
     pairs = [(r, probe) for r, probe in zip(real.dataset, real.probes, strict=True) if r.source == "collected"]
+    if not pairs:
+        raise GensetError(
+            f"{real_path} holds no real item", where="--against", hint="Give it the real items, or a set with them."
+        )
     records, probes = [record for record, _ in pairs], [probe for _, probe in pairs]
     learned = _learned(version, job)
     modality = learned.modality if learned else table(table.settle(real.modality.settings, probes))

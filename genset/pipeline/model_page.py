@@ -149,7 +149,7 @@ def _rebuilt(explained: Explained, real: Real) -> Section:
                 yield _row(explained, f"{label} · original", real.items[some], f"original, class {label}")
                 yield _row(explained, f"{label} · rebuilt", made, f"rebuilt, class {label}")
 
-    of = "Held-out items" if real.held_out else "Train items, as none were held out,"
+    of = "Held-out items" if real.held_out else "Train items, as too few were held out,"
     lead = f"{of} above what is left of them after the way through z."
     return Section(
         "Rebuilt", "How well does it rebuild?", [_gallery("Originals and what they become", rows(), "rebuilt")], lead
@@ -187,9 +187,11 @@ def _map(explained: Explained, real: Real, labels: Sequence[str], drawn: Floats)
         clouds = []
         for number, label in enumerate(classes):
             clouds.append(charts.Points(label, here[[one == label for one in real.labels]], number))
-            clouds.append(charts.Points(f"_{label}", there[[one == label for one in labels]], number, filled=False))
-    said = f"{len(here):,} real codes as dots and {len(there):,} generated ones as rings, on two principal components"
-    return Chart("z in two dimensions: real filled, generated as rings", charts.scatter(clouds), said)
+            clouds.append(charts.Points("", there[[one == label for one in labels]], number, filled=False))
+    said = (
+        f"{len(here):,} real codes, filled, and {len(there):,} generated ones, as outlines, on two principal components"
+    )
+    return Chart("z in two dimensions: real filled, generated as outlines", charts.scatter(clouds), said)
 
 
 def _matters(lost: Floats) -> Chart:

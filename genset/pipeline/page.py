@@ -8,7 +8,7 @@ from genset.config import EVERY_FIGURE
 from genset.dataset import Record
 from genset.engine import Engine
 from genset.interfaces import Modality
-from genset.pipeline.page_parts import SOURCES, card, counted, footer, origin, problem_section
+from genset.pipeline.page_parts import SOURCES, card, counted, footer, origin, problem_section, without_places
 from genset.report import charts, words
 from genset.report.page import (
     Block,
@@ -49,6 +49,12 @@ class Subject:
     traits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)  # of the version; empty for a folder
     against: str = ""  # the other set that has the real items
+    looked: str = ""  # how little of it was looked at, where that was not all
+
+    @property
+    def among(self) -> str:
+        """Which items traits and problems are of, where the page shows those of two sets."""
+        return f" of {self.title}" if self.against else ""
 
     def of(self, source: str) -> list[Record]:
         """The records of one source."""
@@ -75,24 +81,26 @@ def _about(subject: Subject) -> str:
     classes = len({record.label for record in subject.records} - {""})
     told = f"{subject.modality.kind} items: {', '.join(sources)}"
     told += f", {classes} class{'es' * (classes != 1)}" if classes else ", without classes"
-    return f"{told}; judged against {subject.against}" if subject.against else told
+    return f"{told}; judged against {without_places(subject.against)}" if subject.against else told
 
 
 def _verdict(subject: Subject) -> Verdict:
     verdict = subject.verdict
     wrong = [f"gate failed: {reason}" for reason in verdict.get("failed_gates", ())]
     found = f"{len(subject.problems):,} problem{'s' * (len(subject.problems) != 1)}"
-    problems = f"{found} in the items." if subject.problems else "No problem was found in the items."
+    items = f"in the items{subject.among}"
+    problems = f"{found} {items}." if subject.problems else f"No problem was found {items}."
     told = words.lift(verdict["figures"], verdict["n"]) if verdict.get("figures") else None
     if told is None:
         why = verdict.get("skipped", {}).get("lift")
         judged = f"Whether the made items help is not known: {why}." if why else ""
         made = any(record.source != "collected" for record in subject.records)
         headline = judged or ("Not judged beside real items" if made else f"{len(subject.records):,} real items")
-        return Verdict("bad" if wrong else "neutral", headline, [problems], wrong)
+        looked = [f"{_title(subject.looked)}."] if subject.looked else []
+        return Verdict("bad" if wrong else "neutral", headline, [*looked, problems], wrong)
     lines = [f"{_title(told.measured)}."]
     instead = words.copies_instead(verdict["figures"])
-    lines += [f"{_title(instead)}."] if instead else []
+    lines += [f"{_title(line)}." for line in (instead, subject.looked) if line]
     headline = f"Training on real and made items {told.word}"
     return Verdict("bad" if wrong else told.tone, headline, [*lines, problems], wrong)
 
@@ -206,7 +214,7 @@ def _balance(subject: Subject) -> Section:
     splits = counted(record.split or "not split" for record in subject.records)
     facts = [Facts("Items by split", {name: f"{count:,}" for name, count in splits.items()})]
     facts += [
-        Facts(f"Items by {trait}", {name: f"{count:,}" for name, count in list(found.items())[:8]})
+        Facts(f"Items{subject.among} by {trait}", {name: f"{count:,}" for name, count in list(found.items())[:8]})
         for trait, found in subject.traits.items()
     ]
     blocks = [Side([chart, table]), Side(facts)]
@@ -271,7 +279,7 @@ def _cards(
             left -= made.size
             if left > 0:
                 out.setdefault(name, []).append(made)
-            most = most if made.text else _SHOWN
+            most = most if made.is_text else _SHOWN
         depth = depth + 1 if layer else most
     return {name: out[name] for name in stacks if name in out}
 
@@ -291,7 +299,7 @@ def _suspicious(subject: Subject, engine: Engine) -> list[Section]:
 
     def row(one: Mapping[str, Any]) -> Row:
         cards = [card_of(by_name[one[side]], subject.modality) for side in ("made", "real")]
-        return Row(f"distance {one['distance']:.3g}", cards)
+        return Row(_closeness(one), cards)
 
     rows, left = [], _SUSPECT_BYTES
     for pair in engine.map(row, pairs):
@@ -303,6 +311,12 @@ def _suspicious(subject: Subject, engine: Engine) -> list[Section]:
     lead = "A made item that nearly equals a train item gives that item away."
     gallery = Gallery("Made items that are much like a train item", rows, note, search=False, paired=True)
     return [Section("Suspicious", "Are there copies?", [gallery], lead)]
+
+
+def _closeness(one: Mapping[str, Any]) -> str:
+    """How near a made item is to a train item: they are sorted by the first of the two."""
+    distance = f"distance {one['distance']:.3g}"
+    return f"{one['ratio']:.2f} of the usual distance ({distance})" if "ratio" in one else distance
 
 
 def _names(records: Sequence[Record]) -> Iterator[tuple[str, Record]]:

@@ -45,12 +45,17 @@ def problem_section(problems: Sequence[Mapping[str, str]]) -> list[Section]:
     """What was found wrong; none where nothing was."""
     if not problems:
         return []
-    rows = [[problem["path"] or "–", problem["kind"], problem["detail"]] for problem in problems[:_MOST_PROBLEMS]]
+    rows = [[_where(problem["path"]), problem["kind"], problem["detail"]] for problem in problems[:_MOST_PROBLEMS]]
     note = f"The first {len(rows)} of {len(problems):,}." if len(rows) < len(problems) else ""
     kinds = counted(problem["kind"] for problem in problems)
     lead = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
     table = Table("Problems", ("where", "kind", "what"), rows, note, prose=(0, 1, 2))
     return [Section("Problems", "What is wrong with it?", [table], lead)]
+
+
+def _where(path: str) -> str:
+    """A path, or several with commas between, without the folders of a machine."""
+    return ", ".join(without_places(path.split(", "))) or "–"
 
 
 def counted(values: Iterable[str]) -> dict[str, int]:

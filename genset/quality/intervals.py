@@ -37,6 +37,12 @@ def of_difference(first: float, of_first: Interval, last: float, of_last: Interv
     return last - first - below, last - first + above
 
 
+def of_distance(ends: Interval, target: float) -> Interval:
+    """Of the distance of a value from a target, from the interval of the value: from 0 where that holds the target."""
+    low, high = sorted(abs(end - target) for end in ends)
+    return (0.0 if ends[0] <= target <= ends[1] else low), high
+
+
 def half_of_runs(values: Rows) -> float:
     """Half of the interval of the mean of (K, N) values of N items in K runs that differ by their seed.
 

@@ -13,12 +13,15 @@ from typing import Any
 
 _WIDTH, _ROW = 5.2, 0.27  # inches of a chart, and of a row with a name in it
 _LONGEST_NAME = 22
+_LEGEND, _HANDLE = 62, 5  # letters that stand in a line of a legend, and what the mark before a name takes of them
+_MARKERS = "osD^vP*<X>"  # of clouds: ten hues alone are hard to tell apart
 SERIES = 10  # colours of series; more than that are told apart by their place or not at all
 # Colours that stand for properties of the page's style: matplotlib writes them, the page says what they are.
 _INK, _LINE, _SOFT = "#010203", "#010204", "#010205"
 _COLOURS = {_INK: "var(--ink)", _LINE: "var(--line)", _SOFT: "var(--muted)"}
 _HUES = [f"#0a0b{number:02x}" for number in range(1, SERIES + 1)]
 _COLOURS |= {hue: f"var(--s{number})" for number, hue in enumerate(_HUES, start=1)}
+_TAG = re.compile(r"<[^<>]*>")  # in attributes both signs are escaped
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # letters stay letters: to be read aloud, searched and set in the page's own type
     "svg.hashsalt": "genset",
@@ -53,9 +56,9 @@ class Range:
 class Points:
     """A cloud of points (N, 2) of one kind."""
 
-    name: str
+    name: str  # in the legend; "" to leave it out
     xy: Any
-    series: int  # number of the colour
+    series: int  # number of the colour and the mark
     filled: bool = True
 
 
@@ -134,25 +137,28 @@ def columns(values: Sequence[float], label: str, height_label: str) -> str:
         axes.bar(range(1, len(values) + 1), values, color=_HUES[0], width=0.8)
         axes.set_xlabel(label)
         axes.set_ylabel(height_label)
+        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
         axes.grid(axis="y", linewidth=0.8)
 
     return _svg(draw, 2.4)
 
 
 def scatter(clouds: Sequence[Points]) -> str:
-    """Clouds of points in a plane without a scale of its own: filled, or as rings."""
+    """Clouds of points in a plane without a scale of its own: filled, or as outlines."""
 
     def draw(axes: Any) -> None:
+        drawn = []
         for cloud in clouds:
             hue = _HUES[cloud.series % SERIES]
             face = {"color": hue, "linewidths": 0} if cloud.filled else {"color": "none", "edgecolors": hue}
-            axes.scatter(*cloud.xy.T, s=13, label=cloud.name, **face)
+            drawn.append(axes.scatter(*cloud.xy.T, s=15, marker=_MARKERS[cloud.series % len(_MARKERS)], **face))
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
         axes.set_aspect("equal", adjustable="datalim")
         if len(clouds) > 1:
-            _legend(axes)
+            named = [(mark, cloud.name) for mark, cloud in zip(drawn, clouds, strict=True) if cloud.name]
+            _legend(axes, *zip(*named, strict=True))
 
     return _svg(draw, 4.6)
 
@@ -162,6 +168,7 @@ def _names(axes: Any, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), [shortened(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.spines["left"].set_visible(False)
+    axes.locator_params(axis="x", nbins=6)
     for text in axes.get_yticklabels():
         text.set_color(_INK)
 
@@ -171,10 +178,24 @@ def shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
-def _legend(axes: Any) -> None:
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2, handlelength=1.2, columnspacing=1.2
+def _legend(axes: Any, marks: Sequence[Any] = (), names: Sequence[str] = ()) -> None:
+    """Of all that has a label, or of some marks with their names, in as many columns as fit."""
+    if not marks:
+        marks, names = axes.get_legend_handles_labels()
+    shown = [shortened(name) for name in names]
+    columns = max(1, min(4, _LEGEND // (max(map(len, shown), default=0) + _HANDLE)))
+    legend = axes.legend(
+        marks,
+        [str(number) for number in range(len(marks))],  # what begins with "_" would be left out
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=columns,
+        borderaxespad=0.2,
+        handlelength=1.2,
+        columnspacing=1.2,
     )
+    for text, name in zip(legend.get_texts(), shown, strict=True):
+        text.set_text(name)
 
 
 def _svg(draw: Callable[[Any], None], height: float) -> str:
@@ -197,16 +218,20 @@ def _svg(draw: Callable[[Any], None], height: float) -> str:
 
 
 def _for_page(svg: str) -> str:
-    """The element alone: with colours and type of the page, and ids that no other chart has."""
+    """The element alone: with colours and type of the page, and ids that no other chart has. Only tags are changed:
+    the names between them may say anything."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)  # it would hold for all
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
-    svg = re.sub(r'style="[^"<>]*"', lambda style: _styled(style[0]), svg)
-    used = set(re.findall(r'(?:url\(|xlink:href=")#([\w.-]+)', svg))
+    used = {name for tag in _TAG.findall(svg) for name in re.findall(r'(?:url\(|xlink:href=")#([\w.-]+)', tag)}
     prefix = f"c{hashlib.sha256(svg.encode()).hexdigest()[:8]}-"
-    svg = re.sub(r' id="([\w.-]+)"', lambda found: f' id="{prefix}{found[1]}"' if found[1] in used else "", svg)
-    svg = re.sub(r'(url\(|xlink:href=")#', rf"\1#{prefix}", svg)
-    return re.sub(r"\n\s*", "\n", svg).strip()
+
+    def changed(tag: str) -> str:
+        tag = re.sub(r'style="[^"<>]*"', lambda style: _styled(style[0]), tag)
+        tag = re.sub(r' id="([\w.-]+)"', lambda found: f' id="{prefix}{found[1]}"' if found[1] in used else "", tag)
+        return re.sub(r'(url\(|xlink:href=")#', rf"\1#{prefix}", tag)
+
+    return re.sub(r"\n\s*", "\n", _TAG.sub(lambda tag: changed(tag[0]), svg)).strip()
 
 
 def _styled(style: str) -> str:

@@ -34,6 +34,11 @@ class Card:
         return "\n".join(e.data.decode() for e in self.exhibits if e.media_type.startswith("text/"))
 
     @property
+    def is_text(self) -> bool:
+        """Whether it is to be read, though it may be empty."""
+        return any(exhibit.media_type.startswith("text/") for exhibit in self.exhibits)
+
+    @property
     def size(self) -> int:
         """Bytes of what is shown."""
         return sum(len(exhibit.data) for exhibit in self.exhibits)
@@ -82,7 +87,7 @@ class Gallery:
     @property
     def is_text(self) -> bool:
         """Whether all is to be read: then it is a table."""
-        return all(card.text for card in self.cards)
+        return all(card.is_text for card in self.cards)
 
     @property
     def labels(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Texts from logits: one token after the other, in batches, by NumPy and ONNX Runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,10 @@ class TokenSampling(Sampling):
     arXiv:1904.09751)."""
     longest: int | None = pydantic.Field(None, ge=1)
     """Tokens of a text at most; as many as the train items have when not given."""
+
+    def steady(self) -> Self:
+        """The likeliest token every time."""
+        return self.model_copy(update={"temperature": 0.0})
 
 
 def write(
