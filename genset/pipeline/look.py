@@ -19,7 +19,7 @@ from genset.pipeline.prepare import check_enough
 
 _MOST_CLASSES = 100  # that a column is taken to tell
 _FEWEST_OF_CLASS = 5  # items, on average
-_EQUAL_ONLY = Clean(near_duplicates=NearDuplicates(kind="off"))  # a run looks for the others
+_EQUAL_ONLY = Clean(near_duplicates=NearDuplicates(kind="off")).named()  # a run looks for the others
 
 
 @dataclass(frozen=True)

@@ -228,8 +228,13 @@ def check_enough(records: Sequence[Record], problems: Sequence[Quarantined], sou
     """Raises GensetError where too few items are usable for a training."""
     if len(records) >= FEWEST_ITEMS:
         return
-    lost = [problem for problem in problems if problem.kind not in ("ignored", "empty_folder", "converted")]
-    why = f" ({len(lost)} left out; the first is {lost[0].path}: {lost[0].detail})" if lost else ""
+    kept = {record.place for record in records}
+    lost: dict[str, Quarantined] = {}
+    for problem in problems:
+        if problem.kind not in ("ignored", "empty_folder", "converted") and problem.path not in kept:
+            lost.setdefault(problem.path, problem)
+    first = next(iter(lost.values()), None)
+    why = f" ({len(lost)} left out; the first is {first.path}: {first.detail})" if first else ""
     raise GensetError(
         f"{len(records)} usable item{'s' * (len(records) != 1)}{why}, at least {FEWEST_ITEMS} are needed",
         where=", ".join(sources),
