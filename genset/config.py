@@ -187,6 +187,12 @@ class Split(Section):
             raise ValueError("give ratios or counts, not both")
         return self
 
+    @pydantic.model_serializer(mode="wrap")
+    def _one_written(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the usual ratios beside counts, so that what is written can be read again."""
+        told: dict[str, Any] = handler(self)
+        return told if self.counts is None else {name: value for name, value in told.items() if name != "ratios"}
+
     @pydantic.field_validator("ratios")
     @classmethod
     def _adds_up(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:

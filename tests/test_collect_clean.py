@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, digits
+from conftest import SAMPLES, digits, genset
 from PIL import Image
 
 from genset.config import Clean, Data
@@ -221,3 +221,10 @@ def test_a_name_that_is_no_utf8_can_be_written_to_metadata(tmp_path: Path) -> No
     origins = [record.origin for record in found(tmp_path).records]
     assert "0/\\xff\\xfe.png" in origins
     assert json.dumps(origins, ensure_ascii=False).encode()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    source = digits(tmp_path / "digits", 3, "01")
+    os.mkfifo(source / "1" / "pipe.png")
+    told = genset("inspect", source, "--json").json["problems"]
+    assert told == [{"path": "1/pipe.png", "kind": "undecodable", "detail": "cannot be read: it is no regular file"}]

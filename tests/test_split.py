@@ -11,7 +11,7 @@ import pytest
 from conftest import SAMPLES, digits, genset
 from conftest import config as write_config
 
-from genset.config import Split, load
+from genset.config import Split, dump, load
 from genset.dataset import Record
 from genset.engine import Local
 from genset.errors import GensetError
@@ -279,6 +279,31 @@ def test_what_cannot_be_divided_is_told(in_folder: Path, words: list[str], messa
     assert not list((in_folder / "out").rglob("*.png"))
 
 
+def test_what_keep_names_is_part_of_what_a_run_depends_on(in_folder: Path) -> None:
+    digits(in_folder / "plain", 20, "01")
+    path = write_config(in_folder, in_folder / "plain", split={"keep": "out/datasets/plain/latest"})
+    job = Job("run", Root(in_folder / "out"), Local(workers=1), Progress.silent())
+    told = []
+    for seed in "12":  # latest is another division each time
+        assert genset("split", "./plain", "--seed", seed, "--anew", "--quiet").code == 0
+        prepared = prepare(load(path), job)
+        told.append((prepared.identity, {record.id: record.split for record in prepared.dataset}))
+    assert told[0][0] != told[1][0]
+    assert told[0][1] != told[1][1]
+
+
+def test_a_folder_whose_train_items_all_repeat_in_test_is_told(in_folder: Path) -> None:
+    digits(in_folder / "plain" / "train", 6, "01")
+    shutil.copytree(in_folder / "plain" / "train", in_folder / "plain" / "test")
+    outcome = genset("split", "plain")
+    assert (outcome.code, outcome.stderr) == (
+        2,
+        "the items are divided already, and stay so: train, test\n"
+        "genset: plain: nothing is left for the train part: what the folder has there stands in its other parts as well\n"
+        "  Take the copies out of the held-out parts, or divide anew with `genset split FOLDER --anew`.\n",
+    )
+
+
 def test_files_of_versions_are_linked_and_those_of_users_only_when_asked_for(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
     for words in (["plain"], ["./plain", "--link", "--name", "linked"], ["plain@latest", "--ratios", "0.5,0.25,0.25"]):
@@ -316,6 +341,12 @@ def test_a_run_keeps_the_parts_of_the_version_that_it_names_and_takes_counts(in_
     assert {name: grown[name] for name in first} == first
     assert Counter(grown.values()) == {"train": 64, "validation": 8, "test": 8}
     assert Counter(parts(counts=["rest", 6, 3]).values()) == {"train": 71, "validation": 6, "test": 3}
+    counted = load(write_config(in_folder, in_folder / "plain", split={"counts": ["rest", 6, 3]}))
+    resolved = in_folder / "resolved.yaml"
+    resolved.write_text(dump(counted))
+    assert load(resolved).split == counted.split
+    planned = genset("run", resolved, "--dry-run", "--json").json
+    assert planned["counts"]["split"] == {"train": 71 + 24, "validation": 6, "test": 3}  # with what is generated
     with pytest.raises(GensetError) as error:
         parts(keep="plain")
     assert str(error.value) == (

@@ -110,7 +110,13 @@ def _files(path: Path, modality: Modality) -> list[Path]:
         for top, _, names in os.walk(path)
         for name in names
         if Path(name).suffix.lower() in modality.suffixes and not name.startswith(".")
+        if not _is_no_file(Path(top, name))
     )
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether it is there and no regular file: to read a pipe would be to wait for whoever writes into it."""
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
@@ -256,6 +262,9 @@ def _from_folders(folder: Path, modality: Modality, problems: list[Quarantined])
                 problems.append(
                     Quarantined(origin, "ignored", f"{path.suffix or 'no'} ending: not {modality.kind} files")
                 )
+                continue
+            if _is_no_file(path):
+                problems.append(Quarantined(origin, UNDECODABLE, "cannot be read: it is no regular file"))
                 continue
             label = relative.parts[0] if len(relative.parts) > 1 else modality.file_label(path)
             label = "" if unlabelled else label and check_label(label, str(folder))

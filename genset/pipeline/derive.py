@@ -18,7 +18,7 @@ from genset.pipeline import like as variations
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, grouped, guess_modality, reader
 from genset.pipeline.job import Job
-from genset.pipeline.prepare import Prepared, parts_of
+from genset.pipeline.prepare import Prepared, check_train, parts_of
 from genset.pipeline.split import assign, deviations, folds, shares_of
 from genset.versions import SUMS, Version
 
@@ -216,6 +216,7 @@ def split_version(source: Source, wanted: Division, name: str, job: Job) -> Deri
     loose = [replace(record, split="") for record in real] if wanted.anew or versioned else real
     shares = shares_of(section, loose)
     assigned = [r for r in assign(loose, shares, wanted.seed, section.by, known) if r.split]
+    check_train(assigned, source.name)
     notes = deviations(loose, assigned, shares)
     stay = sum(record.id in known for record in assigned)
     where = before.reference if before else earlier

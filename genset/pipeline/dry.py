@@ -18,9 +18,8 @@ from genset.pipeline.collect import collect
 from genset.pipeline.estimate import Estimate, by_some, of_copies
 from genset.pipeline.job import Job
 from genset.pipeline.plan import Plan
-from genset.pipeline.prepare import looked_at
+from genset.pipeline.prepare import looked_at, parted
 from genset.pipeline.run import planned
-from genset.pipeline.split import assign
 from genset.pipeline.status import State, states
 
 
@@ -59,7 +58,7 @@ def dry_run(config: Config, job: Job) -> DryRun:
     modality = seen.modality
     config = train.settled(config, modality)
     # What is equal only once converted is not known without decoding all: such items are counted.
-    records = assign(seen.records, config.split.ratios, config.seed)
+    records = parted(seen.records, config, job)
     learned = [record for record in records if record.split == "train"]
     plan = planned(config, learned)
     steps = build.steps_of(config.augment, modality, {r.label for r in records}, needed=config.balance.copies)

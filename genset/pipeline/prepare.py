@@ -72,7 +72,7 @@ def prepare(config: Config, job: Job) -> Prepared:
         rows = {record.id: row for row, record in enumerate(cleaned.records) if row not in left_out}
         usable = [replace(cleaned.records[row], content=item_id("c", digests[row], 0)) for row in rows.values()]
         check_enough(usable, problems, config.data.source)
-        assigned = _assigned(usable, config, job)
+        assigned = parted(usable, config, job)
         # In the order of a version, whatever the files are called: figures and weights depend on the order of items.
         # Splits stand one after the other, so that each is one stretch of the file.
         records = sorted(assigned, key=lambda r: (SPLITS.index(r.split), r.label, r.id))
@@ -90,15 +90,26 @@ def prepare(config: Config, job: Job) -> Prepared:
     return _open(folder)
 
 
-def _assigned(records: Sequence[Record], config: Config, job: Job) -> list[Record]:
+def parted(records: Sequence[Record], config: Config, job: Job) -> list[Record]:
     """The records in the parts that the config asks for, without those that counts leave out."""
     section = config.split
     before = parts_of(Path(section.keep)) if section.keep else {}
     shares = shares_of(section, records)
     assigned = [r for r in assign(records, shares, config.seed, section.by, before) if r.split]
+    check_train(assigned, ", ".join(config.data.source))
     for text in deviations(records, assigned, shares):
         job.progress.say(text)
     return assigned
+
+
+def check_train(records: Sequence[Record], where: str) -> None:
+    """Raises GensetError where no record is left to learn from."""
+    if not any(record.split == "train" for record in records):
+        raise GensetError(
+            "nothing is left for the train part: what the folder has there stands in its other parts as well",
+            where=where,
+            hint="Take the copies out of the held-out parts, or divide anew with `genset split FOLDER --anew`.",
+        )
 
 
 def parts_of(path: Path) -> dict[str, str]:
@@ -140,7 +151,9 @@ def identity(config: Config, settled: Section, fingerprint: str) -> str:
 
 
 def _parts(config: Config, fingerprint: str) -> tuple[Any, ...]:
-    return fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump()
+    keep = config.split.keep
+    before = sorted(parts_of(Path(keep)).items()) if keep else []  # a path such as NAME/latest tells nothing of them
+    return fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump(), before
 
 
 def kept(work: Path, identity: str) -> Prepared | None:

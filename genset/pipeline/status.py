@@ -148,7 +148,10 @@ def _items(found: Collected, version: Version) -> Iterator[Reason]:
     problems = json.loads((version.path / build.QUALITY).read_bytes())["problems"]
     known = {record.origin for record in records}
     now = {record.origin for record in found.records}
-    new = now - known - {problem["path"] for problem in problems}
+    then = version.manifest["config"]
+    # What counts or shrinking left out stands nowhere in the version: it cannot be told from what is new
+    chosen = then["split"].get("counts") is not None or then["balance"].get("shrink", False)
+    new = set() if chosen else now - known - {problem["path"] for problem in problems}
     for names, what in ((new, "new"), (known - now, "gone")):
         if names:
             are, more = ("items are", ", ...") if len(names) > 1 else ("item is", "")
