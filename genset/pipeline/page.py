@@ -299,7 +299,7 @@ def _suspicious(subject: Subject, engine: Engine) -> list[Section]:
 
     def row(one: Mapping[str, Any]) -> Row:
         cards = [card_of(by_name[one[side]], subject.modality) for side in ("made", "real")]
-        return Row(_closeness(one), cards)
+        return Row(words.closeness(one), cards)
 
     rows, left = [], _SUSPECT_BYTES
     for pair in engine.map(row, pairs):
@@ -311,12 +311,6 @@ def _suspicious(subject: Subject, engine: Engine) -> list[Section]:
     lead = "A made item that nearly equals a train item gives that item away."
     gallery = Gallery("Made items that are much like a train item", rows, note, search=False, paired=True)
     return [Section("Suspicious", "Are there copies?", [gallery], lead)]
-
-
-def _closeness(one: Mapping[str, Any]) -> str:
-    """How near a made item is to a train item: they are sorted by the first of the two."""
-    distance = f"distance {one['distance']:.3g}"
-    return f"{one['ratio']:.2f} of the usual distance ({distance})" if "ratio" in one else distance
 
 
 def _names(records: Sequence[Record]) -> Iterator[tuple[str, Record]]:

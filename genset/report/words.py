@@ -55,6 +55,13 @@ def number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
+def closeness(one: Mapping[str, Any]) -> str:
+    """How near a made item is to a train item: they are sorted by the first of the two,
+    which versions of before do not have."""
+    distance = f"distance {one['distance']:.3g}"
+    return f"{one['ratio']:.2f} of the usual distance ({distance})" if "ratio" in one else distance
+
+
 def interval(ends: Sequence[float] | None) -> str:
     """An interval; "" for none."""
     return f"{number(ends[0])} to {number(ends[1])}" if ends else ""
