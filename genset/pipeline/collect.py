@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pydantic
+
 from genset.config import Data
 from genset.dataset import (
     COLUMNS,
@@ -24,7 +26,7 @@ from genset.dataset import (
     read_version,
 )
 from genset.engine import Engine
-from genset.errors import GensetError
+from genset.errors import DamagedError, GensetError
 from genset.export.folder import UNLABELLED, Folder
 from genset.interfaces import Modality, Progress, Quarantined
 from genset.modalities import MODALITIES
@@ -92,13 +94,28 @@ def reader(version: Version) -> Modality:
             where=version.reference,
             hint="Make it again with output.format=folder; the model is used again.",
         )
-    table = MODALITIES[version.manifest["modality"]]
-    return table(table.Settings(**version.manifest.get("form", {})))
+    return modality_of(version)
+
+
+def modality_of(version: Version) -> Modality:
+    """The modality of a version in the form that its items have. Raises DamagedError where there is none such."""
+    table = MODALITIES[_kind(version)]
+    try:
+        return table(table.Settings(**version.manifest.get("form", {})))
+    except (pydantic.ValidationError, TypeError):
+        raise DamagedError("its `form` is of no use", where=str(version.path / MANIFEST)) from None
 
 
 def kind_of(path: Path, version: Version | None) -> str:
     """The modality of a dataset that lies there. Raises GensetError when none is known."""
-    return str(version.manifest["modality"]) if version else guess_modality(path, MODALITIES).kind
+    return _kind(version) if version else guess_modality(path, MODALITIES).kind
+
+
+def _kind(version: Version) -> str:
+    kind = str(version.manifest["modality"])
+    if kind not in MODALITIES:
+        raise DamagedError(f"no such modality: {kind!r}", where=str(version.path / MANIFEST))
+    return kind
 
 
 def _files(path: Path, modality: Modality) -> list[Path]:
