@@ -28,12 +28,12 @@ def made(
     name: str,
     parents: list[str],
     sources: list[str] | None = None,
-    settings: dict[str, Any] | None = None,
+    **more: Any,
 ) -> str:
     """A version that says of itself what it was made from."""
     with root.draft(kind, name) as draft:
         draft.write("x", b"12345")
-        fields = {"parents": parents, "sources": sources or [], "config": settings or {}}
+        fields = {"parents": parents, "sources": sources or [], **more}
         return root.commit(draft, manifest_of(kind, name, draft.id, **fields)).reference
 
 
@@ -133,6 +133,15 @@ def test_latest_passes_over_a_damaged_version(tmp_path: Path) -> None:
     (tmp_path / "datasets/d/v0002/manifest.json").write_text("{")
     latest = root.latest("datasets", "d")
     assert latest is not None and latest.id == "v0001"
+
+
+@pytest.mark.parametrize("way", ["config", "settings"])
+def test_a_version_whose_parts_another_keeps_stays(tmp_path: Path, way: str) -> None:
+    root = Root(tmp_path)
+    base, _ = (made(root, "datasets", "base", []) for _ in range(2))
+    keep = {"split": {"keep": str(tmp_path / "datasets" / "base" / "v0001")}}
+    made(root, "datasets", "child", [], **{way: keep})
+    assert references(prune(root, None, 1).needed) == [base]
 
 
 def test_what_a_removal_left_behind_is_swept_away(tmp_path: Path) -> None:

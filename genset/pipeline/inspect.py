@@ -25,7 +25,7 @@ from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
 from genset.seeds import generator
 from genset.sums import STRANGE, verify_sums
-from genset.versions import CONFIG, Root, Version, open_version
+from genset.versions import CONFIG, Version, open_version
 
 _ONLY_DUPLICATES = Clean(exact_duplicates="report").named()
 QUICK_ITEMS = 2000  # of each part
@@ -182,10 +182,10 @@ def _learned(version: Version | None, job: Job) -> Prepared | None:
     """The items that the model behind a generated set has learned from, None where there is none to be found."""
     if version is None:
         return None
-    root = Root(version.path.parents[2])
     for reference in version.manifest["parents"]:
         name, _, number = reference.partition("@")
-        model = next((v for v in root.versions("models", name) if v.id == number), None)
+        found = (each for root in version.roots for each in root.versions("models", name))
+        model = next((each for each in found if each.id == number), None)
         if model:
             try:
                 return generate.learned(model, job, "")

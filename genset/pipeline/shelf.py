@@ -120,9 +120,10 @@ def _parents(child: Kept, every: Mapping[Version, Kept]) -> Iterator[Version]:
 
 
 def _sources(manifest: Mapping[str, Any]) -> list[str]:
-    """The folders that a version was made from."""
-    data = manifest.get("config", {}).get("data", {})
-    return [*manifest.get("sources", ()), *data.get("source", ())]
+    """The folders that a version was made from, or whose parts it keeps."""
+    config = manifest.get("config", {})
+    kept = (told.get("split", {}).get("keep") for told in (config, manifest.get("settings", {})))
+    return [*manifest.get("sources", ()), *config.get("data", {}).get("source", ()), *filter(None, kept)]
 
 
 def remove(pruning: Pruning, job: Job) -> None:

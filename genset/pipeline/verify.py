@@ -8,10 +8,11 @@ from genset.config import Clean, Data
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
 from genset.errors import DamagedError, GensetError
+from genset.export.folder import Folder
 from genset.interfaces import INFORMATION, Modality, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean
-from genset.pipeline.collect import UNDECODABLE, collect, grouped, guess_modality, modality_of, reader
+from genset.pipeline.collect import UNDECODABLE, collect, grouped, guess_modality, kind_of, modality_of, reader
 from genset.pipeline.heritage import Heritage
 from genset.pipeline.inspect import checksums
 from genset.pipeline.job import Job, counts
@@ -55,7 +56,19 @@ def verify(path: Path, group: str | None, section: Clean, job: Job) -> Verified:
         return Verified(None, {}, [broken, Quarantined(str(path), INFORMATION, "nothing else was looked at")])
     if version and version.kind == "models":
         return Verified(version, version.manifest["counts"], [*checksums(version), *_of_model(version)])
+    form = version.manifest.get("format", Folder().kind) if version else Folder().kind
+    if version and form != Folder().kind:
+        unread = Quarantined(str(path), INFORMATION, f"items in the form of {form} are not read")
+        return Verified(version, version.manifest["counts"], [*checksums(version), unread])
     return _of_dataset(path, version, group, section, job)
+
+
+def kind_at(path: Path) -> str | None:
+    """The modality whose rules may be named; None for a damaged version, of which `verify` tells."""
+    try:
+        return kind_of(path, open_version(path))
+    except DamagedError:
+        return None
 
 
 def _of_dataset(path: Path, version: Version | None, group: str | None, section: Clean, job: Job) -> Verified:
