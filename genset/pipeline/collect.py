@@ -1,6 +1,7 @@
 """Find the user's items: class folders, folders with metadata, folders split already, and genset's own versions."""
 
 import hashlib
+import itertools
 import os
 import re
 from collections import Counter
@@ -53,9 +54,8 @@ def collect(data: Data, modality: Modality, engine: Engine, progress: Progress, 
     """
     problems: list[Quarantined] = []
     records: list[Record] = []
-    for source in data.source:
-        path = Path(source)
-        prefix = f"{path.name}/" if len(data.source) > 1 else ""
+    paths = [Path(source) for source in data.source]
+    for path, prefix in zip(paths, _prefixes(paths), strict=True):
         modality = modality.opened(_files(path, modality))
         before = len(problems)
         found = [replace(r, origin=prefix + (r.origin or r.id)) for r in _find(path, modality, problems, faults)]
@@ -82,6 +82,17 @@ def collect(data: Data, modality: Modality, engine: Engine, progress: Progress, 
     _say_how_it_was_read(records, progress)
     with_groups = grouped(records, data.group)
     return Collected(with_groups, tuple(problems), _fingerprint(with_groups, engine), modality)
+
+
+def _prefixes(paths: Sequence[Path]) -> list[str]:
+    """What tells the items of several sources apart: the last part of their paths, or as many as that takes."""
+    if len(paths) == 1:
+        return [""]
+    for depth in itertools.count(1):
+        prefixes = ["/".join(path.parts[-depth:]) + "/" for path in paths]
+        if len(set(prefixes)) >= len(set(paths)):
+            break
+    return prefixes
 
 
 def reader(version: Version) -> Modality:
