@@ -451,11 +451,12 @@ def verify(
 
     def work(command: "Command") -> int:
         from genset import show
+        from genset.pipeline.verify import kind_at
         from genset.pipeline.verify import verify as check
 
         root = command.root(output)
         place, group = command.anything(root, path), command.group(group_by)
-        (section,) = command.sections(("clean",), {}, overrides)
+        (section,) = command.sections(("clean",), {}, overrides, kind_at(place) if overrides else None)
         return show.verified(check(place, group, section, command.job(root, command.engine(workers))), command)
 
     _do("verify", work, json, quiet, debug, 0)

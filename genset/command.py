@@ -1,6 +1,7 @@
 """What every command needs: its config or sections, its output root and lock, its clock, its end."""
 
 import contextlib
+import os
 import re
 import time
 import traceback
@@ -84,10 +85,11 @@ class Command:
 
     def anything(self, root: Root, text: str) -> Path:
         """What stands at a path or has a name: a file, a folder, a dataset version, else a model version."""
-        if Path(text).is_file():
-            return Path(text)
+        models, datasets = root.names("models"), root.names("datasets")
+        if os.path.isfile(text) or (os.path.isdir(text) and text not in (*models, *datasets)):
+            return Path(text)  # whatever state it is in: to tell that is the affair of who looks at it
         name = text.partition("@")[0]
-        is_model = name in root.names("models") and name not in root.names("datasets")
+        is_model = name in models and name not in datasets
         version = root.find("models" if is_model else "datasets", text)
         return version.path if version else Path(text)
 

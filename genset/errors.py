@@ -38,6 +38,10 @@ class GensetError(Exception):
         return f"{text}\n  {self.hint}" if self.hint else text
 
 
+class DamagedError(GensetError):
+    """A version has a file that genset cannot have written so: broken, or without what it needs."""
+
+
 class LockedError(GensetError):
     """Another run holds the lock of the output root."""
 

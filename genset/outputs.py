@@ -267,7 +267,8 @@ class Shelved(VersionOf):
     """A version in a list."""
 
     kind: Literal["models", "datasets"]
-    status: Literal["ok", "failed"]
+    status: Literal["ok", "failed", "damaged"]
+    """Of a damaged one only what its files still tell is known: `genset verify` says what is wrong."""
     latest: bool
     made: str
     bytes: int

@@ -22,6 +22,9 @@ def versions(shelf: Sequence[Kept], command: Command) -> int:
         rows = [_row(each) for each in shelf if each.version.kind == kind]
         head = ("", "", "size", *SPLITS, "figures", "made from", "made")
         console.table(kind, rows, head, optional=(8, 6))
+    for each in shelf:
+        if each.fault:
+            console.say(f"damaged: {_named(each.version)}: {each.fault}")
     if not shelf:
         console.say("no versions yet\nnext: genset init FOLDER")
     command.finish(versions=[each.as_dict() for each in shelf])
@@ -29,16 +32,17 @@ def versions(shelf: Sequence[Kept], command: Command) -> int:
 
 
 def _row(each: Kept) -> list[str]:
-    split = each.manifest["counts"]["split"]
-    mark = "failed" if each.manifest["status"] == "failed" else "latest" if each.latest else ""
+    told = each.as_dict()
+    split = told["counts"].get("split", {})
+    mark = told["status"] if told["status"] != "ok" else "latest" if each.latest else ""
     return [
         each.version.reference,
         mark,
         size(each.size_bytes),
         *(f"{split.get(name, 0):,}" for name in SPLITS),
         ", ".join(f"{name} {value:.3f}" for name, value in each.figures.items()),
-        ", ".join(each.manifest["parents"]),
-        each.manifest["ended"][:16].replace("T", " "),
+        ", ".join(told["parents"]),
+        told["made"][:16].replace("T", " "),
     ]
 
 

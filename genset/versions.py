@@ -21,7 +21,7 @@ from typing import Any
 
 import filelock
 
-from genset.errors import GensetError, LockedError
+from genset.errors import DamagedError, GensetError, LockedError
 from genset.yaml_source import did_you_mean
 
 KINDS = ("models", "datasets")
@@ -32,6 +32,11 @@ WORK = ".work"
 # The manifest holds times and config.yaml the paths of this machine: equal runs differ there and nowhere else.
 # The manifest holds the hash of config.yaml, so that it can be verified all the same.
 NOT_SUMMED = (MANIFEST, CONFIG, SUMS)
+_OWN = {"genset", "kind", "name", "id"}  # keys by which a manifest is known for one of genset's
+_NEEDED = {
+    "status": str, "ended": str, "modality": str, "counts": dict, "parents": list, "inputs": dict, "config": dict,
+}  # fmt: skip
+_NEEDED_OF_MODELS = {"model": dict, "problems": list}
 _VERSION = re.compile(r"^v(\d{4,})$")
 _DRAFT = re.compile(r"^\.v\d{4,}\.partial$")
 
@@ -103,15 +108,25 @@ class Version:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """The manifest, read anew. Raises GensetError when it is damaged."""
-        path = self.path / MANIFEST
+        """The manifest, read anew. Raises DamagedError where it is broken or lacks what every command needs."""
+        manifest = _read_manifest(self.path)
+        fault = _manifest_fault(manifest)
+        if fault:
+            raise _damaged(self.path, fault)
+        return dict(manifest)
+
+    @property
+    def status(self) -> str:
+        """How it ended, "ok" or "failed"; "damaged" where its manifest cannot tell."""
         try:
-            manifest: dict[str, Any] = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise GensetError(
-                f"cannot be read: {error}", where=str(path), hint="The version is damaged: make it again with --force."
-            ) from None
-        return manifest
+            return str(self.manifest["status"])
+        except DamagedError:
+            return "damaged"
+
+    @property
+    def roots(self) -> "list[Root]":
+        """The output root that it lies in: none, where too few folders are above it."""
+        return [Root(self.path.parents[2])] if len(self.path.parents) > 2 else []
 
     @property
     def reference(self) -> str:
@@ -325,7 +340,7 @@ class Root:
         link = self.path / kind / name / "latest"
         if link.is_symlink() and link.is_dir():
             return link.resolve().name
-        whole = [version.id for version in versions if version.manifest.get("status") == "ok"]
+        whole = [version.id for version in versions if version.status == "ok"]
         if not whole:
             ids = ", ".join(version.id for version in versions)
             raise GensetError(
@@ -339,7 +354,7 @@ class Root:
 def open_version(path: Path) -> Version | None:
     """The version at a path (`latest` is followed), wherever it was copied to; None where there is none of genset's.
 
-    Raises GensetError for one that is being written, and for a damaged manifest.
+    Raises GensetError for one that is being written, and DamagedError for a damaged manifest.
     """
     path = path.resolve()
     if _DRAFT.match(path.name):
@@ -350,10 +365,36 @@ def open_version(path: Path) -> Version | None:
         )
     if not (path / MANIFEST).is_file():
         return None
-    manifest = Version(path, "", "", path.name).manifest
-    if not isinstance(manifest, dict) or not {"genset", "kind", "name", "id"} <= set(manifest):
+    manifest = _read_manifest(path)
+    if not isinstance(manifest, dict) or not set(manifest) >= _OWN:
         return None  # somebody else's file of that name
+    fault = _manifest_fault(manifest)
+    if fault:
+        raise _damaged(path, fault)
     return Version(path, f"{manifest['kind']}s", str(manifest["name"]), str(manifest["id"]))
+
+
+def _read_manifest(folder: Path) -> Any:
+    try:
+        return json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, f"cannot be read: {error}") from None
+
+
+def _manifest_fault(manifest: Any) -> str:
+    """What makes a manifest of no use; "" for a good one."""
+    if not isinstance(manifest, dict):
+        return "it is no JSON object"
+    kind = f"{manifest.get('kind')}s"
+    if kind not in KINDS:
+        return "its `kind` is missing or of no use"
+    needed = _NEEDED | (_NEEDED_OF_MODELS if kind == "models" else {})
+    wrong = next((name for name, type_ in needed.items() if not isinstance(manifest.get(name), type_)), "")
+    return wrong and f"its `{wrong}` is missing or of no use"
+
+
+def _damaged(folder: Path, fault: str) -> DamagedError:
+    return DamagedError(fault, where=str(folder / MANIFEST), hint="The version is damaged: make it again with --force.")
 
 
 def is_output(path: Path) -> bool:

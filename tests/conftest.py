@@ -46,6 +46,13 @@ def digits(folder: Path, per_class: int, classes: str = "0123456789") -> Path:
     return folder
 
 
+def manifest_of(kind: str, name: str, number: str, **more: Any) -> dict[str, Any]:
+    """The manifest of a version with what every command needs."""
+    about = {"genset": "0", "kind": kind[:-1], "name": name, "id": number, "status": "ok", "ended": number}
+    needed = {"modality": "image", "counts": {"split": {"train": 1}}, "parents": [], "inputs": {}, "config": {}}
+    return about | needed | ({"model": {}, "problems": []} if kind == "models" else {}) | more
+
+
 def config(folder: Path, source: Path, **sections: Any) -> Path:
     """A config file with a short training; JSON is YAML."""
     values = {

@@ -4,6 +4,7 @@ import io
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,25 @@ def cleaned(folder: Path, rule: str, kind: str = "image", threshold: float | Non
     found = collect(Data(source=[str(folder)]), modality(kind), Local(), Progress.silent())
     section = Clean(near_duplicates=NearDuplicates(kind=rule, threshold=threshold))  # type: ignore[arg-type]
     return clean(found.records, found.modality, Local(), Progress.silent(), section)
+
+
+@pytest.mark.parametrize("versioned", [False, True])  # items of versions are told by the end of their paths alone
+def test_conflicting_labels_of_two_sources_of_one_name_are_those_that_go(tmp_path: Path, versioned: bool) -> None:
+    for place, rows in {
+        "a/digits": {"0/x.png": "0/0000.png", "0/good.png": "0/0010.png", "1/one.png": "1/0001.png"},
+        "b/digits": {"1/good.png": "1/0011.png", "1/x.png": "0/0000.png", "0/x.png": "0/0020.png"},
+    }.items():
+        for name, sample in rows.items():
+            (tmp_path / place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(SAMPLES / sample, tmp_path / place / name)
+    sources = [str(tmp_path / place / "digits") for place in "ab"]
+    found = collect(Data(source=sources), modality("image"), Local(), Progress.silent())
+    section = Clean.model_validate({"exact_duplicates": "report", "wrong_labels": "quarantine"})
+    records = [replace(record, versioned=versioned) for record in found.records]
+    result = clean(records, found.modality, Local(), Progress.silent(), section)
+    gone = {record.path for record in records} - {record.path for record in result.records}
+    assert gone == {tmp_path / "a/digits/0/x.png", tmp_path / "b/digits/1/x.png"}  # b/digits/0/x.png is another
+    assert {record.origin for record in records} >= {"a/digits/0/x.png", "b/digits/0/x.png"}
 
 
 def jpeg(image: Image.Image) -> Image.Image:

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from conftest import ROOT, Trained, config, genset
+from conftest import ROOT, Trained, config, genset, manifest_of
 
 from genset.cli import app
 from genset.engine import Local
@@ -22,13 +22,19 @@ from genset.pipeline.shelf import prune, remove, shelf
 from genset.versions import Root
 
 
-def made(root: Root, kind: str, name: str, parents: list[str], sources: list[str] | None = None) -> str:
+def made(
+    root: Root,
+    kind: str,
+    name: str,
+    parents: list[str],
+    sources: list[str] | None = None,
+    **more: Any,
+) -> str:
     """A version that says of itself what it was made from."""
     with root.draft(kind, name) as draft:
         draft.write("x", b"12345")
-        about = {"genset": "0", "kind": kind[:-1], "name": name, "id": draft.id, "status": "ok", "ended": draft.id}
-        fields = {"parents": parents, "sources": sources or [], "config": {}, "counts": {"split": {"train": 1}}}
-        return root.commit(draft, {**about, **fields}).reference
+        fields = {"parents": parents, "sources": sources or [], **more}
+        return root.commit(draft, manifest_of(kind, name, draft.id, **fields)).reference
 
 
 def references(versions: Any) -> list[str]:
@@ -72,6 +78,69 @@ def test_a_version_that_another_was_collected_from_stays(tmp_path: Path) -> None
     root = Root(tmp_path)
     base, _ = (made(root, "datasets", "base", []) for _ in range(2))
     made(root, "datasets", "child", [], [str(tmp_path / "datasets" / "base" / "v0001")])
+    assert references(prune(root, None, 1).needed) == [base]
+
+
+@pytest.mark.parametrize(
+    "name, text, fault",
+    [
+        ("quality.json", "{", "quality.json: cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("quality.json", "[]", "quality.json: its `figures` are of no use"),
+        ("quality.json", '{"figures": {"cas": "high"}}', "quality.json: its `figures` are of no use"),
+        ("manifest.json", "{", "manifest.json: cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("manifest.json", "[]", "manifest.json: it is no JSON object"),
+        ("manifest.json", '{"kind": "dataset", "status": "ok"}', "manifest.json: its `ended` is missing or of no use"),
+        ("manifest.json", None, "manifest.json: cannot be read: [Errno 2] No such file or directory: '{manifest}'"),
+    ],
+)  # fmt: skip
+def test_a_damaged_version_is_told_and_left_and_the_others_are_listed_and_pruned(
+    tmp_path: Path, printed: "Printed", capfd: pytest.CaptureFixture[str], name: str, text: str | None, fault: str
+) -> None:
+    root = Root(tmp_path)
+    for _ in range(4):
+        made(root, "datasets", "d", [])
+    path = tmp_path / "datasets" / "d" / "v0004" / name
+    path.write_text(text) if text is not None else path.unlink()
+    fault = fault.replace("{manifest}", str(path))
+    code, listed = printed("list", "--output", tmp_path, "--json")
+    assert (code, [each["status"] for each in valid(listed)["versions"]]) == (0, ["ok", "ok", "ok", "damaged"])
+    with pytest.raises(SystemExit) as end:
+        app(["list", "--output", str(tmp_path)])
+    assert (end.value.code, capfd.readouterr().out.splitlines()[-1]) == (0, f"damaged: dataset d@v0004: {fault}")
+    code, pruned = printed("prune", "--keep", "1", "--output", tmp_path, "--json")
+    assert (code, [each["id"] for each in valid(pruned)["removed"]]) == (0, ["v0001", "v0002"])
+    assert [(each["id"], each["why"]) for each in pruned["needed"]] == [
+        ("v0004", f"it is damaged ({fault}): remove it yourself")
+    ]
+    assert sorted(each.name for each in (tmp_path / "datasets/d").iterdir()) == ["latest", "v0003", "v0004"]
+
+
+@pytest.mark.parametrize("command", ["inspect", "split", "augment"])
+def test_what_reads_a_damaged_version_ends_with_one_message(tmp_path: Path, printed: "Printed", command: str) -> None:
+    made(Root(tmp_path), "datasets", "d", [])
+    path = tmp_path / "datasets" / "d" / "v0001" / "manifest.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "modality"}))
+    for version in ("d", path.parent):
+        code, told = printed(command, version, "--output", tmp_path, "--json")
+        assert (code, told["error"]["message"]) == (2, "its `modality` is missing or of no use")
+
+
+def test_latest_passes_over_a_damaged_version(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    for _ in range(2):
+        made(root, "datasets", "d", [])
+    os.remove(tmp_path / "datasets/d/latest")  # as a copy to a file system without links leaves it
+    (tmp_path / "datasets/d/v0002/manifest.json").write_text("{")
+    latest = root.latest("datasets", "d")
+    assert latest is not None and latest.id == "v0001"
+
+
+@pytest.mark.parametrize("way", ["config", "settings"])
+def test_a_version_whose_parts_another_keeps_stays(tmp_path: Path, way: str) -> None:
+    root = Root(tmp_path)
+    base, _ = (made(root, "datasets", "base", []) for _ in range(2))
+    keep = {"split": {"keep": str(tmp_path / "datasets" / "base" / "v0001")}}
+    made(root, "datasets", "child", [], **{way: keep})
     assert references(prune(root, None, 1).needed) == [base]
 
 

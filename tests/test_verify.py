@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +192,30 @@ def test_a_broken_line_is_told_with_its_place_and_the_rest_is_looked_at(version:
     assert outcome.json["version"] == {"path": str(version), "name": "d", "id": "v0002"}
 
 
+def test_a_broken_manifest_is_a_problem_and_no_wrong_usage(version: Path) -> None:
+    (version / "manifest.json").write_text("{")
+    outcome = genset("verify", version, "clean.near_duplicates=off", "--json")
+    assert (outcome.code, [problem["kind"] for problem in outcome.json["problems"]]) == (1, ["manifest"])
+
+
+def test_a_version_of_files_for_other_programs_has_its_checksums_looked_at(version: Path) -> None:
+    _manifest(version, format="npz")
+    found = look(version)
+    assert (told(found), [note.detail for note in found.notes]) == ([], ["items in the form of npz are not read"])
+    _change(version)
+    assert kinds(look(version)) == {"checksum": 1}
+
+
+def test_a_version_with_no_output_root_above_it_is_looked_at(version: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # two folders deep
+        shallow = shutil.copytree(version, folder, dirs_exist_ok=True)
+        found = look(Path(shallow))
+    assert told(found) == []
+    assert [(note.path, note.detail) for note in found.notes] == [
+        ("d@v0001", "this parent version is not at hand, so what came from it is not followed")
+    ]
+
+
 def test_a_parent_version_that_was_removed_is_information_and_no_problem(version: Path) -> None:
     shutil.rmtree(version.with_name("v0001"))
     found = look(version)
@@ -314,6 +339,7 @@ def test_a_sound_that_is_louder_in_test_is_a_near_leak(tmp_path: Path) -> None:
         (["empty"], "genset: {folder}/empty: no file here belongs to a modality that genset knows (image, text, sound)\n"),
         ([".v0003.partial"], "genset: {folder}/.v0003.partial: this version is not whole: it is being written, or a run died while it wrote\n  Wait for the run to end; what a dead one left is taken away by the next.\n"),
         ([".", "--group-by", "speaker"], "genset: data.group: no item has a group by 'speaker'; the first item is '0/a.png'\n  Name a column of the metadata, or a regular expression on the relative path with (?P<group>...).\n"),
+        ([".", "clean.blurred=off"], "genset: clean: verify has no use for it: blurred\n  Write clean.near_duplicates=off to look for equal items alone.\n"),
         ([".", "clean.exact_duplicates=off"], "genset: clean: verify has no use for it: exact_duplicates\n  Write clean.near_duplicates=off to look for equal items alone.\n"),
     ],
 )  # fmt: skip

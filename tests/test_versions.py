@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import manifest_of
 
 from genset.errors import GensetError, LockedError
 from genset.sums import verify_sums
@@ -15,8 +16,7 @@ from genset.versions import Root, open_version, writing
 def write(root: Root, text: str = "hello", *, latest: bool = True) -> Path:
     with root.draft("datasets", "d") as draft:
         draft.write("train/a/x.txt", text.encode())
-        manifest = {"genset": "0", "kind": "dataset", "name": "d", "id": draft.id, "status": "ok", "keys": []}
-        return root.commit(draft, manifest, latest=latest).path
+        return root.commit(draft, manifest_of("datasets", "d", draft.id, keys=[]), latest=latest).path
 
 
 def test_versions_are_numbered_and_latest_points_to_the_last(tmp_path: Path) -> None:

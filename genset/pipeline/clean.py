@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from genset.config import Clean
 from genset.dataset import Record
@@ -107,15 +108,20 @@ def _conflicts(records: Sequence[Record], conflicts: Sequence[Conflict], section
     """What is to be told of two labels for one content, once for each record, by row; under -1 of what is left out."""
     if section.wrong_labels.kind == "off":
         return {}
-    rows = {record.place: row for row, record in enumerate(records)}
-    first: dict[str, Quarantined] = {}
+    rows = {_whereabouts(record): row for row, record in enumerate(records)}
+    first: dict[tuple[str, Path], Quarantined] = {}
     for conflict in conflicts:
-        for problem in conflict.as_problems():
-            first.setdefault(problem.path, problem)
+        for record, problem in conflict.as_problems():
+            first.setdefault(_whereabouts(record), problem)
     told: Told = {}
-    for place in sorted(first):
-        told.setdefault(rows.get(place, -1), []).append(first[place])
+    for key in sorted(first):
+        told.setdefault(rows.get(key, -1), []).append(first[key])
     return told
+
+
+def _whereabouts(record: Record) -> tuple[str, Path]:
+    """What no other record has: items of two versions may have one place, those of a file have one path."""
+    return record.place, record.path
 
 
 def _leaves(problem: Quarantined, section: Clean) -> bool:

@@ -1,12 +1,15 @@
 """Find the user's items: class folders, folders with metadata, folders split already, and genset's own versions."""
 
 import hashlib
+import itertools
 import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pydantic
 
 from genset.config import Data
 from genset.dataset import (
@@ -24,7 +27,7 @@ from genset.dataset import (
     read_version,
 )
 from genset.engine import Engine
-from genset.errors import GensetError
+from genset.errors import DamagedError, GensetError
 from genset.export.folder import UNLABELLED, Folder
 from genset.interfaces import Modality, Progress, Quarantined
 from genset.modalities import MODALITIES
@@ -51,9 +54,8 @@ def collect(data: Data, modality: Modality, engine: Engine, progress: Progress, 
     """
     problems: list[Quarantined] = []
     records: list[Record] = []
-    for source in data.source:
-        path = Path(source)
-        prefix = f"{path.name}/" if len(data.source) > 1 else ""
+    paths = [Path(source) for source in data.source]
+    for path, prefix in zip(paths, _prefixes(paths), strict=True):
         modality = modality.opened(_files(path, modality))
         before = len(problems)
         found = [replace(r, origin=prefix + (r.origin or r.id)) for r in _find(path, modality, problems, faults)]
@@ -82,6 +84,17 @@ def collect(data: Data, modality: Modality, engine: Engine, progress: Progress, 
     return Collected(with_groups, tuple(problems), _fingerprint(with_groups, engine), modality)
 
 
+def _prefixes(paths: Sequence[Path]) -> list[str]:
+    """What tells the items of several sources apart: the last part of their paths, or as many as that takes."""
+    if len(paths) == 1:
+        return [""]
+    for depth in itertools.count(1):
+        prefixes = ["/".join(path.parts[-depth:]) + "/" for path in paths]
+        if len(set(prefixes)) >= len(set(paths)):
+            break
+    return prefixes
+
+
 def reader(version: Version) -> Modality:
     """The modality that reads the items of a dataset version in their own form. Raises GensetError for a version whose
     items stand in files that only other programs read."""
@@ -92,13 +105,28 @@ def reader(version: Version) -> Modality:
             where=version.reference,
             hint="Make it again with output.format=folder; the model is used again.",
         )
-    table = MODALITIES[version.manifest["modality"]]
-    return table(table.Settings(**version.manifest.get("form", {})))
+    return modality_of(version)
+
+
+def modality_of(version: Version) -> Modality:
+    """The modality of a version in the form that its items have. Raises DamagedError where there is none such."""
+    table = MODALITIES[_kind(version)]
+    try:
+        return table(table.Settings(**version.manifest.get("form", {})))
+    except (pydantic.ValidationError, TypeError):
+        raise DamagedError("its `form` is of no use", where=str(version.path / MANIFEST)) from None
 
 
 def kind_of(path: Path, version: Version | None) -> str:
     """The modality of a dataset that lies there. Raises GensetError when none is known."""
-    return str(version.manifest["modality"]) if version else guess_modality(path, MODALITIES).kind
+    return _kind(version) if version else guess_modality(path, MODALITIES).kind
+
+
+def _kind(version: Version) -> str:
+    kind = str(version.manifest["modality"])
+    if kind not in MODALITIES:
+        raise DamagedError(f"no such modality: {kind!r}", where=str(version.path / MANIFEST))
+    return kind
 
 
 def _files(path: Path, modality: Modality) -> list[Path]:

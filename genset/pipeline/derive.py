@@ -1,6 +1,7 @@
 """Versions made from a model or a dataset alone: `generate` and `split`; and how a dataset is opened."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -199,7 +200,8 @@ class Division:
 
     def settings(self) -> dict[str, Any]:
         """As the manifest holds them."""
-        return {"split": self.section.model_dump(mode="json"), "group": self.group or ""}
+        keep = self.section.keep and os.path.abspath(self.section.keep)  # whatever folder the next command starts in
+        return {"split": {**self.section.model_dump(mode="json"), "keep": keep}, "group": self.group or ""}
 
 
 def split_version(source: Source, wanted: Division, name: str, job: Job) -> Derived:

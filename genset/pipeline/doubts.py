@@ -36,12 +36,12 @@ class Conflict:
     second: Record
     likeness: float  # 1 for equal content
 
-    def as_problems(self) -> Iterable[Quarantined]:
-        """Of both, as either label may be wrong."""
+    def as_problems(self) -> Iterable[tuple[Record, Quarantined]]:
+        """Of both, as either label may be wrong, each with its record."""
         same = "the same content as" if self.likeness == 1 else f"nearly the same (likeness {self.likeness:.3f}) as"
         for one, other in ((self.first, self.second), (self.second, self.first)):
             detail = f"labelled {one.label!r}, and {same} {other.place}, which is labelled {other.label!r}"
-            yield Quarantined(one.place, "label_conflict", detail, round(self.likeness, 3))
+            yield one, Quarantined(one.place, "label_conflict", detail, round(self.likeness, 3))
 
 
 def conflicting(first: Record, second: Record, likeness: float = 1.0) -> list[Conflict]:

@@ -354,7 +354,7 @@ def learned(version: Version, job: Job, cure: str) -> preparing.Prepared:
     Raises GensetError, with the cure, when those items are no longer what and where they were.
     """
     identity = version.manifest["inputs"]["identity"]
-    for work in {version.path.parents[2] / WORK / version.name, job.root.path / WORK / version.name}:
+    for work in {root.path / WORK / version.name for root in (*version.roots, job.root)}:
         prepared = preparing.kept(work, identity)
         if prepared:
             return prepared

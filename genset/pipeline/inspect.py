@@ -11,7 +11,7 @@ import numpy as np
 from genset.config import DEFAULT_RATIOS, EVERY_FIGURE, Clean, Config, Data
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
-from genset.errors import GensetError
+from genset.errors import DamagedError, GensetError
 from genset.interfaces import Items, Modality, Probe, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline import generate
@@ -25,7 +25,7 @@ from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
 from genset.seeds import generator
 from genset.sums import STRANGE, verify_sums
-from genset.versions import CONFIG, Root, Version, open_version
+from genset.versions import CONFIG, Version, open_version
 
 _ONLY_DUPLICATES = Clean(exact_duplicates="report").named()
 QUICK_ITEMS = 2000  # of each part
@@ -68,15 +68,21 @@ def settled(found: Contents) -> Modality:
 
 
 def stored_verdict(version: Version | None) -> dict[str, Any]:
-    """What was measured when a dataset version was made, by figures that are still known; empty where nothing was."""
+    """What was measured when a dataset version was made, by figures that are still known; empty where nothing was.
+
+    Raises DamagedError where the file cannot be read.
+    """
     path = version.path / QUALITY if version else None
     if path is None or not path.is_file():
         return {}
     try:
-        told: dict[str, Any] = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise GensetError(f"cannot be read: {error}", where=str(path), hint="Make the version again.") from None
-    known = {name: value for name, value in told.get("figures", {}).items() if name in EVERY_FIGURE}
+        told: Any = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"cannot be read: {error}", where=str(path), hint="Make the version again.") from None
+    figures = told.get("figures", {}) if isinstance(told, dict) else None
+    if not isinstance(figures, dict) or not all(isinstance(value, int | float) for value in figures.values()):
+        raise DamagedError("its `figures` are of no use", where=str(path), hint="Make the version again.")
+    known = {name: value for name, value in figures.items() if name in EVERY_FIGURE}
     return {**told, "figures": known} if known else {}
 
 
@@ -176,10 +182,10 @@ def _learned(version: Version | None, job: Job) -> Prepared | None:
     """The items that the model behind a generated set has learned from, None where there is none to be found."""
     if version is None:
         return None
-    root = Root(version.path.parents[2])
     for reference in version.manifest["parents"]:
         name, _, number = reference.partition("@")
-        model = next((v for v in root.versions("models", name) if v.id == number), None)
+        found = (each for root in version.roots for each in root.versions("models", name))
+        model = next((each for each in found if each.id == number), None)
         if model:
             try:
                 return generate.learned(model, job, "")

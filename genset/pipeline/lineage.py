@@ -90,7 +90,7 @@ def _sources(version: Version) -> list[str]:
 
 def _model(reference: str, version: Version, root: Root) -> dict[str, Any]:
     """The model version of a reference, and what it learned from; the reference alone where it is not at hand."""
-    for place in (root, Root(version.path.parents[2])):
+    for place in (root, *version.roots):
         for name in place.names("models"):
             for model in place.versions("models", name):
                 manifest = model.manifest

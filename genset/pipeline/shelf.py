@@ -1,17 +1,15 @@
 """The versions under an output root: what they are, what they need, and which of them can go."""
 
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genset.config import EVERY_FIGURE
-from genset.errors import GensetError
-from genset.pipeline.build import QUALITY
+from genset.errors import DamagedError, GensetError
+from genset.pipeline.inspect import stored_verdict
 from genset.pipeline.job import Job
-from genset.versions import KINDS, Root, Version, open_version
+from genset.versions import KINDS, Root, Version
 from genset.yaml_source import did_you_mean
 
 
@@ -20,10 +18,11 @@ class Kept:
     """A version as it stands on the shelf."""
 
     version: Version
-    manifest: Mapping[str, Any]
+    manifest: Mapping[str, Any]  # {} where it is damaged
     size_bytes: int
     latest: bool
     figures: Mapping[str, float]  # the headline ones, where they were computed
+    fault: str = ""  # what is damaged, so far as a look at the version shows it
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -33,13 +32,13 @@ class Kept:
             "name": version.name,
             "id": version.id,
             "path": str(version.path),
-            "status": manifest["status"],
+            "status": "damaged" if self.fault else manifest["status"],
             "latest": self.latest,
-            "made": manifest["ended"],
+            "made": manifest.get("ended", ""),
             "bytes": self.size_bytes,
-            "counts": manifest["counts"],
+            "counts": manifest.get("counts", {}),
             "figures": dict(self.figures),
-            "parents": list(manifest["parents"]),
+            "parents": list(manifest.get("parents", ())),
         }
 
 
@@ -62,12 +61,18 @@ def shelf(root: Root, name: str | None = None) -> list[Kept]:
 
 
 def _kept(version: Version, root: Root) -> Kept:
-    quality = version.path / QUALITY
-    figures = json.loads(quality.read_bytes()).get("figures", {}) if quality.is_file() else {}
-    headline = {key: value for key, value in figures.items() if key in EVERY_FIGURE and EVERY_FIGURE[key].headline}
+    manifest: Mapping[str, Any] = {}
+    figures: Mapping[str, float] = {}
+    fault = ""
+    try:
+        manifest = version.manifest
+        figures = stored_verdict(version).get("figures", {})
+    except DamagedError as error:
+        fault = f"{Path(error.where).name}: {error.message}"
+    headline = {key: value for key, value in figures.items() if EVERY_FIGURE[key].headline}
     latest = root.latest(version.kind, version.name)
     size = sum(path.lstat().st_size for path in version.path.rglob("*") if not path.is_dir())
-    return Kept(version, version.manifest, size, latest == version, headline)
+    return Kept(version, manifest, size, latest == version, headline, fault)
 
 
 @dataclass(frozen=True)
@@ -79,13 +84,18 @@ class Pruning:
 
 
 def prune(root: Root, name: str | None, keep: int) -> Pruning:
-    """What can go, of one name or of all: not the newest `keep` of a name, nor `latest`, nor what any version that
-    stays was made from."""
+    """What can go, of one name or of all: not the newest `keep` whole ones of a name, nor `latest`, nor what any
+    version that stays was made from, nor a damaged one: nobody knows what it is still good for."""
     every = shelf(root)
     asked = every if name is None else shelf(root, name)
-    newest = {version for kind in KINDS for each in root.names(kind) for version in root.versions(kind, each)[-keep:]}
+    whole: dict[tuple[str, str], list[Version]] = {}
+    for each in every:
+        if not each.fault:
+            whole.setdefault((each.version.kind, each.version.name), []).append(each.version)
+    newest = {version for versions in whole.values() for version in versions[-keep:]}
     stays = [each for each in every if each.version in newest or each not in asked]
     needed = {each.version: "latest means it" for each in every if each.latest and each.version not in newest}
+    needed |= {e.version: f"it is damaged ({e.fault}): remove it yourself" for e in asked if e.fault}
     queue = [*stays, *(each for each in every if each.version in needed)]
     by_version = {each.version: each for each in every}
     seen = {each.version for each in queue}
@@ -101,15 +111,19 @@ def prune(root: Root, name: str | None, keep: int) -> Pruning:
 
 def _parents(child: Kept, every: Mapping[Version, Kept]) -> Iterator[Version]:
     """The versions that one was made from. A reference says not whether a model or a dataset is meant: both stay."""
-    yield from (version for version in every if version.reference in child.manifest["parents"])
-    config = child.manifest["config"]
-    sources = [*child.manifest.get("sources", []), *(config["data"]["source"] if config else [])]
+    yield from (version for version in every if version.reference in child.manifest.get("parents", ()))
     places = {version.path.resolve(): version for version in every}
-    for source in sources:
-        folder = Path(source)
-        found = open_version(folder) if os.path.isdir(folder) else None
-        if found and found.path in places:
-            yield places[found.path]
+    for source in _sources(child.manifest):
+        found = places.get(Path(source).resolve())
+        if found:
+            yield found
+
+
+def _sources(manifest: Mapping[str, Any]) -> list[str]:
+    """The folders that a version was made from, or whose parts it keeps."""
+    config = manifest.get("config", {})
+    kept = (told.get("split", {}).get("keep") for told in (config, manifest.get("settings", {})))
+    return [*manifest.get("sources", ()), *config.get("data", {}).get("source", ()), *filter(None, kept)]
 
 
 def remove(pruning: Pruning, job: Job) -> None:

@@ -4,16 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pydantic
-
 from genset.config import Clean, Data
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
-from genset.errors import GensetError
+from genset.errors import DamagedError, GensetError
+from genset.export.folder import Folder
 from genset.interfaces import INFORMATION, Modality, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean
-from genset.pipeline.collect import UNDECODABLE, collect, grouped, guess_modality, reader
+from genset.pipeline.collect import UNDECODABLE, collect, grouped, guess_modality, kind_of, modality_of, reader
 from genset.pipeline.heritage import Heritage
 from genset.pipeline.inspect import checksums
 from genset.pipeline.job import Job, counts
@@ -22,10 +21,6 @@ from genset.pipeline.listing import labels, listing
 from genset.sums import listed_sums
 from genset.versions import CONFIG, MANIFEST, SUMS, Version, open_version
 
-_NEEDED = {
-    "datasets": {"modality": str, "counts": dict, "parents": list, "inputs": dict},
-    "models": {"modality": str, "counts": dict, "parents": list, "inputs": dict, "model": dict},
-}
 _SERIOUS = (UNDECODABLE, "empty")  # of what collecting and cleaning tell
 _ODD = ("ignored", "empty_folder", "unlabelled", "made")
 
@@ -52,15 +47,28 @@ class Verified:
 def verify(path: Path, group: str | None, section: Clean, job: Job) -> Verified:
     """Look at a dataset or a model. Raises GensetError where there is nothing to be looked at."""
     path = path.resolve()
-    broken = _manifest_fault(path)
-    version = None if broken else open_version(path)
-    if version:
-        broken = _manifest_lacks(version)
-    if broken:
-        return Verified(version, {}, [broken, Quarantined(str(path), INFORMATION, "nothing else was looked at")])
+    try:
+        version = open_version(path)
+        if version:
+            modality_of(version)
+    except DamagedError as error:
+        broken = Quarantined(MANIFEST, "manifest", error.message)
+        return Verified(None, {}, [broken, Quarantined(str(path), INFORMATION, "nothing else was looked at")])
     if version and version.kind == "models":
         return Verified(version, version.manifest["counts"], [*checksums(version), *_of_model(version)])
+    form = version.manifest.get("format", Folder().kind) if version else Folder().kind
+    if version and form != Folder().kind:
+        unread = Quarantined(str(path), INFORMATION, f"items in the form of {form} are not read")
+        return Verified(version, version.manifest["counts"], [*checksums(version), unread])
     return _of_dataset(path, version, group, section, job)
+
+
+def kind_at(path: Path) -> str | None:
+    """The modality whose rules may be named; None for a damaged version, of which `verify` tells."""
+    try:
+        return kind_of(path, open_version(path))
+    except DamagedError:
+        return None
 
 
 def _of_dataset(path: Path, version: Version | None, group: str | None, section: Clean, job: Job) -> Verified:
@@ -139,29 +147,6 @@ def _of_model(version: Version) -> Iterator[Quarantined]:
     for source in sources:
         if not Path(source).exists():
             yield Quarantined(source, INFORMATION, "the model learned from it, and it is not there any more")
-
-
-def _manifest_fault(path: Path) -> Quarantined | None:
-    if (path / MANIFEST).is_file():
-        try:
-            _ = Version(path, "", "", path.name).manifest
-        except GensetError as error:
-            return Quarantined(MANIFEST, "manifest", error.message)
-    return None
-
-
-def _manifest_lacks(version: Version) -> Quarantined | None:
-    manifest = version.manifest
-    for name, kind in _NEEDED.get(version.kind, {"kind": dict}).items():
-        if not isinstance(manifest.get(name), kind):
-            return Quarantined(MANIFEST, "manifest", f"its `{name}` is missing or of no use")
-    if manifest["modality"] not in MODALITIES:
-        return Quarantined(MANIFEST, "manifest", f"no such modality: {manifest['modality']!r}")
-    try:
-        reader(version)
-    except (pydantic.ValidationError, TypeError):
-        return Quarantined(MANIFEST, "manifest", "its `form` is of no use")
-    return None
 
 
 def _miscounted(version: Version, found: Mapping[str, Mapping[str, int]]) -> Iterator[Quarantined]:
