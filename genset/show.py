@@ -32,10 +32,12 @@ def run(result: Result, command: Command) -> int:
     console.counts("items by split", result.counts["split"])
     console.counts("items by source", result.counts["source"])
     console.problems(result.problems)
-    figures(console, verdict)
+    figures(console, verdict, whole=False)
     if result.made:
         console.say(f"dataset {result.dataset.path}\nmodel   {result.model.path}")
-        console.say(f"report  {result.dataset.path / REPORT}")
+    if (result.dataset.path / REPORT).is_file():  # versions of before, and other forms, have none
+        console.say(f"report  {result.dataset.path / REPORT} (all figures, charts, items)")
+    if result.made:
         console.say(f"next: genset inspect {result.dataset.path}")
     code = gates_failed(console, verdict["failed_gates"])
     if code:
@@ -149,12 +151,13 @@ def replayed(made: Replayed, command: Command) -> int:
     return ExitCode.DONE if made.same else ExitCode.FAILED
 
 
-def figures(console: Console, verdict: Mapping[str, Any]) -> None:
-    """All figures by group, the headline first; what was not computed, and why."""
+def figures(console: Console, verdict: Mapping[str, Any], *, whole: bool = True) -> None:
+    """All figures by group, the headline first; what was not computed, and why. If not `whole`, what fits a screen."""
     details = verdict.get("details", {})  # versions of before have none
     figures = verdict["figures"]
     _say_verdict(console, figures, verdict["n"])
-    for group, names in words.grouped(list(figures), EVERY_FIGURE).items():
+    groups = list(words.grouped(list(figures), EVERY_FIGURE).items())
+    for group, names in groups if whole else groups[:1]:
         rows = [_figure_row(name, figures[name], details.get(name, {})) for name in names]
         head = ("", "value", "95% interval", "real", "better", "")
         console.table(words.GROUPS[group], rows, head, optional=(5, 4))
@@ -162,8 +165,8 @@ def figures(console: Console, verdict: Mapping[str, Any]) -> None:
     for title, lines in (("not computed", words.by_reason(verdict["skipped"])), ("note", verdict.get("notes", ()))):
         for line in lines:
             console.say(f"{title}: {line}")
-    _say_suspicious(console, verdict.get("suspicious", ()))
-    for line in words.places(details, verdict.get("spaces", {})):
+    _say_suspicious(console, verdict.get("suspicious", ()), _MOST_SUSPECTS if whole else 1)
+    for line in words.places(details, verdict.get("spaces", {})) if whole else ():
         console.say(line)
 
 
@@ -190,9 +193,9 @@ def _say_classes(console: Console, details: Mapping[str, Mapping[str, Any]]) -> 
         console.table(title, shown, ("", *columns), optional=(4, 2))
 
 
-def _say_suspicious(console: Console, suspicious: Sequence[Mapping[str, Any]]) -> None:
+def _say_suspicious(console: Console, suspicious: Sequence[Mapping[str, Any]], most: int) -> None:
     if suspicious:
-        rows = [[one["made"], one["real"], f"{one['distance']:.3g}"] for one in suspicious[:_MOST_SUSPECTS]]
+        rows = [[one["made"], one["real"], f"{one['distance']:.3g}"] for one in suspicious[:most]]
         more = " or more" if len(suspicious) == SUSPECTS_LISTED else ""
         of = f"{len(suspicious):,}{more} made items are much like a train item; the first"
         console.table(of, rows, ("made", "train item", "distance"))
