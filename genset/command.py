@@ -88,10 +88,14 @@ class Command:
         models, datasets = root.names("models"), root.names("datasets")
         if os.path.isfile(text) or (os.path.isdir(text) and text not in (*models, *datasets)):
             return Path(text)  # whatever state it is in: to tell that is the affair of who looks at it
-        name = text.partition("@")[0]
-        is_model = name in models and name not in datasets
-        version = root.find("models" if is_model else "datasets", text)
+        version = self.version(root, text)
         return version.path if version else Path(text)
+
+    def version(self, root: Root, text: str) -> Version | None:
+        """What a path or NAME or NAME@vNNNN means: a dataset version, or else a model; None for any other path."""
+        name = text.partition("@")[0]
+        is_model = name in root.names("models") and name not in root.names("datasets")
+        return root.find("models" if is_model else "datasets", text)
 
     def sections(
         self,

@@ -14,6 +14,7 @@ from genset.modalities import MODALITIES
 from genset.pipeline import compare, comparison, inspect, lineage
 from genset.pipeline.build import Verdict
 from genset.pipeline.collect import guess_modality, kind_of
+from genset.pipeline.job import as_dicts
 from genset.pipeline.judge import gated
 from genset.pipeline.model_page import model_page
 from genset.pipeline.page import Subject, dataset_page
@@ -62,7 +63,7 @@ def inspected(asked: Asked, command: Command, output: Path | None, workers: int 
             where=asked.path,
             hint="Give the folder it lies in.",
         )
-    version = None if path.is_file() else open_version(path) if path.is_dir() else _named(asked.path, command, output)
+    version = None if path.is_file() else open_version(path) if path.is_dir() else command.version(root, asked.path)
     if version and version.kind == "models":
         _no_rules(asked)
         return _model(asked, version, command, root, workers)
@@ -129,7 +130,7 @@ def _compared(asked: Asked, version: Version, found: comparison.Comparison, comm
         console.say(f"note: {note}")
     code = show.gates_failed(console, failed)
     written = _written(asked, command)
-    command.finish(version=show.version_told(version), **found.as_dict(), failed_gates=failed, **written)
+    command.finish(version=version.as_dict(), **found.as_dict(), failed_gates=failed, **written)
     return code
 
 
@@ -195,7 +196,7 @@ def _subject(
         judged.modality if judged else inspect.settled(found),
         records,
         verdict.as_dict() if verdict else inspect.stored_verdict(version),
-        [problem.as_dict() for problem in found.problems],
+        as_dicts(found.problems),
         found.traits,
         version.manifest if version else {},
         asked.against or "",
@@ -213,7 +214,7 @@ def _item(path: Path, root: Root) -> lineage.Found | None:
 def _ancestry(item: lineage.Found, root: Root, command: Command) -> int:
     tree = lineage.ancestry(item, root)
     command.console.say("\n".join(lineage.lines(tree)))
-    command.finish(version=show.version_told(item.version), item=tree)
+    command.finish(version=item.version.as_dict(), item=tree)
     return ExitCode.DONE
 
 
@@ -223,13 +224,13 @@ def _contents(
     console = command.console
     for key, counts in {**found.counts, **found.traits}.items():
         console.counts(f"items by {key}", counts)
-    problems = [problem.as_dict() for problem in found.problems]
+    problems = as_dicts(found.problems)
     console.problems(problems)
     if not problems:
         console.say("no problem was found")
     told: dict[str, Any] = {"counts": found.counts, "traits": found.traits, "problems": problems}
     if version:
-        told["version"] = show.version_told(version)
+        told["version"] = version.as_dict()
     if verdict:
         show.figures(console, verdict.as_dict())
         told |= verdict.as_dict()
@@ -245,14 +246,6 @@ def _config(path: Path, command: Command) -> int:
     command.console.say(dump(config))
     command.finish(config=config.model_dump(mode="json"))
     return ExitCode.DONE
-
-
-def _named(text: str, command: Command, output: Path | None) -> Version | None:
-    """NAME or NAME@vNNNN: a dataset, or else a model."""
-    root = command.root(output)
-    if text.partition("@")[0] in root.names("models") and text.partition("@")[0] not in root.names("datasets"):
-        return root.find("models", text)
-    return root.find("datasets", text)
 
 
 def _check_gate(condition: str, against: str | None) -> None:

@@ -43,8 +43,8 @@ def run(result: Result, command: Command) -> int:
     if code:
         console.warn(f"{result.dataset.path} is marked as failed; latest stays where it was")
     command.finish(
-        version=version_told(result.dataset),
-        model=version_told(result.model),
+        version=result.dataset.as_dict(),
+        model=result.model.as_dict(),
         made=result.made,
         counts=result.counts,
         figures=verdict["figures"],
@@ -71,7 +71,7 @@ def model(version: Version, made: bool, command: Command, written: Mapping[str, 
     console.problems(facts["problems"])
     console.say(f"curves  {version.path / 'curves.png'}\nsamples {version.path / about['samples']}")
     console.say(f"next: genset generate {version.path}")
-    command.finish(version=version_told(version), made=made, **facts, **(written or {}))
+    command.finish(version=version.as_dict(), made=made, **facts, **(written or {}))
     damaged = any(problem["kind"] == "checksum" for problem in facts["problems"])
     return ExitCode.FAILED if damaged else ExitCode.DONE  # what training left out is told, and is no failure
 
@@ -79,7 +79,7 @@ def model(version: Version, made: bool, command: Command, written: Mapping[str, 
 def derived(made: Derived, command: Command) -> int:
     """The end of `generate`, `augment` and `split`."""
     console = command.console
-    problems = [problem.as_dict() for problem in made.problems]
+    problems = as_dicts(made.problems)
     for title, key in (("items by split", "split"), ("items by source", "source"), ("items by class", "label")):
         console.counts(title, made.counts[key])
     console.problems(problems)
@@ -89,22 +89,20 @@ def derived(made: Derived, command: Command) -> int:
         console.say("drawn again: " + ", ".join(f"{count} as {reason}" for reason, count in made.redrawn.items()))
     console.say(f"dataset {made.version.path}\nnext: genset inspect {made.version.path}")
     told = {"notes": list(made.notes)} if made.notes else {}
-    command.finish(
-        version=version_told(made.version), counts=made.counts, problems=problems, redrawn=made.redrawn, **told
-    )
+    command.finish(version=made.version.as_dict(), counts=made.counts, problems=problems, redrawn=made.redrawn, **told)
     return ExitCode.DONE
 
 
 def folded(made: Sequence[Derived], command: Command) -> int:
     """The end of `split --folds`."""
     console = command.console
-    problems = [problem.as_dict() for problem in made[0].problems]
+    problems = as_dicts(made[0].problems)
     rows = [[fold.version.reference, *(f"{count:,}" for count in fold.counts["split"].values())] for fold in made]
     console.table("items by fold", rows, ["", *made[0].counts["split"]])
     console.problems(problems)
     for fold in made:
         console.say(f"dataset {fold.version.path}")
-    told = [{**version_told(fold.version), "counts": fold.counts} for fold in made]
+    told = [{**fold.version.as_dict(), "counts": fold.counts} for fold in made]
     command.finish(versions=told, problems=problems)
     return ExitCode.DONE
 
@@ -117,7 +115,7 @@ def plan(planned: Enlargement, estimate: Estimate, command: Command) -> int:
     counts = planned.counts()
     console.counts("items by source, as planned", counts["source"])
     console.say(f"about {estimate.disk_bytes / 1e6:,.1f} MB on disk, {estimate.seconds:,.1f} s of one core to make it")
-    told = [problem.as_dict() for problem in planned.plan.problems]
+    told = as_dicts(planned.plan.problems)
     console.problems(told)
     command.finish(dry_run=True, counts=counts, plan=rows, estimate=estimate.as_dict(), problems=told)
     return ExitCode.DONE
@@ -134,7 +132,7 @@ def verified(found: Verified, command: Command) -> int:
         console.say(f"note: {note['path']}: {note['detail']}")
     if not problems:
         console.say(f"no problem was found among {sum(found.counts.get('split', {}).values()):,} items")
-    told: dict[str, Any] = {"version": version_told(found.version)} if found.version else {}
+    told: dict[str, Any] = {"version": found.version.as_dict()} if found.version else {}
     command.finish(**told, counts=found.counts, problems=problems, notes=notes)
     return ExitCode.FAILED if problems else ExitCode.DONE
 
@@ -214,11 +212,6 @@ def gates_failed(console: Console, failed: Sequence[str]) -> ExitCode:
     for reason in failed:
         console.warn(f"gate failed: {reason}")
     return ExitCode.FAILED if failed else ExitCode.DONE
-
-
-def version_told(version: Version) -> dict[str, str]:
-    """A version as JSON names it."""
-    return {"path": str(version.path), "name": version.name, "id": version.id}
 
 
 def _text(value: Any) -> str:

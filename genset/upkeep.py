@@ -8,6 +8,7 @@ from genset.config import dump
 from genset.dataset import SPLITS
 from genset.errors import ExitCode
 from genset.pipeline.dry import DryRun
+from genset.pipeline.job import as_dicts
 from genset.pipeline.shelf import Kept, Pruning
 from genset.pipeline.status import State
 from genset.versions import Version
@@ -72,9 +73,8 @@ def status(model: State, dataset: State, command: Command) -> int:
 
 
 def _state(state: State) -> dict[str, Any]:
-    version = state.version
     return {
-        "version": version and {"path": str(version.path), "name": version.name, "id": version.id},
+        "version": state.version and state.version.as_dict(),
         "reasons": [reason.as_dict() for reason in state.reasons],
     }
 
@@ -89,7 +89,7 @@ def dry_run(planned: DryRun, command: Command) -> int:
     console.table("train items by class, as planned", rows, list(planned.rows[0]))
     for key in ("split", "source"):
         console.counts(f"items by {key}, as planned", planned.counts[key])
-    told = [problem.as_dict() for problem in planned.problems]
+    told = as_dicts(planned.problems)
     console.problems(told)
     budget = f"{planned.budget} of training, " if planned.learns else ""
     seconds = f"{planned.estimate.seconds:,.1f} s of one core to read and write, beside generating and judging"

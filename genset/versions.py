@@ -106,6 +106,10 @@ class Version:
     name: str
     id: str
 
+    def as_dict(self) -> dict[str, str]:
+        """As JSON names it."""
+        return {"path": str(self.path), "name": self.name, "id": self.id}
+
     @property
     def manifest(self) -> dict[str, Any]:
         """The manifest, read anew. Raises DamagedError where it is broken or lacks what every command needs."""

@@ -133,12 +133,10 @@ class StageRun:
             return values[len(values) // 2]
         initial = [variable.numpy().copy() for variable in self.task.variables()]
         scores: dict[float, float] = {}
+        # A short stage, with all it has, by the first plan: what was planned later is not known yet
+        trial = replace(leg, first_steps=max(1, round(_TRIAL_SHARE * leg.first_steps)), revisions=())
         for value in values:
             self.tuned = value
-            # As long as the first plan says: what was planned later is not known yet when this is done first
-            trial = replace(
-                leg, first_steps=max(1, round(_TRIAL_SHARE * leg.first_steps)), revisions=()
-            )  # a short stage, with all it has
             for step in range(trial.steps):
                 self.step(trial, step)
                 if stopped():

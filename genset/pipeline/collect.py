@@ -144,7 +144,7 @@ def _files(path: Path, modality: Modality) -> list[Path]:
 
 def _is_no_file(path: Path) -> bool:
     """Whether it is there and no regular file: to read a pipe would be to wait for whoever writes into it."""
-    return os.path.exists(path) and not os.path.isfile(path)
+    return not os.path.isfile(path) and os.path.exists(path)
 
 
 def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
