@@ -384,6 +384,9 @@ class Modality(ABC):
     near: ClassVar[float]  # likeness from which on two items are near-duplicates, unless told otherwise
     denoises: ClassVar[bool] = False  # whether a perturbed item is to be rebuilt as it was, not as it is seen
     figures: ClassVar[tuple["Figure", ...]] = ()  # that only this modality has
+    shared_unit: ClassVar[bool] = (
+        False  # whether all features are in one unit; each is measured by its spread otherwise
+    )
     rules: ClassVar[Mapping[str, Rule]] = {}  # what may be wrong with single items, by name
     faults_told: ClassVar[Mapping[str, str]] = {}  # what `faults` may find, with how it is told: "it was ..."
 
@@ -708,7 +711,7 @@ class Part:
     """Items as the metrics see them."""
 
     features: Floats  # (N, d) those of `Modality.features`, standardised on the real train part
-    space: Floats  # (N, e) where distributions are compared: the judge's hidden layer, or principal components
+    space: Floats  # (N, e) where distributions are compared: a classifier's hidden layer beside principal components
     closeness: Floats  # (N, f) those of `Modality.closeness`
     labels: Labels  # (N,)
 
@@ -724,6 +727,7 @@ class Evidence:
     train: Part
     test: Part
     made: Part
+    unseen: Part  # the train items that the space was not learned on: those that made ones are compared with in it
     judges: tuple[Any, ...]  # classifiers trained on the real train part, one a seed; none without classes
     neighbours: Any  # the nearest items between the parts by `Part.closeness`, looked for once
     spaces: Mapping[str, str]  # what `Part.features`, `space` and `closeness` are, in words

@@ -92,7 +92,8 @@ def test_copies_of_train_fail_loudly(known: Known) -> None:
         1,
     ]
     assert figures["c_t"] < -5
-    assert figures["frechet_ratio"] == pytest.approx(1, abs=0.2)
+    # About 1, and above it where items are known by heart: half of them the space was learned on
+    assert 0.8 < figures["frechet_ratio"] < 2
     assert len(verdict.suspicious) == len(known.side("train").records)
     assert all(pair["made"] == pair["real"] for pair in verdict.suspicious)
 
@@ -106,8 +107,10 @@ def test_noise_is_no_good(known: Known) -> None:
     assert figures["label_acc"] < 2 * chance
     assert figures["copies"] == 0
     if "perplexity" in figures:
-        # The space of texts is what tells classes apart, of which noise has nothing: it is their own figures that tell
+        # Short texts share so few n-grams with each other that random letters lie among them: perplexity tells more
         assert figures["perplexity"] > 3 * figures["perplexity_real"]
+        assert figures["coverage"] < 0.7
+        assert figures["frechet_ratio"] > 2
     else:
         assert figures["coverage"] < 0.2
         assert figures["frechet_ratio"] > 10

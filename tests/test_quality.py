@@ -10,6 +10,7 @@ from genset.quality.evidence import Features, gather
 from genset.quality.fidelity import frechet, kernel_distance, manifold
 from genset.quality.neighbours import nearest, nearest_others
 from genset.quality.privacy import Privacy, data_copying, suspects
+from genset.quality.spaces import Embedding, Scale, unseen
 
 
 def points(n: int, d: int = 6, seed: int = 0, shift: float = 0.0) -> np.ndarray:
@@ -45,13 +46,45 @@ def test_the_ceiling_is_that_of_real_data_where_nothing_is_lost_and_lower_where_
     train, test, made = classes(60, 0), classes(60, 2), classes(60, 4)
     lost = Features(train.features[::-1].copy(), train.closeness, train.labels)  # each looks like the other class
     names = ("a", "b")
-    told = [Ceiling().compute(gather(names, train, test, made, back)) for back in ((), (train, test), (lost, lost))]
+    fresh = unseen(len(train.labels))
+    unharmed = Features(train.features[fresh], train.closeness[fresh], train.labels[fresh])
+    told = [Ceiling().compute(gather(names, train, test, made, back)) for back in ((), (unharmed, test), (lost, lost))]
     assert told[0] == {}
     told = [{name: one.value for name, one in figures.items()} for figures in told]
     assert told[1]["frechet_ratio_ceiling"] == pytest.approx(1, abs=0.2)
     assert told[1]["label_ratio_ceiling"] == 1
     assert told[1]["coverage_ceiling"] > 0.9
     assert told[2]["label_ratio_ceiling"] < 0.1
+
+
+def test_the_floor_is_taken_from_items_that_the_space_was_not_learned_on() -> None:
+    def noise(seed: int) -> Features:  # labels that nothing but memory can tell
+        rows = points(100, d=200, seed=seed)
+        return Features(rows, rows, np.tile([0, 1], 50).astype(np.int64))
+
+    figures = judged(noise(0), noise(1), noise(2))
+    assert figures["frechet_ratio"] == pytest.approx(1, abs=0.25)
+    assert figures["vendi_ratio"] == pytest.approx(1, abs=0.1)
+
+
+def test_a_feature_that_hardly_varies_has_no_unit_of_its_own() -> None:
+    usual = points(1000, d=3)
+    rare = np.zeros((1000, 1), np.float32)
+    rare[0] = 1
+    features = np.hstack([usual, rare])
+    scale = Scale.of(features)
+    assert np.allclose(scale(features)[:, :3].std(axis=0), 1, atol=1e-3)
+    assert scale(features)[0, 3] < 7  # in units of its own spread it would be 31
+    assert np.ptp(Scale.of(features, shared=True).unit) == 0
+
+
+def test_a_space_is_the_same_when_it_was_kept() -> None:
+    part = classes(60, 0)
+    learned = Embedding.learned(part.features, part.labels, 2)
+    assert np.array_equal(learned(part.features), Embedding.of(learned.arrays)(part.features))
+    alone = Embedding.learned(part.features, np.zeros(120, np.int64), 1)
+    assert np.array_equal(alone(part.features), Embedding.of(alone.arrays)(part.features))
+    assert alone.named(120) == "principal components of half of 120 real train items: 6 values"
 
 
 def test_density_and_coverage_of_a_set_around_itself() -> None:

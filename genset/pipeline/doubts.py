@@ -14,6 +14,7 @@ from genset.interfaces import Floats, Labels, Modality, Probe, Progress, Quarant
 from genset.pipeline.collect import UNDECODABLE
 from genset.pipeline.near import Near, clusters
 from genset.pipeline.rules import reason, scored
+from genset.quality.spaces import Scale
 from genset.quality.wrong_labels import FEWEST, Opinion, Space, folds, opinion
 
 _AT_ONCE = 256  # items that are decoded together, so that memory holds features alone
@@ -71,6 +72,9 @@ def doubted(
         progress.say(f"labels and outliers are not looked for: {error.message}")
         return {}
     told, features = _features(rows, records, settled, engine, progress)
+    if not len(features):
+        return told
+    scaled = Scale.of(features, shared=modality.shared_unit)(features)
     rows = [row for row in rows if row not in told]
     kept = [records[row] for row in rows]
     units = _units(kept)
@@ -78,8 +82,8 @@ def doubted(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas"):  # on a busy machine, threads that wait for each other take minutes
-        problems = list(_wrong_labels(kept, features, units, section, progress)) if labelled else []
-        problems += _outliers(kept, features, units, section) if section.outliers.kind != "off" else []
+        problems = list(_wrong_labels(kept, scaled, units, section, progress)) if labelled else []
+        problems += _outliers(kept, scaled, units, section) if section.outliers.kind != "off" else []
     for place, problem in problems:
         found[rows[place]].append(problem)
     return found
@@ -122,7 +126,7 @@ def _units(records: Sequence[Record]) -> Labels:
 
 
 def _wrong_labels(
-    records: Sequence[Record], features: Floats, units: Labels, section: Clean, progress: Progress
+    records: Sequence[Record], scaled: Floats, units: Labels, section: Clean, progress: Progress
 ) -> Iterable[tuple[int, Quarantined]]:
     """Of the classes that have enough independent items to be told apart at all."""
     independent: dict[str, set[int]] = defaultdict(set)
@@ -136,7 +140,7 @@ def _wrong_labels(
     rows = np.array([row for row, record in enumerate(records) if record.label in index])
     labels = np.array([index[records[row].label] for row in rows])
     own_units = np.unique(units[rows], return_inverse=True)[1]
-    said = opinion(Space.of(features[rows], own_units), labels, folds(own_units))
+    said = opinion(Space.of(scaled[rows], own_units), labels, folds(own_units))
     known = said.accuracy >= _RECOGNISED
     _say_not_doubted(
         [label for label, sure in zip(classes, known, strict=True) if not sure],
@@ -164,10 +168,10 @@ def _say_not_doubted(labels: Sequence[str], why: str, progress: Progress) -> Non
 
 
 def _outliers(
-    records: Sequence[Record], features: Floats, units: Labels, section: Clean
+    records: Sequence[Record], scaled: Floats, units: Labels, section: Clean
 ) -> Iterable[tuple[int, Quarantined]]:
     """Those whose nearest neighbours are far away (Ramaswamy, Rastogi and Shim 2000), by the mean of some of them."""
-    distance = Space.of(features, units).distance
+    distance = Space.of(scaled, units).distance
     there = np.isfinite(distance)
     mean = np.where(there, distance, 0).sum(axis=1) / np.maximum(1, there.sum(axis=1))
     seen = scored(mean, np.array([record.label for record in records]), OUTLIERS)

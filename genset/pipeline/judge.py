@@ -24,8 +24,9 @@ from genset.pipeline.build import Verdict
 from genset.pipeline.company import Pool, TrainPart
 from genset.quality import gates, measure
 from genset.quality.classifier import Classifier
-from genset.quality.evidence import SEEDS, Features, gather, judges
+from genset.quality.evidence import SEEDS, Features, Learned, embedding, gather, judges
 from genset.quality.privacy import suspects
+from genset.quality.spaces import Embedding, unseen
 from genset.seeds import generator
 from genset.versions import Root
 
@@ -132,13 +133,14 @@ class Judge:
 
     def _evidence(self, classes: tuple[str, ...], train: Side, test: Side, made: Side) -> Evidence:
         seen = [self._features(side.items, side.labels(classes), side.records) for side in (train, test, made)]
-        trained = self._judges(seen[0], train.records, len(classes))
-        back = self._there_and_back(classes, train, test)
+        learned = self._learned(seen[0], train.records, len(classes))
+        fresh = unseen(len(train.records))
+        back = self._there_and_back(classes, Side([train.records[row] for row in fresh], train.items[fresh]), test)
         if self.no_augmented:
-            found = gather(classes, seen[0], seen[1], seen[2], back, None, trained)
+            found = gather(classes, seen[0], seen[1], seen[2], back, None, learned)
             return replace(found, no_augmented=self.no_augmented)
-        copies = self._copies(classes, train, len(made.records)) if trained else None
-        return gather(classes, seen[0], seen[1], seen[2], back, copies, trained)
+        copies = self._copies(classes, train, len(made.records)) if learned.judges else None
+        return gather(classes, seen[0], seen[1], seen[2], back, copies, learned)
 
     def _features(self, items: Items, labels: Labels, of: Sequence[Record], *how: Any) -> Features:
         """The features of items; `of` and `how` say which these are."""
@@ -149,7 +151,14 @@ class Judge:
             return dict(zip(("features", "closeness"), (part[: len(items)] for part in rows), strict=True))
 
         arrays = self._known("features", of, make, *how)
-        return Features(arrays["features"], arrays["closeness"], labels)
+        return Features(arrays["features"], arrays["closeness"], labels, self.modality.shared_unit)
+
+    def _learned(self, train: Features, of: Sequence[Record], classes: int) -> Learned:
+        def space() -> Arrays:
+            return embedding(train, classes).arrays
+
+        found = Embedding.of(self._known("space", of, space, train.labels.tolist()))
+        return Learned(self._judges(train, of, classes), found)
 
     def _judges(self, train: Features, of: Sequence[Record], classes: int) -> tuple[Classifier, ...]:
         def make() -> Arrays:
@@ -179,7 +188,8 @@ class Judge:
             if back is None:
                 return []
             labels = side.labels(classes)[::step]
-            out.append(Features(self.modality.features(back), self.modality.closeness(back), labels))
+            found = self.modality.features(back), self.modality.closeness(back)
+            out.append(Features(*found, labels, self.modality.shared_unit))
         return out
 
     def _copies(self, classes: Sequence[str], train: Side, count: int) -> Features | None:

@@ -89,7 +89,7 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
         nets = model.family.build(modality, model.network, latent_dim, classes)
 
     def judging(known: Any, held_out: Any) -> Yardstick:
-        return Yardstick(known, held_out, validation.labels, classes)
+        return Yardstick(known, held_out, validation.labels, classes, shared_unit=modality.shared_unit)
 
     trainer = Trainer(
         model.family,
@@ -263,7 +263,8 @@ def _judge(prepared: Prepared) -> LabelJudge | None:
     items, labels = prepared.part("train")
     if len(prepared.classes) < 2:
         return None
-    return LabelJudge.learn(prepared.modality.features(items), labels, len(prepared.classes))
+    modality = prepared.modality
+    return LabelJudge.learn(modality.features(items), labels, len(prepared.classes), shared_unit=modality.shared_unit)
 
 
 def _label_limit(made: generate.Generator, prepared: Prepared) -> float:

@@ -40,7 +40,7 @@ class Ceiling(Metric):
         """No figures where nothing is lost on the way."""
         if evidence.back is None:
             return {}
-        train, test, back = equal_parts(evidence.train, evidence.test, evidence.back[0])
+        train, test, back = equal_parts(evidence.unseen, evidence.test, evidence.back[0])
         if len(test) <= NEIGHBOURS:
             raise SkipError(f"needs more than {NEIGHBOURS} real held-out items, has {len(test)}")
         n = {"train": len(back), "test": len(test)}

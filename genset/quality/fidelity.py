@@ -31,7 +31,7 @@ class Frechet(Metric):
     )
 
     def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
-        parts = equal_parts(evidence.train, evidence.test, evidence.made)
+        parts = equal_parts(evidence.unseen, evidence.test, evidence.made)
         values, ranges = _frechets(*parts), intervals.jackknife(parts, _frechets)
         n, best = dict.fromkeys(("train", "test", "made"), len(parts[0])), (values[1], None, 1.0)
         return {
@@ -59,7 +59,7 @@ class KernelDistance(Metric):
     )
 
     def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
-        train, test, made = equal_parts(evidence.train, evidence.test, evidence.made)
+        train, test, made = equal_parts(evidence.unseen, evidence.test, evidence.made)
         value, half = kernel_distance(test, made)
         n = {"test": len(test), "made": len(made)}
         return {"kernel_distance": Measured(value, n, intervals.around(value, half), kernel_distance(test, train)[0])}
@@ -84,7 +84,7 @@ class Manifold(Metric):
     )
 
     def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
-        train, test, made = equal_parts(evidence.train, evidence.test, evidence.made)
+        train, test, made = equal_parts(evidence.unseen, evidence.test, evidence.made)
         if len(test) <= NEIGHBOURS:
             raise SkipError(f"needs more than {NEIGHBOURS} real held-out and made items, has {len(test)}")
         balls, classes = Balls(test), _by_class(evidence)

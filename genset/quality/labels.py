@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
 from genset.quality.classifier import LAYERS, Classifier
+from genset.quality.spaces import Scale
 
 SEEDS = (101, 102, 103)  # others than those of the classifiers that judge the result in the end
 Rows = npt.NDArray[np.float64]
@@ -21,11 +22,11 @@ class LabelJudge:
     arrays: Mapping[str, npt.NDArray[Any]]
 
     @classmethod
-    def learn(cls, features: Floats, labels: Labels, classes: int) -> Self:
+    def learn(cls, features: Floats, labels: Labels, classes: int, *, shared_unit: bool = False) -> Self:
         """Learn from real train items: features (N, d), labels (N,), at least two classes."""
-        mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-3
-        scaled = (features - mean) / deviation
-        arrays: dict[str, npt.NDArray[Any]] = {"mean": mean, "deviation": deviation}
+        scale = Scale.of(features, shared=shared_unit)
+        scaled = scale(features)
+        arrays: dict[str, npt.NDArray[Any]] = {"mean": scale.mean, "deviation": scale.unit}
         for number, seed in enumerate(SEEDS):
             layers = Classifier.trained(scaled, labels, classes, seed).layers
             arrays |= {f"{number}_{name}": value for name, value in layers.items()}
@@ -33,7 +34,7 @@ class LabelJudge:
 
     def probabilities(self, features: Floats) -> Rows:
         """(N, classes) mean probability of each label."""
-        scaled = (features - self.arrays["mean"]) / self.arrays["deviation"]
+        scaled = Scale(self.arrays["mean"], self.arrays["deviation"])(features)
         parts = [self._one(scaled, number) for number in range(len(SEEDS))]
         mean: Rows = np.mean(parts, axis=0)
         return mean

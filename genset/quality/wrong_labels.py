@@ -33,9 +33,8 @@ class Space:
     row: Labels  # (N, K) of these
 
     @classmethod
-    def of(cls, features: Floats, units: Labels) -> "Space":
-        """Of features (N, d); items of one of `units` (N,) are never each other's neighbours."""
-        scaled = (features - features.mean(axis=0)) / (features.std(axis=0) + np.float32(1e-3))
+    def of(cls, scaled: Floats, units: Labels) -> "Space":
+        """Of scaled features (N, d); items of one of `units` (N,) are never each other's neighbours."""
         return cls(scaled, *nearest_few(_principal(scaled), units))
 
 

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
 from genset.quality.fidelity import NEIGHBOURS, Balls, frechet
-
-_COMPONENTS = 32
+from genset.quality.spaces import COMPONENTS, Scale
 
 
 class Yardstick:
@@ -24,11 +23,13 @@ class Yardstick:
         validation: Floats,
         labels: Labels,
         classes: int,
+        *,
+        shared_unit: bool = False,
     ) -> None:
         """Learn the axes on the features (N, d) of train; see those of the validation part along them."""
-        self._mean, self._deviation = train.mean(axis=0), train.std(axis=0) + 1e-3
-        _, _, axes = np.linalg.svd((train - self._mean) / self._deviation, full_matrices=False)
-        self._axes = axes[:_COMPONENTS].T
+        self._scale = Scale.of(train, shared=shared_unit)
+        _, _, axes = np.linalg.svd(self._scale(train), full_matrices=False)
+        self._axes = axes[:COMPONENTS].T
         self._real = self._project(validation)
         self._balls = Balls(self._real) if len(self._real) > NEIGHBOURS else None
         self._one_hot = np.eye(classes) * np.linalg.norm(self._real, axis=1).mean()
@@ -43,5 +44,5 @@ class Yardstick:
         return figures
 
     def _project(self, features: Floats) -> npt.NDArray[np.float64]:
-        rows: npt.NDArray[np.float64] = (features - self._mean) / self._deviation @ self._axes
+        rows: npt.NDArray[np.float64] = self._scale(features) @ self._axes
         return rows.astype(np.float64)

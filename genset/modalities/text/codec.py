@@ -91,6 +91,7 @@ class Text(Modality):
     free_bits = 0.25
     tensor_dtype = "int32"
     denoises = True
+    shared_unit = True  # counts: a word that hardly stands anywhere is no news
     fixed_shape = False
     rows = True
     class_column = "label"
