@@ -303,9 +303,10 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
         return lambda made, labels: {"frechet": float(abs(made.mean() - known.mean()))}
 
     exported, saved, history, density = trained()
-    again = trained()
-    assert (exported, saved, history) == again[:3]
-    assert all((density[name] == again[3][name]).all() for name in density)
+    if space != "items" or network == "gru":  # the graph of a loop over tokens takes a minute: once for all networks
+        again = trained()
+        assert (exported, saved, history) == again[:3]
+        assert all((density[name] == again[3][name]).all() for name in density)
     assert all(np.isfinite(value) for row in history for value in row.values())
     networks = {name: Exported(data) for name, data in exported.items()}
     rngs = [np.random.default_rng(n) for n in range(70)]

@@ -166,7 +166,7 @@ def test_a_gan_of_unlabelled_colour_pictures_runs_from_end_to_end(tmp_path: Path
         picture = (colour * np.linspace(0.2, 1, 12)[:, None, None] * np.ones((1, 12, 1))).astype(np.uint8)
         Image.fromarray(picture).save(source / f"{number}.png")
     path = config(
-        tmp_path, source, name="pictures", model={"family": "gan", "prior": prior}, train={"steps": 120},
+        tmp_path, source, name="pictures", model={"family": "gan", "prior": prior}, train={"steps": 60},
         generate={"count": 10, "near_copies": "keep"}, output={"tensorboard": "logs"},
     )  # fmt: skip
     outcome = genset("run", path, "--output", tmp_path / "out", "--json")

@@ -404,7 +404,7 @@ def drums(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short run on the drums; labels of made clips are not looked at: so short a training mixes them up."""
     folder = tmp_path_factory.mktemp("drums")
     path = config(
-        folder, DRUMS, name="drums", modality="sound", train={"steps": 200, "batch_size": 16}, model={"network": {"kind": "conv", "width": 8}},
+        folder, DRUMS, name="drums", modality="sound", train={"steps": 100, "batch_size": 16}, model={"network": {"kind": "conv", "width": 8}},
         generate={"per_class": 4, "wrong_labels": "keep"}, augment={"copies": 1},
     )  # fmt: skip
     outcome = genset("run", path, "--output", folder / "out", "--json")

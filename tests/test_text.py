@@ -333,7 +333,7 @@ def dialogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "modality": {"kind": "text", "label": "topic"},
         "data": {"source": str(source)},
         "model": {"family": "ae", "network": {"kind": "gru", "width": 64}, "latent_dim": 8},
-        "train": {"steps": 300},
+        "train": {"steps": 150},
         "generate": {"per_class": 6, "near_copies": "keep", "wrong_labels": "keep"},
         "augment": {"copies": 1},
     }

@@ -13,7 +13,6 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 import pydantic
-from scipy import signal
 
 from genset.errors import GensetError
 from genset.interfaces import (
@@ -193,6 +192,8 @@ class Filter(SoundStep):
         return {"hertz": _uniform(rng, self.lowest, self.highest)}
 
     def changed(self, waveform: Floats, rng: np.random.Generator, *, room: int, **drawn: Any) -> Floats:
+        from scipy import signal
+
         most = 0.98 * self._rate / 2
         sections = signal.butter(2, min(drawn["hertz"], most), self.what, fs=self._rate, output="sos")
         out: Floats = signal.sosfilt(sections, waveform, axis=0).astype(np.float32)
@@ -218,6 +219,8 @@ class Reverb(_FromFolder):
         return drawn | {"file": files[int(rng.integers(len(files)))].name}
 
     def changed(self, waveform: Floats, rng: np.random.Generator, *, room: int, **drawn: Any) -> Floats:
+        from scipy import signal
+
         if self.folder is not None:
             response = _recording(Path(self.folder) / drawn["file"], self._rate)
         else:

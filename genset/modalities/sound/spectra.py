@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft, sparse
 
 from genset.interfaces import Floats
 
@@ -30,6 +29,8 @@ def window(size: int) -> Floats:
 
 def stft(clips: Floats, hop: int) -> Complexes:
     """(..., T) waveforms to (..., T / hop, 2 hop + 1) spectra: frame n is centred on the middle of hop n."""
+    from scipy import fft
+
     size = OVERLAP * hop
     side = (size - hop) // 2
     padded = np.pad(clips, [(0, 0)] * (clips.ndim - 1) + [(side, size - hop - side)])
@@ -40,6 +41,8 @@ def stft(clips: Floats, hop: int) -> Complexes:
 
 def istft(spectra: Complexes, hop: int) -> Floats:
     """The waveforms (..., T) whose spectra are nearest to these, by least squares (Griffin and Lim 1984)."""
+    from scipy import fft
+
     size = OVERLAP * hop
     side = (size - hop) // 2
     count = spectra.shape[-2]
@@ -66,6 +69,8 @@ def _covered(count: int, hop: int) -> Floats:
 @functools.cache
 def mel_bank(bands: int, bins: int, rate: int) -> Any:
     """(bands, bins) triangles, evenly spaced on the mel scale, each of height 1, as a sparse matrix of float32."""
+    from scipy import sparse
+
     scale, corner = _MEL
     lowest, highest = scale * np.log10(1 + np.array([_LOWEST, rate / 2]) / corner)
     edges = corner * (10 ** (np.linspace(lowest, highest, bands + 2) / scale) - 1)
