@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from genset.interfaces import Evidence, Figure, Measured, Metric, SkipError
-from genset.quality.fidelity import NEIGHBOURS, Balls, equal_parts, frechet
+from genset.quality.fidelity import NEIGHBOURS, Balls, frechet, most_equal, some_of
 
 
 class Ceiling(Metric):
@@ -40,7 +40,12 @@ class Ceiling(Metric):
         """No figures where nothing is lost on the way."""
         if evidence.back is None:
             return {}
-        train, test, back = equal_parts(evidence.unseen, evidence.test, evidence.back[0])
+        back, straight = evidence.back[0].space, evidence.unseen.space
+        straight = straight[:: -(-len(straight) // len(back))]  # the items that were sent
+        count = most_equal(straight, evidence.test.space, back)
+        # The same items, straight and by that way: with others, chance would stand in a figure of few.
+        train, back = (some_of(part, count, "train") for part in (straight, back))
+        test = some_of(evidence.test.space, count, "test")
         if len(test) <= NEIGHBOURS:
             raise SkipError(f"needs more than {NEIGHBOURS} real held-out items, has {len(test)}")
         n = {"train": len(back), "test": len(test)}

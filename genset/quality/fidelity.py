@@ -193,11 +193,22 @@ def _kernel_sums(a: Rows, b: Rows) -> npt.NDArray[np.float64]:
 def equal_parts(train: Part, test: Part, made: Part) -> tuple[Floats, Floats, Floats]:
     """The three with equally many items, drawn by a fixed seed: these figures depend on N."""
     parts = (train.space, test.space, made.space)
+    count = most_equal(*parts)
+    first, second, third = (
+        some_of(part, count, name) for part, name in zip(parts, ("train", "test", "made"), strict=True)
+    )
+    return first, second, third
+
+
+def most_equal(*parts: Floats) -> int:
+    """How many items can be taken of each of train, held-out and made items. Raises SkipError below two."""
     count = min(_MOST, *map(len, parts))
     if count < 2:
         raise SkipError("needs at least two real train, real held-out and made items")
-    first, second, third = (
-        part[generator(0, "fidelity", name).permutation(len(part))[:count]]
-        for part, name in zip(parts, ("train", "test", "made"), strict=True)
-    )
-    return first, second, third
+    return count
+
+
+def some_of(part: Floats, count: int, name: str) -> Floats:
+    """So many of the items (N, e), drawn by a fixed seed; the same of two parts of one length and name."""
+    some: Floats = part[generator(0, "fidelity", name).permutation(len(part))[:count]]
+    return some

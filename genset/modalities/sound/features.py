@@ -33,8 +33,9 @@ def close(levels: Floats) -> Floats:
 
 def _pooled(x: Floats, rows: int, columns: int) -> Floats:
     """(N, T, F) to (N, rows, columns), by overlapping triangular windows."""
-    out: Floats = np.einsum("rt,ntf,cf->nrc", _triangles(rows, x.shape[1]), x, _triangles(columns, x.shape[2]))
-    return out.astype(np.float32)
+    # Two products of matrices: one einsum over all three is a hundred times slower.
+    out: Floats = (_triangles(rows, x.shape[1]) @ x @ _triangles(columns, x.shape[2]).T).astype(np.float32)
+    return out
 
 
 def _triangles(count: int, length: int) -> Floats:
