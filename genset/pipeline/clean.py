@@ -64,7 +64,7 @@ def _probed(
     records: Sequence[Record], modality: Modality, engine: Engine, progress: Progress, section: Clean
 ) -> list[Probe | Quarantined]:
     measured = any(section.check(name).kind != "off" for name in modality.rules)
-    sketched = measured or section.near_duplicates.kind != "off"
+    sketched = section.near_duplicates.kind != "off"
     out: list[Probe | Quarantined] = []
     for outcome in engine.map(lambda record: _probe(record, modality, sketched=sketched, measured=measured), records):
         out.append(outcome)

@@ -224,10 +224,8 @@ def _open(path: Path) -> PIL.Image.Image:
             if PIL.Image.MAX_IMAGE_PIXELS and image.width * image.height > PIL.Image.MAX_IMAGE_PIXELS:
                 raise PIL.Image.DecompressionBombError
             image.load()
-            upright = PIL.ImageOps.exif_transpose(image)
-            if image.getexif().get(_ORIENTATION, 1) == 1:
-                upright.format = image.format  # what loaders that know no EXIF see is the same picture
-            return upright
+            # What stands upright keeps its format: loaders that know no EXIF see the same picture.
+            return image if image.getexif().get(_ORIENTATION, 1) == 1 else PIL.ImageOps.exif_transpose(image)
     except (UndecodableError, MemoryError):
         raise
     except PIL.Image.DecompressionBombError:

@@ -33,13 +33,15 @@ def _gradients(items: Items) -> Floats:
     position = angle * (ORIENTATIONS / (2 * np.pi))
     low = np.floor(position)
     share = position - low  # each gradient counts for its two neighbouring orientations
+    first, second = strength * (1 - share), strength * share
+    low = low.astype(np.int8) % ORIENTATIONS
     grid = np.zeros((len(items), CELLS, CELLS, ORIENTATIONS), np.float32)
     rows = _cell_weights(grey.shape[1])  # (CELLS, H)
     columns = _cell_weights(grey.shape[2])
     for orientation in range(ORIENTATIONS):
-        part = np.where(low % ORIENTATIONS == orientation, 1 - share, 0)
-        part = part + np.where((low + 1) % ORIENTATIONS == orientation, share, 0)
-        grid[..., orientation] = rows @ (strength * part) @ columns.T
+        part = np.where(low == orientation, first, 0)
+        part += np.where(low == (orientation - 1) % ORIENTATIONS, second, 0)
+        grid[..., orientation] = rows @ part @ columns.T
     flat = grid.reshape(len(items), -1)
     flat = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + np.float32(1e-3))
     # the square root keeps one strong edge from drowning the others

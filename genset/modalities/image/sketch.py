@@ -7,7 +7,7 @@ different pictures that are alike differ in is somewhere, what saving one anew c
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ _PLACES = (SIDE - 2 * _MARGIN) // _BLOCK  # along each side
 _STEPS = (0, -1, 1)  # whole pixels by which a picture is moved
 _CHANGES = ("moved", "scaled")
 _KINDS = (*_STEPS, *_CHANGES)
+Halves = npt.NDArray[np.float16]
 
 
 def of(image: PIL.Image.Image) -> Sketch:
@@ -48,16 +49,12 @@ class Overlay(Likeness):
     """Likeness of images: 1 for two that are equal, mirrored or not; 0 for what is not alike at all."""
 
     def __init__(self, sketches: Sequence[Sketch]) -> None:
-        starts = range(0, len(sketches), _AT_ONCE)
-        straight = [_Places.of(_planes(np.stack(sketches[start : start + _AT_ONCE]))) for start in starts]
-        mirrored = [_Places.of(_planes(np.stack(sketches[start : start + _AT_ONCE])[:, :, ::-1])) for start in starts]
-        self._straight, self._mirrored = _Places.joined(straight), _Places.joined(mirrored)
+        self._straight, self._mirrored = _Places.of_all(sketches, 1), _Places.of_all(sketches, -1)
         found = plane_keys(np.concatenate([self._straight.coarse, self._mirrored.coarse]))
         self.keys = np.minimum(found[: len(sketches)], found[len(sketches) :])
 
     def __call__(self, pairs: Pairs) -> Floats:
-        first = self._straight[pairs[:, 0]]
-        ways = [_laid_over(first, side[pairs[:, 1]]) for side in (self._straight, self._mirrored)]
+        ways = [_laid_over(self._straight, side, pairs) for side in (self._straight, self._mirrored)]
         return np.maximum(*ways)
 
 
@@ -66,8 +63,9 @@ class _Places:
     """What pairs of pictures are compared by: means over places, which are blocks of pixels inside the margin."""
 
     coarse: Floats  # (N, c) of length 1
-    columns: Floats  # (N, 5, d) the picture, and what moving and scaling it add, down and across
-    moved: Floats  # (N, moves, d) the picture, moved
+    columns: Halves  # (N, 5, d) the picture, and what moving and scaling it add, down and across
+    moved: Halves  # (N, moves, d) the picture, moved
+    lengths: Floats  # (N, moves) of these, without their means
     mean: Floats  # (N,) brightness
     contrast: Floats  # (N,)
 
@@ -78,20 +76,22 @@ class _Places:
         means = _means(planes).astype(np.float16)  # in half precision, for there are many
         moves = [(_KINDS.index(dy), _KINDS.index(dx)) for dy in _STEPS for dx in _STEPS]
         columns = [(0, 0), *((_KINDS.index(kind), 0) for kind in _CHANGES), *((0, _KINDS.index(k)) for k in _CHANGES)]
+        moved = np.stack([means[:, down, :, right].reshape(len(planes), -1) for down, right in moves], axis=1)
         return cls(
             _cells(planes),
             np.stack([means[:, down, :, right].reshape(len(planes), -1) for down, right in columns], axis=1),
-            np.stack([means[:, down, :, right].reshape(len(planes), -1) for down, right in moves], axis=1),
+            moved,
+            moved.astype(np.float32).std(axis=2) + np.float32(1e-6),
             planes[..., 0].mean(axis=(1, 2)),
             np.sqrt(np.square(spread).sum(axis=-1).mean(axis=(1, 2))),
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
+    def of_all(cls, sketches: Sequence[Sketch], step: Literal[1, -1]) -> Self:
+        """Of any number of sketches, some at once; mirrored by a step of -1."""
+        starts = range(0, len(sketches), _AT_ONCE)
+        parts = [cls.of(_planes(np.stack(sketches[start : start + _AT_ONCE])[:, :, ::step])) for start in starts]
         return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
-
-    def __getitem__(self, rows: npt.NDArray[np.int64]) -> Self:
-        return type(self)(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 def _planes(sketches: Sketch) -> Floats:
@@ -157,35 +157,33 @@ def _matrices() -> Floats:
     return out
 
 
-def _laid_over(a: _Places, b: _Places) -> Floats:
-    """(P,) how alike pairs of pictures are, as they stand."""
-    out = np.zeros(len(a.mean), np.float32)
-    near = (np.abs(a.mean - b.mean) <= _BRIGHTER) & (np.einsum("pd,pd->p", a.coarse, b.coarse) >= _PROMISING)
-    (rows,) = np.nonzero(near)
+def _laid_over(all_first: _Places, all_second: _Places, pairs: Pairs) -> Floats:
+    """(P,) how alike pairs of pictures are, as they stand; by their rows."""
+    out = np.zeros(len(pairs), np.float32)
+    first, second = pairs.T
+    (rows,) = np.nonzero(np.abs(all_first.mean[first] - all_second.mean[second]) <= _BRIGHTER)
+    coarse = np.einsum("pd,pd->p", all_first.coarse[first[rows]], all_second.coarse[second[rows]])
+    rows = rows[coarse >= _PROMISING]
     if len(rows):
-        out[rows] = _aligned(a[rows], b[rows])
+        out[rows] = _aligned(all_first, all_second, pairs[rows])
     return out
 
 
-def _aligned(a: _Places, b: _Places) -> Floats:
-    """(P,) likeness of pairs, the second moved by whole pixels first, then by least squares."""
-    first, moved = a.columns.astype(np.float32), b.moved.astype(np.float32)
-    best = np.einsum("pd,pmd->pm", _standard(first[:, 0]), _standard(moved)).argmax(axis=1)
+def _aligned(all_first: _Places, all_second: _Places, pairs: Pairs) -> Floats:
+    """(P,) likeness of pairs, by their rows, the second moved by whole pixels first, then by least squares."""
+    first, second = pairs.T
+    columns, contrast = all_first.columns[first].astype(np.float32), all_second.contrast[second]
+    moved, flat = all_second.moved[second].astype(np.float32), columns[:, 0] - columns[:, 0].mean(axis=1, keepdims=True)
+    # Correlation, but for the length of the first, which is the same for all moves of the second
+    best = ((moved @ flat[:, :, None])[:, :, 0] / all_second.lengths[second]).argmax(axis=1)
     wanted = moved[np.arange(len(best)), best]  # (P, d)
     bright = np.tile(np.array([1, 0, 0], np.float32), (len(wanted), 1, wanted.shape[1] // 3))
-    columns = np.concatenate([first, bright], axis=1)  # (P, 6, d)
+    columns = np.concatenate([columns, bright], axis=1)  # (P, 6, d)
     squares = columns @ columns.transpose(0, 2, 1) + np.eye(columns.shape[1], dtype=np.float32) * np.float32(1e-4)
     found = np.linalg.solve(squares, columns @ wanted[:, :, None])  # (P, 6, 1)
     left = wanted - (found.transpose(0, 2, 1) @ columns)[:, 0]
     worst = np.sqrt(np.square(left.reshape(len(left), -1, 3)).sum(axis=2)).max(axis=1)
     gain, far = found[:, 0, 0], np.abs(found[:, 1:5, 0]).max(axis=1)
-    plain = b.contrast <= 2 * _FLOOR  # neither contrast nor place means anything
+    plain = contrast <= 2 * _FLOOR  # neither contrast nor place means anything
     possible = (gain >= _GAINS[0]) & (gain <= _GAINS[1]) & (far <= _FAR * np.abs(gain)) | plain
-    return np.where(possible, np.maximum(0, 1 - worst / (b.contrast + np.float32(_FLOOR))), 0).astype(np.float32)
-
-
-def _standard(rows: Floats) -> Floats:
-    """(..., d) rows without the mean brightness, of length 1."""
-    flat = rows - rows.mean(axis=-1, keepdims=True)
-    out: Floats = flat / (np.linalg.norm(flat, axis=-1, keepdims=True) + np.float32(1e-6))
-    return out
+    return np.where(possible, np.maximum(0, 1 - worst / (contrast + np.float32(_FLOOR))), 0).astype(np.float32)

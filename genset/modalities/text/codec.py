@@ -144,7 +144,7 @@ class Text(Modality):
         text = self._read(raw)
         data = text.encode()
         traits = {"bytes": len(data), "characters": len(text), "script": judging.script(text)}
-        drawn = sketch.of(text) if sketched else None
+        drawn = sketch.of(text) if sketched or measured else None  # what is gibberish is told by it
         return Probe(hashlib.sha256(data).hexdigest(), traits, "", drawn, flaws.values(text) if measured else {})
 
     def measured(self, probes: Sequence[Probe]) -> Mapping[str, npt.NDArray[Any]]:
