@@ -17,6 +17,7 @@ from genset.options import (
     Force,
     Json,
     LockTimeout,
+    LogFile,
     Name,
     OutputRoot,
     Overrides,
@@ -66,9 +67,22 @@ def run(
         bool,
         typer.Option("--dry-run", help="print the settled config and the plan, with time and disk, and write nothing"),
     ] = False,
+    sweep: Annotated[
+        bool,
+        typer.Option(
+            "--sweep", help="run every combination of the overrides with commas, such as model.family=ae,vae; compare"
+        ),
+    ] = False,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            help="write the figures as Markdown too, for a job summary", metavar="FILE.md", show_default=False
+        ),
+    ] = None,
     output: OutputRoot = None,
     workers: Workers = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    log_file: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -77,8 +91,23 @@ def run(
 
     def work(command: "Command") -> int:
         from genset import show
+        from genset.command import check_place
+        from genset.errors import GensetError
         from genset.pipeline.run import run as pipeline
 
+        command.unattended = not dry_run
+        if summary:
+            check_place(summary, "--summary")
+        if sweep:
+            from genset.sweep import sweep as all_of_them
+
+            alone = {"--dry-run": dry_run, "--summary": summary}
+            for option in (name for name, given in alone.items() if given):
+                raise GensetError(f"there is no {option} of many runs", where="--sweep")
+            given = {"--output": output, "--workers": workers, "--lock-timeout": lock_timeout, "--log-file": log_file}
+            options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+            options += [*(["--force"] if force else []), *([] if resume else ["--no-resume"])]
+            return all_of_them(config, overrides or [], options, command)
         settings = command.config(config, overrides)
         if dry_run:
             from genset import upkeep
@@ -88,9 +117,9 @@ def run(
             return upkeep.dry_run(plan(settings, job), command)
         with command.locked(command.root(output, settings), workers, settings) as job:
             result = pipeline(settings, job, resume=resume, force=force)
-        return show.run(result, command)
+        return show.run(result, command, summary)
 
-    _do("run", work, json, quiet, debug, lock_timeout)
+    _do("run", work, json, quiet, debug, lock_timeout, log_file)
 
 
 @app.command()
@@ -102,6 +131,7 @@ def train(
     output: OutputRoot = None,
     workers: Workers = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    log_file: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -118,7 +148,7 @@ def train(
             version, made = pipeline(settings, prepare(settings, job), job, resume=resume, force=force)
         return show.model(version, made, command)
 
-    _do("train", work, json, quiet, debug, lock_timeout)
+    _do("train", work, json, quiet, debug, lock_timeout, log_file)
 
 
 @app.command()
@@ -184,6 +214,7 @@ def generate(
     output: OutputRoot = None,
     workers: Workers = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    log_file: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -222,7 +253,7 @@ def generate(
             )
         return show.derived(made, command)
 
-    _do("generate", work, json, quiet, debug, lock_timeout)
+    _do("generate", work, json, quiet, debug, lock_timeout, log_file)
 
 
 @app.command()
@@ -254,6 +285,7 @@ def augment(
     output: OutputRoot = None,
     workers: Workers = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    log_file: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -286,7 +318,7 @@ def augment(
             made = enlarge.augment_version(planned, command.version_name(name, source.name), job)
         return show.derived(made, command)
 
-    _do("augment", work, json, quiet, debug, lock_timeout)
+    _do("augment", work, json, quiet, debug, lock_timeout, log_file)
 
 
 @app.command()
@@ -331,6 +363,7 @@ def split(
     output: OutputRoot = None,
     workers: Workers = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    log_file: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -366,7 +399,7 @@ def split(
             made = derive.split_version(source, wanted, target, job)
         return show.derived(made, command)
 
-    _do("split", work, json, quiet, debug, lock_timeout)
+    _do("split", work, json, quiet, debug, lock_timeout, log_file)
 
 
 @app.command()
@@ -412,6 +445,7 @@ def inspect(
     ] = None,
     output: OutputRoot = None,
     workers: Workers = None,
+    log_file: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -424,7 +458,7 @@ def inspect(
         asked = Asked(path, against, model, gate or (), quick, report, summary, overrides or ())
         return inspected(asked, command, output, workers)
 
-    _do("inspect", work, json, quiet, debug, 0)
+    _do("inspect", work, json, quiet, debug, 0, log_file)
 
 
 @app.command()
@@ -443,6 +477,7 @@ def verify(
     ] = None,
     output: OutputRoot = None,
     workers: Workers = None,
+    log_file: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -459,7 +494,7 @@ def verify(
         (section,) = command.sections(("clean",), {}, overrides, kind_at(place) if overrides else None)
         return show.verified(check(place, group, section, command.job(root, command.engine(workers))), command)
 
-    _do("verify", work, json, quiet, debug, 0)
+    _do("verify", work, json, quiet, debug, 0, log_file)
 
 
 def main() -> None:

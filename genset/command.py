@@ -29,8 +29,9 @@ from genset.console import Console, guarded
 from genset.engine import Engine, Local
 from genset.errors import GensetError
 from genset.interfaces import Exporter, Section
+from genset.journal import Journal
 from genset.pipeline.job import Job
-from genset.versions import Root, Version
+from genset.versions import Root, Version, open_version
 from genset.yaml_source import Place, Tree, override
 
 _SECTIONS: Mapping[str, type[Section]] = {
@@ -48,6 +49,8 @@ class Command:
     def __init__(self, name: str, json_output: bool, quiet: bool, lock_timeout: float) -> None:
         self.name, self.lock_timeout = name, lock_timeout
         self.console = Console(json_output=json_output, quiet=quiet)
+        self.journal = Journal(name, self.console.warn)
+        self.unattended = False  # whether one line at the end says how it went, for monitoring
         self._started = time.monotonic()
 
     def seconds(self) -> float:
@@ -143,12 +146,13 @@ class Command:
             raise GensetError(str(error), where="--group-by") from None
 
     def finish(self, **fields: Any) -> None:
-        """The one JSON object, where it was asked for."""
+        """The one JSON object, where it was asked for, and what the log says of it."""
+        self.journal.result(fields)
         self.console.result({"command": self.name, **fields, "seconds": self.seconds()})
 
     def job(self, root: Root, engine: Engine) -> Job:
         """The job of this command."""
-        return Job(self.name, root, engine, self.console.progress())
+        return Job(self.name, root, engine, self.journal.watching(self.console.progress()))
 
     def engine(self, workers: int | None) -> Engine:
         """Threads of this process, as many as --workers says. Raises GensetError."""
@@ -165,17 +169,39 @@ class Command:
             yield job
 
 
-def execute(command: Command, work: Callable[[Command], int], debug: bool) -> int:
+def execute(command: Command, work: Callable[[Command], int], debug: bool, log_file: Path | None = None) -> int:
     """Run a command's work to its exit code; with `debug` the traceback of a mistake is shown too."""
 
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd EXIF or palette blocks: the pixels count
 
     def traced() -> int:
         try:
+            if log_file:
+                command.journal.open(log_file)
             return work(command)
         except GensetError:
             if debug:
                 traceback.print_exc()
             raise
 
-    return guarded(command.name, command.console, traced, debug=debug)
+    code = guarded(command.name, command.console, traced, debug=debug)
+    seconds = command.seconds()
+    command.journal.end(code, seconds, command.console.failed)
+    if command.unattended:
+        command.console.say(command.journal.health(code, seconds))
+    return code
+
+
+def check_place(path: Path, option: str) -> None:
+    """That a file can be written there, before any work is done. Raises GensetError."""
+    folder = path.resolve().parent
+    if path.is_dir() or not folder.is_dir():
+        why = "this is a folder" if path.is_dir() else f"there is no folder {folder}"
+        raise GensetError(why, where=f"{option} {path}", hint="Give the name of a file in a folder that is there.")
+    inside = next((version for place in (folder, *folder.parents) if (version := open_version(place))), None)
+    if inside:
+        raise GensetError(
+            f"this is inside the version {inside.reference}, and versions are never changed",
+            where=f"{option} {path}",
+            hint="Write it somewhere else.",
+        )

@@ -34,6 +34,7 @@ class Console:
         self._line_at = time.monotonic()
         self._note = self._said = ""
         self._ended = threading.Event()
+        self.failed: GensetError | None = None  # what ended the command
 
     def progress(self) -> Progress:
         """What long work reports to: a bar on a terminal, now and then a line elsewhere, nothing with --quiet."""
@@ -120,6 +121,7 @@ class Console:
     def failure(self, error: GensetError, command: str) -> None:
         """One message for a person, and the object for a script."""
         self.stop()
+        self.failed = error
         self.error.print(f"genset: {_plain(str(error))}", markup=False)
         if self.json_output:
             told = {"message": error.message, "where": error.where, "hint": error.hint}

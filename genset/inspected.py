@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genset import show
-from genset.command import Command
+from genset.command import Command, check_place
 from genset.config import EVERY_FIGURE, dump, load
 from genset.engine import Local
 from genset.errors import ExitCode, GensetError
@@ -47,7 +47,7 @@ def inspected(asked: Asked, command: Command, output: Path | None, workers: int 
     for condition in asked.gates:
         _check_gate(condition, asked.against)
     for option, place in asked.files.items():
-        _check_place(place, option)
+        check_place(place, option)
     if path.suffix in (".yaml", ".yml"):
         _no_files(asked, "a config")
         _no_rules(asked)
@@ -255,21 +255,6 @@ def _check_gate(condition: str, against: str | None) -> None:
         raise GensetError(str(error), where="--gate") from None
     if not against:
         raise GensetError("a gate needs figures to look at", where="--gate", hint="Add --against REAL.")
-
-
-def _check_place(path: Path, option: str) -> None:
-    """That a file can be written there, before any work is done. Raises GensetError."""
-    folder = path.resolve().parent
-    if path.is_dir() or not folder.is_dir():
-        why = "this is a folder" if path.is_dir() else f"there is no folder {folder}"
-        raise GensetError(why, where=f"{option} {path}", hint="Give the name of a file in a folder that is there.")
-    inside = next((version for place in (folder, *folder.parents) if (version := open_version(place))), None)
-    if inside:
-        raise GensetError(
-            f"this is inside the version {inside.reference}, and versions are never changed",
-            where=f"{option} {path}",
-            hint="Write it somewhere else.",
-        )
 
 
 def _no_files(asked: Asked, what: str) -> None:

@@ -43,6 +43,16 @@ Workers = Annotated[
         show_default=False,
     ),
 ]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        help="append what is done to this file, for machines: a JSON object a line",
+        metavar="FILE",
+        rich_help_panel=_HERE,
+        show_default=False,
+    ),
+]
 Resume = Annotated[
     bool, typer.Option("--resume/--no-resume", help="go on with an interrupted training of the same config")
 ]
@@ -60,8 +70,9 @@ def do(
     quiet: bool,
     debug: bool,
     lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    log_file: Path | None = None,
 ) -> None:
     """Run a command's work and leave with its exit code."""
     from genset.command import Command, execute
 
-    raise typer.Exit(execute(Command(name, json, quiet, lock_timeout), work, debug))
+    raise typer.Exit(execute(Command(name, json, quiet, lock_timeout), work, debug, log_file))

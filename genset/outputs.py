@@ -346,8 +346,43 @@ class Failed(_Part):
     exit_code: int
 
 
+class SweptRun(_Part):
+    """One of the runs of a sweep."""
+
+    settings: dict[str, str]
+    """Those that were swept, as they were written."""
+    exit_code: int
+    version: VersionOf | None = None
+    made: bool | None = None
+    figures: dict[str, float] = {}
+    failed_gates: list[str] = []
+    seconds: float | None = None
+    error: Failure | None = None
+
+
+class Sweep(_Done):
+    """`run --sweep`."""
+
+    command: Literal["run"]
+    sweep: list[SweptRun]
+
+
 _OBJECTS = (
-    *(Run, RunPlan, AboutModel, Derived, Folded, AugmentPlan, Replay, Contents, Against, Compared, Ancestry, OfConfig),
+    *(
+        Run,
+        RunPlan,
+        Sweep,
+        AboutModel,
+        Derived,
+        Folded,
+        AugmentPlan,
+        Replay,
+        Contents,
+        Against,
+        Compared,
+        Ancestry,
+        OfConfig,
+    ),
     *(Verified, Init, Listed, Status, Pruned, Failed),
 )
 

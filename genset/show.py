@@ -1,6 +1,7 @@
 """What a command says at its end: a table for a person, one object for a script, an exit code for both."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from genset.command import Command
@@ -9,6 +10,7 @@ from genset.console import Console
 from genset.errors import ExitCode
 from genset.pipeline import inspect
 from genset.pipeline.build import REPORT
+from genset.pipeline.comparison import judged_markdown
 from genset.pipeline.derive import Derived
 from genset.pipeline.enlarge import Enlargement
 from genset.pipeline.estimate import Estimate
@@ -18,15 +20,17 @@ from genset.pipeline.replay import Replayed
 from genset.pipeline.run import Result
 from genset.pipeline.verify import Verified
 from genset.report import words
-from genset.versions import Version
+from genset.versions import Version, write_atomically
 
 _MOST_CLASSES = 12
 _MOST_SUSPECTS = 5
 
 
-def run(result: Result, command: Command) -> int:
-    """The end of `run`."""
+def run(result: Result, command: Command, summary: Path | None = None) -> int:
+    """The end of `run`; `summary` is a file for what is told, as Markdown."""
     console, verdict = command.console, result.verdict
+    if summary:
+        write_atomically(summary, judged_markdown(result.dataset.reference, verdict))
     if not result.made:
         console.say(f"up to date: {result.dataset.path}")
     console.counts("items by split", result.counts["split"])

@@ -82,14 +82,28 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def write_new(path: Path, data: bytes) -> None:
     """Write a file that is not there yet, whole or not at all. Raises GensetError where there is one."""
-    with writing(path), path.open("xb") as file:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with writing(path):
         try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            path.unlink()
-            raise
+            with partial.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _named(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _named(partial: Path, path: Path) -> None:
+    """Give a whole file its name. Raises FileExistsError where another has it."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: here another could take the name in between
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.replace(partial, path)
 
 
 def json_bytes(value: Any) -> bytes:
@@ -185,7 +199,7 @@ class Draft:
         sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(self.sums.items()))
         self.write(SUMS, sums.encode())
         self.write(MANIFEST, json_bytes(manifest))
-        _flush_tree(self.path)
+        flush_tree(self.path)
 
 
 class Root:
@@ -436,7 +450,7 @@ def _is_name(text: str) -> bool:
     return bool(text) and "/" not in text and not text.startswith(".")
 
 
-def _flush_tree(path: Path) -> None:
+def flush_tree(path: Path) -> None:
     """Bring a folder and all that is in it to the disk: all at once where the system can, which is much faster."""
     library = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     if library and hasattr(library, "syncfs"):

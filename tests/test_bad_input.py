@@ -108,7 +108,7 @@ def test_an_unreadable_image_among_good_ones_is_quarantined_and_the_run_complete
 def test_config_faults_of_the_issue_come_all_at_once(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("name: x\nmodality: {kind: image, size: 0}\ndata: {source: here, sourc: 1}\nseed: many\n")
-    outcome = genset("run", path, "--output", tmp_path / "out")
+    outcome = genset("run", path, "--output", tmp_path / "out", "--quiet")
     assert (outcome.code, outcome.stdout) == (2, "")
     assert outcome.stderr == (
         f"genset: {path}:2:25: modality.size: must be at least 8, got 0\n"

@@ -1,8 +1,12 @@
 """Figures with known answers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from genset.interfaces import Progress
+from genset.pipeline.judge import Kept
 from genset.quality import FIGURES, gates, measure
 from genset.quality.ceiling import Ceiling
 from genset.quality.diversity import vendi
@@ -11,6 +15,7 @@ from genset.quality.fidelity import frechet, kernel_distance, manifold
 from genset.quality.neighbours import nearest, nearest_others
 from genset.quality.privacy import Privacy, data_copying, suspects
 from genset.quality.spaces import Embedding, Scale, unseen
+from genset.versions import Root
 
 
 def points(n: int, d: int = 6, seed: int = 0, shift: float = 0.0) -> np.ndarray:
@@ -283,3 +288,17 @@ def test_a_failed_gate_says_by_how_much_and_one_without_its_figure_fails() -> No
 def test_nothing_but_a_gate_is_a_gate(text: str) -> None:
     with pytest.raises(ValueError, match=r"must be a figure|no such figure"):
         gates.parse(text, FIGURES)
+
+
+def test_what_was_computed_before_and_was_torn_is_computed_anew_and_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    kept = Kept(Root(tmp_path), Progress(say=said.append))
+    made = {"a": np.arange(1000.0)}
+    assert kept.arrays(["x"], lambda: made)["a"].tolist() == made["a"].tolist()
+    assert kept.arrays(["x"], pytest.fail)["a"].tolist() == made["a"].tolist()
+    (path,) = (tmp_path / ".work" / "_features").glob("*.npz")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert kept.arrays(["x"], lambda: made)["a"].tolist() == made["a"].tolist()
+    assert len(said) == 1
+    assert said[0].startswith(f"what was computed before is damaged, and is computed anew: {path}: ")
+    assert kept.arrays(["x"], pytest.fail)["a"].tolist() == made["a"].tolist()

@@ -4,6 +4,8 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -68,12 +70,21 @@ class Kept:
             return make()
         name = hashlib.sha256(json.dumps([__version__, *key], default=str).encode()).hexdigest()[:32]
         path = self._folder / f"{name}.npz"
-        if path.is_file():
-            with np.load(path, allow_pickle=False) as stored:
-                return dict(stored)
+        kept = self._read(path) if path.is_file() else None
+        if kept is not None:
+            return kept
         made = make()
         self._keep(path, made)
         return made
+
+    def _read(self, path: Path) -> Arrays | None:
+        """What is kept there; None where a power failure left half of it."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return dict(stored)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            self._say(f"what was computed before is damaged, and is computed anew: {path}: {error}")
+            return None
 
     def _keep(self, path: Path, made: Arrays) -> None:
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # the next run with the lock sweeps it away

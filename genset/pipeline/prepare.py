@@ -22,7 +22,7 @@ from genset.pipeline.collect import Collected, collect, reader
 from genset.pipeline.job import Job, key_of
 from genset.pipeline.split import assign, deviations, shares_of
 from genset.seeds import item_id
-from genset.versions import open_version, writing
+from genset.versions import flush_tree, open_version, writing
 
 _DECODED = "decoded.npy"
 FEWEST_ITEMS = 10  # below this there is nothing to learn a distribution from
@@ -196,6 +196,7 @@ def _new_folder(path: Path) -> Iterator[Path]:
             yield partial
             for old in path.parent.glob("prepared-*"):
                 shutil.rmtree(old)
+            flush_tree(partial)  # a power failure must not leave half of it under its name
             os.rename(partial, path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,81 @@
+"""Many runs in one command."""
+
+from pathlib import Path
+
+import pytest
+
+from genset.errors import GensetError
+from genset.sweep import combinations
+from tests.conftest import config, digits, genset
+
+
+def test_overrides_with_commas_make_a_product_and_names_of_their_own() -> None:
+    asked = ["model.latent_dim=16,32", "train.steps=5", "model.family=ae,{kind: vae, kl_weight: 0.5}"]
+    found = combinations("digits", asked)
+    assert [dict(each.values) for each in found] == [
+        {"model.latent_dim": dim, "model.family": family}
+        for dim in ("16", "32")
+        for family in ("ae", "{kind: vae, kl_weight: 0.5}")
+    ]
+    assert found[1].overrides == (
+        "model.latent_dim=16",
+        "train.steps=5",
+        "model.family={kind: vae, kl_weight: 0.5}",
+        "name=digits-16-kind_vae_kl_weight_0.5",
+    )
+    lists = combinations("digits", ["augment.steps=[flip, blur],[noise]", "name=other"])
+    assert [dict(each.values) for each in lists] == [{"augment.steps": "[flip, blur]"}, {"augment.steps": "[noise]"}]
+    assert [each.overrides[-1] for each in lists] == ["name=other-flip_blur", "name=other-noise"]
+    signs = combinations("digits", ["quality.gates=['a, b'],['c']", "seed=1,1"])
+    assert [each.overrides[-1] for each in signs] == [
+        "name=digits-a_b-1",
+        "name=digits-a_b-1-2",
+        "name=digits-c-1",
+        "name=digits-c-1-2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["train.steps=5"], "--sweep: nothing to sweep: no override has alternatives\n  Write them with commas, such as "
+         "model.latent_dim=16,32 model.family=ae,vae."),
+        (["name=a,b"], "--sweep: each run has a name of its own\n  Leave name out, or give one."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_swept_is_said(overrides: list[str], message: str) -> None:
+    with pytest.raises(GensetError) as caught:
+        combinations("digits", overrides)
+    assert str(caught.value) == message
+
+
+def test_a_wrong_setting_of_any_run_is_told_before_the_first(tmp_path: Path) -> None:
+    path = config(tmp_path, digits(tmp_path / "digits", 12, "01"))
+    outcome = genset("run", path, "--sweep", "model.family=ae,vea", "--output", tmp_path / "out")
+    assert outcome.code == 2
+    assert "model.family" in outcome.stderr
+    assert "(did you mean `vae`?)" in outcome.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_combination_is_run_and_compared_and_one_that_fails_is_told_of(tmp_path: Path) -> None:
+    path = config(tmp_path, digits(tmp_path / "digits", 12, "01"), train={"steps": 120})
+    keep = "generate={per_class: 4, near_copies: keep, wrong_labels: keep}"
+    gates = "quality.gates=[],['n_made >= 1']"
+    options = ["--output", tmp_path / "out"]
+    refused = genset("run", path, "--sweep", gates, "--dry-run", *options)
+    assert (refused.code, refused.stderr) == (2, "genset: --sweep: there is no --dry-run of many runs\n")
+    outcome = genset("run", path, "--sweep", keep, "quality.gates=[],['density >= 100']", "--json", *options)
+    assert outcome.code == 1, outcome.stderr
+    plain, gated = outcome.json["sweep"]
+    assert (plain["exit_code"], gated["exit_code"]) == (0, 1)
+    assert plain["settings"] == {"quality.gates": "[]"}
+    assert plain["version"]["name"] == "digits-none"
+    assert gated["failed_gates"]
+    assert plain["figures"] == gated["figures"]
+    again = genset("run", path, "--sweep", keep, "quality.gates=[],['density >= 100']", *options)
+    assert again.code == 1
+    head = next(line for line in again.stdout.splitlines() if "cas_ratio" in line)
+    assert head.split() == ["gates", "cas_ratio", "lift", "label_ratio", "copies", "dataset", "fault"]
+    assert "1 gate failed" in again.stdout
+    assert f"next: genset inspect {gated['version']['path']} --against {plain['version']['path']}\n" in again.stdout
