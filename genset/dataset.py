@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from genset.errors import GensetError
 from genset.interfaces import Item as ItemArray
 from genset.interfaces import Piece, Raw
+from genset.jsons import parsed
 from genset.yaml_source import did_you_mean
 
 if TYPE_CHECKING:
@@ -198,9 +199,11 @@ def _objects(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dict[
 
 def _object(line: str, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = parsed(line)
     except json.JSONDecodeError as error:
         raise GensetError(f"not JSON: {error.msg}", where=f"{where}:{error.colno}") from None
+    except ValueError as error:
+        raise GensetError(f"not JSON: {error}", where=where) from None
     if not isinstance(row, dict):
         raise GensetError(f"must be an object, got {line[:40]!r}", where=where)
     return row

@@ -3,33 +3,57 @@
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from genset.dataset import lone_surrogate
+from genset.errors import GensetError
 from genset.versions import CONFIG, NOT_SUMMED, SUMS, Version, is_inside
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")  # as sha256sum writes it
 MISSING, CHANGED, STRANGE = "is missing", "has changed since it was written", "was not written by genset"
 
 
-def verify_sums(version: Version, names: Collection[str] = ()) -> dict[str, str]:
-    """What is wrong with the files of a version, by name; only with `names`, where some are given.
+def verify_sums(version: Version) -> dict[str, str]:
+    """What is wrong with the files of a version, by name.
 
     A file can be missing, changed, or one that genset did not write; a line of SHA256SUMS can be none, or lead out of
     the version: then nothing outside is read. Raises GensetError when the manifest is damaged.
     """
-    wrong: dict[str, str] = {}
+    sums, wrong = _listed(version)
+    return wrong | _compare(version.path, sums) | (dict(_strange(version.path, {*sums, *NOT_SUMMED})) if sums else {})
+
+
+def verified(version: Version, names: Sequence[str], hint: str = "") -> dict[str, bytes]:
+    """The bytes of some files, read once: those that are used are those whose checksum was right.
+
+    Raises GensetError when one is not as it was written, and when the manifest is damaged.
+    """
+    sums, wrong = _listed(version)
+    out = {}
+    for name in names:
+        try:
+            out[name] = (version.path / name).read_bytes()
+        except FileNotFoundError:
+            wrong[name] = MISSING
+        except OSError as error:
+            wrong[name] = f"cannot be read: {error.strerror}"
+        else:
+            if hashlib.sha256(out[name]).hexdigest() != sums.get(name):
+                wrong[name] = CHANGED if name in sums else STRANGE
+    if wrong:
+        raise GensetError(" ".join(next(iter(wrong.items()))), where=str(version.path), hint=hint)
+    return out
+
+
+def _listed(version: Version) -> tuple[dict[str, str], dict[str, str]]:
+    """The checksums of a version by name, and what is wrong with its list of them and with its config."""
     expected = version.manifest.get("config_sha256")
-    if expected:
-        wrong |= _compare(version.path, {CONFIG: expected})
+    wrong = _compare(version.path, {CONFIG: expected}) if expected else {}
     if not (version.path / SUMS).is_file():
-        return {**wrong, SUMS: MISSING}
+        return {}, {**wrong, SUMS: MISSING}
     sums, faults = _read(version.path / SUMS)
-    wrong |= faults
-    if names:
-        return wrong | _compare(version.path, {name: sums[name] for name in sums if name in names})
-    return wrong | _compare(version.path, sums) | dict(_strange(version.path, {*sums, *NOT_SUMMED}))
+    return sums, wrong | faults
 
 
 def listed_sums(folder: Path) -> dict[str, str]:

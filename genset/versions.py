@@ -22,6 +22,7 @@ from typing import Any
 import filelock
 
 from genset.errors import DamagedError, GensetError, LockedError
+from genset.jsons import parsed
 from genset.yaml_source import did_you_mean
 
 KINDS = ("models", "datasets")
@@ -394,7 +395,7 @@ def open_version(path: Path) -> Version | None:
 
 def _read_manifest(folder: Path) -> Any:
     try:
-        return json.loads((folder / MANIFEST).read_bytes())
+        return parsed((folder / MANIFEST).read_bytes())
     except (OSError, ValueError) as error:
         raise _damaged(folder, f"cannot be read: {error}") from None
 

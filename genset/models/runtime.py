@@ -1,10 +1,13 @@
 """Sampling from an exported model with ONNX Runtime: no TensorFlow, half a second to start."""
 
-from pathlib import Path
+import io
+import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
 
+from genset.errors import DamagedError
 from genset.interfaces import Floats, Tensors
 
 _TYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(int32)": np.int32}
@@ -14,14 +17,17 @@ BATCH = 64  # every run has this shape, padded, so that an item never depends on
 class Exported:
     """A network that was exported, from some arrays of N rows to some others; threads may share it."""
 
-    def __init__(self, model: bytes | Path) -> None:
+    def __init__(self, model: bytes, where: str = "") -> None:
+        """Raises DamagedError, with `where`, for bytes that are no such network."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # batches run side by side instead: one thread has one order of additions
         options.log_severity_level = 3
-        source: Any = model if isinstance(model, bytes) else str(model)
-        self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the library's errors have no class in common but this
+            raise DamagedError(f"a network that cannot be read: {str(error).splitlines()[0]}", where=where) from None
         self._inputs = [(port.name, _TYPES[port.type]) for port in self._session.get_inputs()]
 
     @property
@@ -42,3 +48,12 @@ class Exported:
             fed[name] = np.zeros((BATCH, *array.shape[1:]), kind)
             fed[name][:count] = array
         return [output[:count] for output in self._session.run(None, fed)]
+
+
+def arrays_of(data: bytes, where: str) -> dict[str, Any]:
+    """The arrays of an .npz: numbers and text, no objects. Raises DamagedError, with `where`, for anything else."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DamagedError(f"arrays that cannot be read: {error}", where=where) from None

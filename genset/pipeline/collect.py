@@ -4,7 +4,8 @@ import hashlib
 import itertools
 import os
 import re
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from genset.modalities import MODALITIES
 from genset.versions import MANIFEST, Version, is_output, open_version
 
 UNDECODABLE = "undecodable"
+_CONFUSED = {"LATIN", "CYRILLIC", "GREEK"}  # scripts with letters of one shape
 _ABOUT = re.compile(r"(README|LICEN[CS]E|NOTICE|SOURCE|COPYING)([._-].*)?", re.IGNORECASE)  # of notes beside the items
 
 
@@ -155,6 +157,8 @@ def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
             f"the classes {', '.join(map(repr, twins))} differ in case alone: they are kept apart, but are one folder "
             "where a file system does not tell case"
         )
+    for text in lookalikes({record.label for record in records} - set(twins)):
+        progress.say(text)
     splits = sorted({record.split for record in records} - {""}, key=SPLITS.index)
     if splits:
         progress.say(f"the items are divided already, and stay so: {', '.join(splits)}")
@@ -163,6 +167,21 @@ def _say_how_it_was_read(records: Sequence[Record], progress: Progress) -> None:
         progress.say(
             f"items in inner folders have the label of the outermost: {deeper[0].origin} is {deeper[0].label!r}"
         )
+
+
+def lookalikes(labels: Collection[str]) -> Iterator[str]:
+    """What is to be told of names that a person cannot tell apart, or of which one letter is not what it seems."""
+    ways: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(labels):
+        ways[unicodedata.normalize("NFKC", label).casefold()].append(label)
+    for same in ways.values():
+        if len(same) > 1:
+            yield f"the classes {', '.join(map(repr, same))} look alike and are kept apart"
+    for label in sorted(labels):
+        names = (unicodedata.name(letter, "").partition(" ")[0] for letter in label if letter.isalpha())
+        scripts = sorted({*names} & _CONFUSED)
+        if len(scripts) > 1:
+            yield f"the class {label!r} mixes letters of {' and '.join(scripts)}, which look alike"
 
 
 def _alike(labels: Collection[str]) -> list[str]:

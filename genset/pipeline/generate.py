@@ -1,6 +1,5 @@
 """Sample items from a trained model, each from its own seed, and draw again what is too near to a train item."""
 
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,13 +16,13 @@ from genset.dataset import Dataset, Record, check_label
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items, Labels, Modality, Prior, Quarantined, Sampling
 from genset.modalities import MODALITIES
-from genset.models.runtime import BATCH, Exported
+from genset.models.runtime import BATCH, Exported, arrays_of
 from genset.pipeline import prepare as preparing
 from genset.pipeline.job import Job
 from genset.quality.labels import LabelJudge, own
 from genset.quality.neighbours import nearest
 from genset.seeds import generator, item_id
-from genset.sums import verify_sums
+from genset.sums import verified
 from genset.versions import CONFIG, MANIFEST, WORK, Version
 
 CODES = "codes"  # the network from draws of the density to codes, where they differ
@@ -82,17 +81,18 @@ class Generator:
     @classmethod
     def from_parts(
         cls,
-        models: Mapping[str, bytes | Path],
+        models: Mapping[str, bytes],
         arrays: Mapping[str, Any],
         config: Config,
         modality: Modality,
         facts: Mapping[str, Any],
         judge: LabelJudge | None,
+        where: str = "",
     ) -> Self:
-        """Put a generator together from what training made; `facts` are those of the manifest."""
+        """Put a generator together from what training made; `facts` are those of the manifest, `where` names it."""
         classes = tuple(check_label(label, MANIFEST) if label else "" for label in facts["classes"])
         return cls(
-            {name: Exported(model) for name, model in models.items()},
+            {name: Exported(model, where) for name, model in models.items()},
             config.model.density,
             arrays,
             modality,
@@ -109,22 +109,16 @@ class Generator:
         """A model version, read. Raises GensetError when its files are not those that were written."""
         model = version.manifest["model"]
         arrays = [PRIOR, JUDGE] if model["judge"] else [PRIOR]
-        networks = {name: version.path / f"{name}.onnx" for name in model["networks"]}
+        networks = {name: f"{name}.onnx" for name in model["networks"]}
         config = load_config(version.path / CONFIG)
         state = config.items.state_files
-        wrong = verify_sums(version, (*(path.name for path in networks.values()), *arrays, *state))
-        if wrong:
-            raise GensetError(
-                " ".join(next(iter(wrong.items()))),
-                where=str(version.path),
-                hint="Train the model again with --force, or bring the file back.",
-            )
-        modality = config.items.restored({name: (version.path / name).read_bytes() for name in state})
-        prior, *judges = (
-            dict(np.load(io.BytesIO((version.path / name).read_bytes()), allow_pickle=False)) for name in arrays
-        )
+        hint = "Train the model again with --force, or bring the file back."
+        files = verified(version, (*networks.values(), *arrays, *state), hint)
+        modality = config.items.restored({name: files[name] for name in state})
+        prior, *judges = (arrays_of(files[name], str(version.path / name)) for name in arrays)
         judge = LabelJudge(judges[0]) if judges else None
-        return cls.from_parts(networks, prior, config, modality, model, judge)
+        models = {name: files[file] for name, file in networks.items()}
+        return cls.from_parts(models, prior, config, modality, model, judge, str(version.path))
 
     def sample(self, label: str, seed: int, numbers: Iterable[int]) -> Items:
         """Items of one class by their numbers, unfiltered: number 7 is the same item whatever else is asked for."""

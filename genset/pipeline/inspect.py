@@ -1,6 +1,5 @@
 """What is in a dataset or a model, what is wrong with it, and how made items stand beside real ones."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
 from genset.errors import DamagedError, GensetError
 from genset.interfaces import Items, Modality, Probe, Quarantined
+from genset.jsons import parsed
 from genset.modalities import MODALITIES
 from genset.pipeline import generate
 from genset.pipeline.build import QUALITY, Verdict
@@ -76,7 +76,7 @@ def stored_verdict(version: Version | None) -> dict[str, Any]:
     if path is None or not path.is_file():
         return {}
     try:
-        told: Any = json.loads(path.read_bytes())
+        told: Any = parsed(path.read_bytes())
     except (OSError, ValueError) as error:
         raise DamagedError(f"cannot be read: {error}", where=str(path), hint="Make the version again.") from None
     figures = told.get("figures", {}) if isinstance(told, dict) else None

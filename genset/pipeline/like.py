@@ -14,7 +14,7 @@ from genset.interfaces import Floats, Items, Raw, UndecodableError
 from genset.models.runtime import Exported
 from genset.pipeline.generate import ENCODER, Generator, Places
 from genset.seeds import item_id
-from genset.sums import verify_sums
+from genset.sums import verified
 from genset.versions import Version
 
 
@@ -100,10 +100,7 @@ def encoder(version: Version) -> Exported:
             where=version.reference,
             hint="Train an autoencoder, a VAE, or a GAN with a warm start.",
         )
-    wrong = verify_sums(version, (ENCODER,))
-    if wrong:
-        raise GensetError(" ".join(next(iter(wrong.items()))), where=str(version.path))
-    return Exported(version.path / ENCODER)
+    return Exported(verified(version, (ENCODER,))[ENCODER], str(version.path / ENCODER))
 
 
 def _label(model: Generator, raw: Raw, item: Items) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from genset.dataset import as_text, lone_surrogate
 from genset.errors import GensetError
 from genset.interfaces import Entry, UndecodableError
+from genset.jsons import parsed
 from genset.modalities.text.form import FIELD, ROLE, TURN, clean
 
 TABLES = (".jsonl", ".csv", ".tsv")
@@ -194,7 +195,7 @@ def given(text: str, form: Form, longest: int) -> str:
     if len(form.fields) == 1 and not form.turn_keys:
         return checked(text, longest)
     try:
-        row = json.loads(text)
+        row = parsed(text)
     except ValueError:
         row = None
     if not isinstance(row, dict):
