@@ -84,7 +84,7 @@ def test_the_config_of_the_readme_is_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/howto.md", "docs/glossary.md"]
+    "page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/design.md", "docs/howto.md", "docs/glossary.md"]
 )
 def test_links_lead_to_files_that_are_there(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -98,7 +98,7 @@ def test_generated_pages_are_current() -> None:
         import generate
     finally:
         sys.path.pop(0)
-    for name, made in (("config.schema.json", generate.schema()), ("commands.md", generate.commands())):
+    for name, made in generate.pages().items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == made, "run: python docs/generate.py"
 
 
@@ -114,3 +114,27 @@ def test_samples_are_made_by_their_script() -> None:
         made = {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*.png")}
     shipped = ROOT / "samples" / "image"
     assert made == {path.relative_to(shipped): path.read_bytes() for path in shipped.rglob("*.png")}
+
+
+def test_a_licence_that_binds_what_is_made_with_genset_is_refused() -> None:
+    from email.message import Message
+
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import generate
+    finally:
+        sys.path.pop(0)
+    for licence, free in (
+        ("MIT", True),
+        ("LGPL-2.1-or-later", True),
+        ("GPL-3.0-only", False),
+        ("AGPL-3.0 OR GPL-2.0", False),
+        ("", False),
+    ):
+        told = Message()
+        told["License-Expression"] = licence
+        if free:
+            assert generate.licence_of("x", told) == licence
+        else:
+            with pytest.raises(ValueError, match="has the licence"):
+                generate.licence_of("x", told)

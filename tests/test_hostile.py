@@ -247,6 +247,19 @@ def test_a_run_needs_no_network(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_no_library_reports_what_a_user_does_nor_gives_the_machine_an_id(own: Trained, tmp_path: Path) -> None:
+    for name in ("home", "temporary"):
+        (tmp_path / name).mkdir()
+    places = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "temporary"), "XDG_CACHE_HOME": ""}
+    places["MPLCONFIGDIR"] = str(tmp_path)  # fonts that matplotlib found, which is no report
+    trained = genset("run", own.config, "train.steps=30", "generate.near_copies=keep", "generate.wrong_labels=keep",
+                     "model.prior=kernel", "--output", tmp_path / "out", **places)  # fmt: skip
+    assert trained.code == 0, trained.stderr
+    assert genset("generate", own.model, "-n", 5, "--output", tmp_path / "new", **places).code == 0
+    left = [str(path.relative_to(tmp_path)) for name in ("home", "temporary") for path in (tmp_path / name).rglob("*")]
+    assert sorted(left) == ["home/.keras", "home/.keras/keras.json"]  # Keras's defaults
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", TARGETS)
 def test_damaged_bytes_lead_to_the_errors_of_the_contract_and_to_no_others(name: str) -> None:

@@ -1,0 +1,85 @@
+"""Many at once, and many in a row: nothing is lost, mixed up or left over."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Outcome, Trained, config, digits, genset
+
+from genset.sums import verify_sums
+from genset.versions import open_version
+
+TEN = range(10)
+
+
+def all_at_once(commands: list[list[object]]) -> list[Outcome]:
+    with ThreadPoolExecutor(len(commands)) as pool:
+        return list(pool.map(lambda command: genset(*command, "--json"), commands))
+
+
+def whole(versions: list[Path]) -> bool:
+    opened = [open_version(path) for path in versions]
+    return all(version is not None and not verify_sums(version) for version in opened)
+
+
+def test_ten_at_once_under_one_name_make_ten_equal_versions_one_after_the_other(tmp_path: Path) -> None:
+    source, out = digits(tmp_path / "digits", 6, "01"), tmp_path / "out"
+    outcomes = all_at_once([["split", source, "--anew", "--output", out] for _ in TEN])
+    assert [outcome.code for outcome in outcomes] == [0] * 10
+    versions = sorted((out / "datasets" / "digits").glob("v*"))
+    assert [path.name for path in versions] == [f"v{number:04}" for number in range(1, 11)]
+    assert sorted(outcome.json["version"]["id"] for outcome in outcomes) == [path.name for path in versions]
+    assert whole(versions)
+    assert len({(path / "SHA256SUMS").read_bytes() for path in versions}) == 1
+    assert (out / "datasets" / "digits" / "latest").resolve() == versions[-1]
+
+
+def test_ten_at_once_under_different_names_make_what_each_makes_alone(tmp_path: Path) -> None:
+    sources = [digits(tmp_path / f"set{number}", 4 + number, "01") for number in TEN]
+    outcomes = all_at_once([["split", source, "--output", tmp_path / "out"] for source in sources])
+    assert [outcome.code for outcome in outcomes] == [0] * 10
+    for source, outcome in zip(sources, outcomes, strict=True):
+        made = Path(outcome.json["version"]["path"])
+        assert made.parent.name == source.name
+        alone = Path(genset("split", source, "--output", tmp_path / "alone", "--json").json["version"]["path"])
+        assert (made / "SHA256SUMS").read_bytes() == (alone / "SHA256SUMS").read_bytes()
+
+
+def test_ten_runs_at_once_of_one_config_train_once(tmp_path: Path) -> None:
+    path = config(
+        tmp_path,
+        digits(tmp_path / "digits", 12, "01"),
+        model={"prior": "kernel"},
+        train={"steps": 120},
+        generate={"per_class": 2, "near_copies": "keep", "wrong_labels": "keep"},
+    )
+    outcomes = all_at_once([["run", path, "--output", tmp_path / "out"] for _ in TEN])
+    assert [outcome.stderr for outcome in outcomes if outcome.code] == []
+    assert [path.name for path in (tmp_path / "out" / "models" / "digits").glob("v*")] == ["v0001"]
+    assert [path.name for path in (tmp_path / "out" / "datasets" / "digits").glob("v*")] == ["v0001"]
+    assert sorted(outcome.json["made"] for outcome in outcomes) == [False] * 9 + [True]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory of a process is read from /proc")
+def test_the_twelfth_generation_of_a_process_takes_no_more_than_the_sixth(own: Trained, tmp_path: Path) -> None:
+    command = ["generate", own.model, "--per-class", 4, "--seed", "{seed}", "--output", tmp_path / "new", "--quiet"]
+    call = [sys.executable, ROOT / "tests" / "loop.py", 12, *command]
+    (tmp_path / "temporary").mkdir()
+    done = subprocess.run(
+        [str(part) for part in call],
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=True,
+    )
+    rounds = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(list((tmp_path / "new" / "datasets").glob("*/v*"))) == 12
+    for key in ("files", "threads", "tasks", "temporary"):
+        assert rounds[11][key] <= rounds[5][key], key
+    assert not list((tmp_path / "temporary").iterdir())
+    assert rounds[11]["megabytes"] < rounds[5]["megabytes"] + 15
