@@ -204,6 +204,15 @@ def test_a_plan_that_is_revised_is_gone_through_evenly_from_there() -> None:
     assert leg.revised(50, step_seconds=0.01, seconds_left=90.0).steps == 300  # five times what was left
 
 
+def test_evaluations_take_a_quarter_of_a_budget_at_most() -> None:
+    from genset.models.schedule import steps_within
+
+    assert steps_within(100, step_seconds=0.5, evaluation_seconds=0.5, evaluations=40) == (160, 40)
+    assert steps_within(100, step_seconds=0.5, evaluation_seconds=5.0, evaluations=40) == (150, 5)
+    assert steps_within(100, step_seconds=0.5, evaluation_seconds=60.0, evaluations=40) == (80, 1)
+    assert steps_within(1, step_seconds=5.0, evaluation_seconds=5.0, evaluations=40) == (1, 1)
+
+
 def test_a_budget_in_seconds_that_was_planned_wrongly_is_kept_and_can_be_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +220,7 @@ def test_a_budget_in_seconds_that_was_planned_wrongly_is_kept_and_can_be_made_ag
     from genset.models.stage_run import StageRun
 
     # As on a machine that has other work to do once the first steps are measured
-    monkeypatch.setattr(StageRun, "measure", lambda self, draft, seconds: 50_000)
+    monkeypatch.setattr(StageRun, "measure", lambda self, draft, seconds: (50_000, draft.evaluations))
     outcome, said, weights = trained(FAMILIES["vae"](kind="vae"), None, tmp_path / "a", steps=None, seconds=5.0)
     assert any(line.endswith(" instead of 50000") for line in said)
     assert outcome.plan.steps < 50_000

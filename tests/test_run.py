@@ -203,7 +203,7 @@ def test_a_budget_in_seconds_becomes_steps_and_force_makes_the_same_again(tmp_pa
     assert first.code == 0, first.stderr
     model = tmp_path / "out/models/digits/v0001"
     resolved = yaml.safe_load((model / "config.yaml").read_text())["train"]
-    assert set(resolved) - {"revised"} == {"steps", "precision"}  # revised where the machine was busy
+    assert set(resolved) - {"revised"} == {"steps", "precision", "evaluations"}  # revised where the machine was busy
     assert "seconds" not in resolved
     assert genset("train", path, "--output", tmp_path / "out", "--json").json["made"] is False
     forced = genset("train", model / "config.yaml", "--force", "--output", tmp_path / "out", "--json")

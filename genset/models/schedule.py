@@ -17,6 +17,7 @@ _EPOCH = 24  # batches, at least: with fewer, a budget is spent on few steps. do
 _SMALL_BATCH, _SMALLEST_EPOCH = 32, 8  # a small set has such batches, as long as so many are left of it
 _LISTED = pydantic.Field(strict=False)  # YAML has lists, not tuples
 _TOLERANCE = 0.1  # by which a budget may be missed before it is planned anew
+_EVALUATED_SHARE = 0.25  # of a budget in seconds, at most, for evaluations
 _MOST_CHANGE = 5.0  # factor on what is left of a plan, each time: one busy moment does not end a training
 
 
@@ -48,6 +49,9 @@ class Train(Section):
     revised: Annotated[tuple[Annotated[tuple[Revision, ...], _LISTED], ...], _LISTED] = ()
     """How the steps of a time budget were planned, for each stage in turn: [from this step, so many in all]. Written by
     genset, so that the same weights can be made again; leave it out when you set another budget."""
+    evaluations: Annotated[tuple[Annotated[int, pydantic.Field(ge=1)], ...], _LISTED] = ()
+    """How often each stage is judged on the validation part while it learns. Written by genset where the usual number
+    would take more than a quarter of a budget in seconds."""
 
     @pydantic.model_validator(mode="after")
     def _one_budget(self) -> Self:
@@ -163,30 +167,36 @@ class Plan:
     def resolved(self, settings: Train) -> Train:
         """The settings that ask for exactly this plan."""
         revised = tuple(leg.plans for leg in self.legs) if any(leg.revisions for leg in self.legs) else ()
-        return settings.model_copy(update={"seconds": None, "epochs": None, "steps": self.steps, "revised": revised})
+        update = {"seconds": None, "epochs": None, "steps": self.steps, "revised": revised}
+        return settings.model_copy(update={**update, "evaluations": tuple(leg.evaluations for leg in self.legs)})
 
     def with_leg(self, number: int, leg: Leg) -> "Plan":
         """With another leg in place of one."""
         return Plan((*self.legs[:number], leg, *self.legs[number + 1 :]))
 
 
-def plan(settings: Train, items: int, stages: Sequence[Stage], measure: Callable[[int, Leg, float], int]) -> Plan:
+def plan(
+    settings: Train, items: int, stages: Sequence[Stage], measure: Callable[[int, Leg, float], tuple[int, int]]
+) -> Plan:
     """Fix the number of steps.
 
-    `measure` (stage number, leg without steps, seconds) gives the steps that this machine makes in that time.
+    `measure` (stage number, leg without steps, seconds) gives the steps that this machine makes in that time, and the
+    evaluations among them.
     """
     legs: list[Leg] = []
-    if settings.revised and len(settings.revised) != len(stages):
-        raise GensetError(
-            f"it tells of {len(settings.revised)} stages, and this training has {len(stages)}",
-            where="train.revised",
-            hint="Leave it out.",
-        )
+    for name, told in (("revised", settings.revised), ("evaluations", settings.evaluations)):
+        if told and len(told) != len(stages):
+            raise GensetError(
+                f"it tells of {len(told)} stages, and this training has {len(stages)}",
+                where=f"train.{name}",
+                hint="Leave it out.",
+            )
     for number, stage in enumerate(stages):
         last = number == len(stages) - 1
         batch_size = min(items, settings.batch_size or usual_batch(items, stage.largest_batch))
         rate = settings.learning_rate if last and settings.learning_rate is not None else stage.learning_rate
-        draft = Leg(1, batch_size, rate, settings.patience or stage.patience, stage.evaluations)
+        evaluations = settings.evaluations[number] if settings.evaluations else stage.evaluations
+        draft = Leg(1, batch_size, rate, settings.patience or stage.patience, evaluations)
         if settings.revised:
             (_, steps), *revisions = settings.revised[number]
             draft = replace(draft, revisions=tuple(revisions))
@@ -196,7 +206,9 @@ def plan(settings: Train, items: int, stages: Sequence[Stage], measure: Callable
         elif settings.epochs is not None:
             steps = round(stage.share * settings.epochs * (items // batch_size))
         else:
-            steps = measure(number, draft, stage.share * (settings.budget_seconds or DEFAULT_SECONDS))
+            seconds = stage.share * (settings.budget_seconds or DEFAULT_SECONDS)
+            steps, evaluations = measure(number, draft, seconds)
+            draft = replace(draft, evaluations=evaluations)
         if not last and settings.steps == 1:
             raise GensetError(
                 f"one step is too few: the {stage.name} comes first, and needs one of its own",
@@ -212,6 +224,7 @@ def usual_batch(items: int, largest: int) -> int:
     return max(1, min(largest, max(items // _EPOCH, min(_SMALL_BATCH, items // _SMALLEST_EPOCH))))
 
 
-def steps_within(seconds: float, step_seconds: float, evaluation_seconds: float, evaluations: int) -> int:
-    """How many steps, with the evaluations among them, take `seconds`."""
-    return max(1, int((seconds - evaluations * evaluation_seconds) / step_seconds))
+def steps_within(seconds: float, step_seconds: float, evaluation_seconds: float, evaluations: int) -> tuple[int, int]:
+    """How many steps take `seconds`, and how many evaluations are among them: fewer where they would take too much."""
+    afforded = max(1, min(evaluations, int(_EVALUATED_SHARE * seconds / evaluation_seconds)))
+    return max(1, int((seconds - afforded * evaluation_seconds) / step_seconds)), afforded

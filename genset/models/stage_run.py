@@ -171,8 +171,8 @@ class StageRun:
         """Take the weights that did best."""
         assign(self.task.variables(), self.best)
 
-    def measure(self, draft: Leg, seconds: float) -> int:
-        """The number of steps that a budget in seconds allows: time the first ones, then forget them."""
+    def measure(self, draft: Leg, seconds: float) -> tuple[int, int]:
+        """The steps that a budget allows, and the evaluations among them: time the first ones, then forget them."""
         started = time.monotonic()
         initial = [variable.numpy().copy() for variable in self.task.variables()]
         self._compile()
