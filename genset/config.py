@@ -84,7 +84,13 @@ class Data(Section):
         list[Annotated[str, pydantic.Field(min_length=1)]],
         pydantic.BeforeValidator(_text_list, json_schema_input_type=str | list[str]),
     ] = pydantic.Field(min_length=1)
-    """Folder or version, or a list of them; relative to the config file."""
+    """Folder, version, table or container (IDX, .npz, Parquet, Arrow, WebDataset's tar, JSON lines), or a list of them;
+    relative to the config file."""
+    label: str | None = pydantic.Field(None, min_length=1)
+    """The column that tells the class, where it is not the one that is usual."""
+    labels: dict[str, str | None] = pydantic.Field(default_factory=dict)
+    """New names for classes, so that several sources can be joined: {OLD: NEW}, {SOURCE/OLD: NEW} for those of one
+    source alone, and {OLD: null} to leave a class out."""
     group: str | None = None
     """Items of one group never stand in two splits: a metadata column, or a regular expression with (?P<group>...)."""
 

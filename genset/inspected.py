@@ -18,6 +18,7 @@ from genset.pipeline.job import as_dicts
 from genset.pipeline.judge import gated
 from genset.pipeline.model_page import model_page
 from genset.pipeline.page import Subject, dataset_page
+from genset.pipeline.unpack import containers_at
 from genset.quality import gates
 from genset.versions import Root, Version, open_version, write_atomically
 
@@ -57,7 +58,7 @@ def inspected(asked: Asked, command: Command, output: Path | None, workers: int 
         _no_files(asked, "an item")
         _no_rules(asked)
         return _ancestry(item, root, command)
-    if path.is_file() and not guess_modality(path, MODALITIES).rows:
+    if path.is_file() and not guess_modality(path, MODALITIES).rows and not containers_at(path):
         raise GensetError(
             "this is one file of no version: a dataset, a version, an item of one, or a .yaml config can be inspected",
             where=asked.path,

@@ -163,6 +163,9 @@ class Entry:
     """From where to where in the file, in seconds, where it is a part of it: parts of one file are one group."""
 
 
+UNDECODABLE = "undecodable"  # the kind of problem that follows
+
+
 class UndecodableError(Exception):
     """A file that holds no item of this modality; the text is the reason, for the report."""
 
@@ -376,6 +379,7 @@ class Modality(ABC):
     adversarial_anchor: ClassVar[float] = 0.0  # weight of rebuilding real items while a GAN plays with items
     adversarial_warm_start: ClassVar[float] = 0.3  # share of the budget before a GAN plays with items
     free_bits: ClassVar[float] = 0.0  # nats of each value of z that a VAE need not pay for
+    array_axes: ClassVar[tuple[int, ...]] = ()  # of arrays that may be items, as other programs keep them
     tensor_dtype: ClassVar[Literal["float32", "int32"]] = "float32"
     fixed_shape: ClassVar[bool] = True  # whether all items have the one shape; a shorter one is no other kind otherwise
     feature: ClassVar[str] = ""  # what Hugging Face's `datasets` call an item that is a file: Image or Audio
@@ -449,6 +453,10 @@ class Modality(ABC):
     @abstractmethod
     def encode(self, item: Item) -> bytes:
         """The bytes of a file with `suffix` that decodes to exactly `item`."""
+
+    def from_array(self, array: npt.NDArray[Any]) -> Item:
+        """An item that `encode` takes, from an array as other programs keep it. Raises UndecodableError."""
+        raise UndecodableError(f"an array of shape {array.shape} is no {self.kind}")
 
     def raw(self, text: str) -> Raw:
         """What a user gives on the command line as an item: a path, unless the modality takes items themselves."""

@@ -3,13 +3,17 @@
     python tests/fuzz.py [--seconds 60] [--atheris] [TARGET ...]
 
 Without --atheris (a fuzzer that looks for new paths through the code, `pip install atheris`), real files are mutated by a
-seeded generator. What is found is printed as bytes for the corpus in tests/test_fuzz.py, and the exit code is 1.
+seeded generator. What is found is printed as bytes for the corpus in tests/test_hostile.py, and the exit code is 1.
 """
 
 import argparse
+import base64
+import contextlib
 import io
 import json
+import struct
 import sys
+import tarfile
 import tempfile
 import time
 import traceback
@@ -23,6 +27,7 @@ import soundfile
 
 from genset import config
 from genset.config import EVERY_FIGURE
+from genset.containers import CONTAINERS
 from genset.dataset import read_metadata
 from genset.errors import GensetError
 from genset.interfaces import UndecodableError
@@ -115,7 +120,30 @@ def _rows(name: str) -> Target:
 
 
 _IMAGE = {"size": 8, "mode": "RGB"}
+_CONTAINERS = {"idx": "train-images-idx3-ubyte", "npz": "a.npz", "parquet": "a.parquet", "arrow": "a.arrow",
+               "webdataset": "a.tar", "jsonl": "a.jsonl"}  # fmt: skip
 _SOUND = {"sample_rate": 8000, "seconds": 0.25}
+
+
+def _container(kind: str, name: str) -> Target:
+    """What reads files of many items."""
+
+    def target(data: bytes) -> None:
+        path = _file(name, data)
+        for files in (True, False):
+            try:
+                container = CONTAINERS[kind]
+                for row in container.rows(path, (".png", ".jpg"), files=files):
+                    if isinstance(row.data, np.ndarray):
+                        with contextlib.suppress(UndecodableError):
+                            MODALITIES["image"](MODALITIES["image"].Settings(**_IMAGE)).from_array(row.data)
+                list(container.companions(path))
+            except GensetError:
+                continue
+
+    return target
+
+
 TARGETS: Mapping[str, Target] = {
     "config": _config,
     "override": _override,
@@ -128,6 +156,7 @@ TARGETS: Mapping[str, Target] = {
         for end in ("png", "jpg", "gif", "bmp", "tif", "webp", "ppm")
     },
     **{f"sound.{end}": _item("sound", f"s.{end}", **_SOUND) for end in ("wav", "flac", "ogg", "mp3")},
+    **{f"container.{kind}": _container(kind, name) for kind, name in _CONTAINERS.items()},
     **{f"text.{end}": _rows(f"t.{end}") for end in ("jsonl", "csv", "tsv", "txt")},
 }
 
@@ -150,6 +179,8 @@ def seeds(name: str) -> list[bytes]:
         buffer = io.BytesIO()
         soundfile.write(buffer, wave, 8000, format=forms[end][0], subtype=forms[end][1])
         return [buffer.getvalue()]
+    if kind == "container":
+        return _containers(end)
     texts = {
         "config": [
             (Path(__file__).parents[1] / "configs" / "image-vae.yaml").read_bytes(),
@@ -164,6 +195,41 @@ def seeds(name: str) -> list[bytes]:
     table = 'file_name,label,text\na.png,x,"one, two"\nb.png,y,\u00e9\n'.encode()
     tables = {"jsonl": lines, "csv": table, "tsv": table.replace(b",", b"\t"), "txt": b"one\ntwo \xc3\xa9\n"}
     return texts.get(name) or [tables[end]]
+
+
+def _containers(kind: str) -> list[bytes]:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    pixels = np.random.default_rng(2).integers(0, 256, (3, 5, 4), dtype=np.uint8)
+    buffer, picture = io.BytesIO(), io.BytesIO()
+    PIL.Image.fromarray(pixels[0]).save(picture, "PNG")
+    image = {"bytes": picture.getvalue(), "path": "a.png"}
+    table = pa.Table.from_pylist([{"image": image, "label": 1, "note": "x"}, {"image": None, "label": 0, "note": None}])
+    if kind == "idx":
+        return [struct.pack(">HBB3I", 0, 8, 3, *pixels.shape) + pixels.tobytes()]
+    if kind == "npz":
+        np.savez(buffer, x_train=pixels, y_train=np.array([0, 1, 0]), class_names=np.array(["a", "b"]))
+    elif kind == "parquet":
+        pyarrow.parquet.write_table(table, buffer)
+    elif kind == "arrow":
+        with pa.ipc.new_stream(buffer, table.schema) as writer:
+            writer.write_table(table)
+    elif kind == "jsonl":
+        row = {"image": base64.b64encode(picture.getvalue()).decode(), "label": "a"}
+        return [(json.dumps(row) + "\n" + json.dumps({"file_name": "../x.png"}) + "\n").encode()]
+    else:
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for name, data in (
+                ("a.png", picture.getvalue()),
+                ("a.cls", b"1"),
+                ("a.json", b'{"n": 1}'),
+                ("b/c.png", b"x"),
+            ):
+                about = tarfile.TarInfo(name)
+                about.size = len(data)
+                archive.addfile(about, io.BytesIO(data))
+    return [buffer.getvalue()]
 
 
 _TOKENS = (b"\x00", b"\xff" * 4, b"{", b"[" * 40, b"!!python/object:os.system ", b"&a ", b"*a", b"<<: ", b"\n", b"1e999", b"-1",

@@ -22,7 +22,7 @@ LAYERS = [
     {"pipeline"},
     {"schema"},
     {"config"},
-    {"modalities", "models", "quality", "report", "export", "engine"},
+    {"modalities", "models", "quality", "report", "export", "engine", "containers"},
     {"dataset", "versions", "yaml_source", "interfaces", "errors", "seeds", "steps", "sums", "jsons"},
 ]
 GROUND = LAYERS[-1]

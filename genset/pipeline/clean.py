@@ -8,8 +8,7 @@ from pathlib import Path
 from genset.config import Clean
 from genset.dataset import Record
 from genset.engine import Engine
-from genset.interfaces import Modality, Probe, Progress, Quarantined, Sketch, UndecodableError
-from genset.pipeline.collect import UNDECODABLE
+from genset.interfaces import UNDECODABLE, Modality, Probe, Progress, Quarantined, Sketch, UndecodableError
 from genset.pipeline.doubts import Conflict, Told, conflicting, doubted
 from genset.pipeline.near import Near, clusters, near_pairs
 from genset.pipeline.rules import broken

@@ -30,11 +30,14 @@ from genset.dataset import (
 from genset.engine import Engine
 from genset.errors import DamagedError, GensetError
 from genset.export.folder import UNLABELLED, Folder
-from genset.interfaces import Modality, Progress, Quarantined
+from genset.interfaces import UNDECODABLE, Modality, Progress, Quarantined
 from genset.modalities import MODALITIES
+from genset.pipeline.job import Job
+from genset.pipeline.unpack import modality_in, unpacked
 from genset.versions import MANIFEST, Version, is_output, open_version
+from genset.yaml_source import did_you_mean
 
-UNDECODABLE = "undecodable"
+MADE = "made"
 _CONFUSED = {"LATIN", "CYRILLIC", "GREEK"}  # scripts with letters of one shape
 _ABOUT = re.compile(r"(README|LICEN[CS]E|NOTICE|SOURCE|COPYING)([._-].*)?", re.IGNORECASE)  # of notes beside the items
 
@@ -49,41 +52,95 @@ class Collected:
     modality: Modality  # with what the files told of themselves
 
 
-def collect(data: Data, modality: Modality, engine: Engine, progress: Progress, faults: Faults = None) -> Collected:
-    """Find all items of the sources. Raises GensetError for a source that is missing or holds none.
+def collect(data: Data, modality: Modality, job: Job, faults: Faults = None) -> Collected:
+    """Find all items of the sources; what comes in containers is laid out as folders first. Raises GensetError for a
+    source that is missing or holds none.
 
     Faults of metadata are raised, or noted in `faults`.
     """
     problems: list[Quarantined] = []
     records: list[Record] = []
     paths = [Path(source) for source in data.source]
-    for path, prefix in zip(paths, _prefixes(paths), strict=True):
-        modality = modality.opened(_files(path, modality))
+    for given, start in zip(paths, _prefixes(paths), strict=True):
         before = len(problems)
+        laid_out = unpacked(given, modality, job)
+        path, prefix = given, start
+        if laid_out:
+            path, prefix = laid_out.folder, start or f"{given.name}/"
+            problems += [replace(problem, path=f"{prefix}{problem.path}") for problem in laid_out.problems]
+        modality = modality.opened(_files(path, modality))
         found = [replace(r, origin=prefix + (r.origin or r.id)) for r in _find(path, modality, problems, faults)]
         lost = [problem for problem in problems[before:] if problem.kind == UNDECODABLE]
         if not found and lost:
             raise GensetError(
                 f"no usable item here: {len(lost)} left out; the first is {lost[0].path}: {lost[0].detail}",
-                where=str(path),
+                where=str(given),
+            )
+        if not found and any(problem.kind == MADE for problem in problems[before:]):
+            raise GensetError(
+                "all items here were made by genset: none is real",
+                where=str(given),
+                hint="Learn from the items that they were made from.",
             )
         if not found:
             endings = ", ".join(modality.suffixes)
             raise GensetError(
                 f"no {modality.kind} files here (looked for {endings})",
-                where=str(path),
+                where=str(given),
                 hint="Point data.source at a folder that holds one folder of files for each class.",
             )
         records += found
+    records = _labelled(records, data, problems)
     labels = {record.label for record in records}
     if "" in labels and len(labels) > 1:
         problems += [
             Quarantined(r.origin, "unlabelled", "it stands outside the class folders") for r in records if not r.label
         ]
         records = [record for record in records if record.label]
-    _say_how_it_was_read(records, progress)
+    _say_how_it_was_read(records, job.progress)
     with_groups = grouped(records, data.group)
-    return Collected(with_groups, tuple(problems), _fingerprint(with_groups, engine), modality)
+    return Collected(with_groups, tuple(problems), _fingerprint(with_groups, job.engine), modality)
+
+
+def _labelled(records: list[Record], data: Data, problems: list[Quarantined]) -> list[Record]:
+    """The records with the labels that the config gives them. Raises GensetError for a column or class that is not
+    there."""
+    if data.label is not None:
+        known = sorted({name for record in records for name in record.columns})
+        if data.label not in known:
+            raise GensetError(
+                f"no item has a column {data.label!r}{did_you_mean(data.label, known)}",
+                where="data.label",
+                hint=f"The columns are {', '.join(known)}." if known else "The items have no columns.",
+            )
+        records = [replace(r, label=_checked(r.columns.get(data.label, ""), r.origin)) for r in records]
+    if not data.labels:
+        return records
+    unused = set(data.labels)
+    out = []
+    for record in records:
+        source = record.origin.partition("/")[0]
+        key = next((key for key in (f"{source}/{record.label}", record.label) if key in data.labels), None)
+        unused.discard(key or "")
+        new = data.labels[key] if key is not None else record.label
+        if new is None:
+            problems.append(Quarantined(record.origin, "ignored", f"data.labels leaves the class {record.label!r} out"))
+        else:
+            out.append(replace(record, label=_checked(new, "data.labels")))
+    if unused:
+        known = sorted({record.label for record in records})
+        wrong = sorted(unused)[0]
+        raise GensetError(
+            f"no item has the class {wrong!r}{did_you_mean(wrong, known)}",
+            where="data.labels",
+            hint=f"The classes are {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}. With several sources, "
+            "SOURCE/CLASS names that of one.",
+        )
+    return out
+
+
+def _checked(label: str, where: str) -> str:
+    return check_label(label, where) if label else ""
 
 
 def _prefixes(paths: Sequence[Path]) -> list[str]:
@@ -194,6 +251,10 @@ def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Moda
     """The modality that most files of a folder belong to, or one file. Raises GensetError when none belongs to any."""
     found = files_by_modality(path, table)
     best = max(found, key=lambda kind: found[kind])
+    if not found[best] or os.path.isfile(path):
+        inside = modality_in(path, table)
+        if inside:
+            return inside
     if not found[best]:
         raise GensetError(f"no file here belongs to a modality that genset knows ({', '.join(table)})", where=str(path))
     return table[best]
@@ -270,7 +331,7 @@ def _from_metadata(path: Path, problems: list[Quarantined], faults: Faults) -> l
             if record.source == "collected":
                 records.append(record)
             else:
-                problems.append(Quarantined(row["file_name"], "made", f"it was {record.source}: not a real item"))
+                problems.append(Quarantined(row["file_name"], MADE, f"it was {record.source}: not a real item"))
     return records
 
 
@@ -331,7 +392,7 @@ def _from_file(
             own = dict(entry.columns)
             if all(name in own for name in COLUMNS if name not in ("file_name", "label")):  # a row that genset wrote
                 if own["source"] != "collected":
-                    problems.append(Quarantined(place, "made", f"it was {own['source']}: not a real item"))
+                    problems.append(Quarantined(place, MADE, f"it was {own['source']}: not a real item"))
                     continue
                 own = {name: value for name, value in own.items() if name not in (*COLUMNS, "id")}
             own = {f"user_{key}" if key in (*COLUMNS, "id") else key: value for key, value in own.items()}
@@ -360,7 +421,7 @@ def _is_entered(path: Path, folder: Path, modality: Modality, problems: list[Qua
         problems.append(Quarantined(origin, "ignored", "a link to a folder that it stands in"))
         return False
     if is_output(path):
-        problems.append(Quarantined(origin, "made", "genset wrote this folder: not real items"))
+        problems.append(Quarantined(origin, MADE, "genset wrote this folder: not real items"))
         return False
     return True
 

@@ -166,7 +166,7 @@ def open_dataset(
         inputs = {"sums": hashlib.sha256((version.path / SUMS).read_bytes()).hexdigest()}
     else:
         table = guess_modality(path, MODALITIES)
-        found = collect(Data(source=[str(path)], group=group), table(table.Settings()), job.engine, job.progress)
+        found = collect(Data(source=[str(path)], group=group), table(table.Settings()), job)
         records, problems, inputs = found.records, found.problems, {"fingerprint": found.fingerprint}
         modality = found.modality
     cleaned = clean(records, modality, job.engine, job.progress, section or Clean().named())

@@ -10,8 +10,17 @@ from genset.config import Clean
 from genset.dataset import Record
 from genset.engine import Engine
 from genset.errors import GensetError
-from genset.interfaces import Floats, Labels, Modality, Probe, Progress, Quarantined, Rule, UndecodableError
-from genset.pipeline.collect import UNDECODABLE
+from genset.interfaces import (
+    UNDECODABLE,
+    Floats,
+    Labels,
+    Modality,
+    Probe,
+    Progress,
+    Quarantined,
+    Rule,
+    UndecodableError,
+)
 from genset.pipeline.near import Near, clusters
 from genset.pipeline.rules import reason, scored
 from genset.quality.spaces import Scale

@@ -52,7 +52,7 @@ class DryRun:
 def dry_run(config: Config, job: Job) -> DryRun:
     """Look at everything, and plan. Raises GensetError for what a run would refuse before it trains."""
     config.output.format.ready()
-    found = collect(config.data, MODALITIES[config.modality.kind](config.modality), job.engine, job.progress)
+    found = collect(config.data, MODALITIES[config.modality.kind](config.modality), job)
     model, dataset = states(config, found, job)
     seen = looked_at(found, config, job)
     modality = seen.modality

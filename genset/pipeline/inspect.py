@@ -53,7 +53,7 @@ def contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
         problems = checksums(version)
     else:
         table = guess_modality(path, MODALITIES)
-        found = collect(Data(source=[str(path)]), table(table.Settings()), job.engine, job.progress)
+        found = collect(Data(source=[str(path)]), table(table.Settings()), job)
         records, problems, modality = found.records, list(found.problems), found.modality
     looked = clean(records, modality, job.engine, job.progress, section or _ONLY_DUPLICATES)
     kept = Dataset(modality.kind, looked.records)

@@ -16,6 +16,7 @@ from genset.pipeline.derive import name_of
 from genset.pipeline.groups import Grouping, grouping
 from genset.pipeline.job import Job
 from genset.pipeline.prepare import check_enough
+from genset.pipeline.unpack import containers_at
 
 _MOST_CLASSES = 100  # that a column is taken to tell
 _FEWEST_OF_CLASS = 5  # items, on average
@@ -86,19 +87,22 @@ def _name(folder: Path) -> str:
 
 def _collected(source: Path, table: type[Modality], job: Job) -> tuple[Collected, str, list[Choice]]:
     """(the items, where their classes stand, what the config must say for that)."""
-    found = collect(Data(source=[str(source)]), table(table.Settings()), job.engine, job.progress)
+    found = collect(Data(source=[str(source)]), table(table.Settings()), job)
     records = found.records
     if any(record.label for record in records):
-        return found, _told(records, source), []
+        return found, _told(records, source, table), []
     column = _class_column(records) if table.class_column else ""
     if not column:
         return found, "no classes were found", []
     settings: dict[str, Any] = {table.class_column: column}
-    found = collect(Data(source=[str(source)]), table(table.Settings(**settings)), job.engine, job.progress)
+    found = collect(Data(source=[str(source)]), table(table.Settings(**settings)), job)
     return found, f"the column {column!r} tells the class", [Choice(table.class_column, column, "it tells the class")]
 
 
-def _told(records: Sequence[Record], source: Path) -> str:
+def _told(records: Sequence[Record], source: Path, table: type[Modality]) -> str:
+    kinds = sorted({container.kind for container, _ in containers_at(source, table)})
+    if kinds:
+        return f"{', '.join(kinds)} with the class of each item"
     parts = [source, *(source / name for name in SPLIT_FOLDERS)]
     if any(metadata_file(part) for part in parts):
         return "the metadata tell the class"

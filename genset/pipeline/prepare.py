@@ -55,7 +55,7 @@ def prepare(config: Config, job: Job) -> Prepared:
     """Do all that comes before learning, or take it from the last time when nothing has changed."""
     table = MODALITIES[config.modality.kind]
     job.progress.say("looking for items")
-    collected = collect(config.data, table(config.modality), job.engine, job.progress)
+    collected = collect(config.data, table(config.modality), job)
     parts = _parts(config, collected.fingerprint)
     work = job.root.work(config.name)
     folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"

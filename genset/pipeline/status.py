@@ -45,7 +45,7 @@ class State:
 def status(config: Config, job: Job) -> tuple[State, State]:
     """(the state of the model, that of the dataset). Nothing is written. Raises GensetError for what cannot be read."""
     table = MODALITIES[config.modality.kind]
-    return states(config, collect(config.data, table(config.modality), job.engine, job.progress), job)
+    return states(config, collect(config.data, table(config.modality), job), job)
 
 
 def states(config: Config, found: Collected, job: Job) -> tuple[State, State]:

@@ -9,15 +9,16 @@ from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
 from genset.errors import DamagedError, GensetError
 from genset.export.folder import Folder
-from genset.interfaces import INFORMATION, Modality, Quarantined
+from genset.interfaces import INFORMATION, UNDECODABLE, Modality, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean
-from genset.pipeline.collect import UNDECODABLE, collect, grouped, guess_modality, kind_of, modality_of, reader
+from genset.pipeline.collect import collect, grouped, guess_modality, kind_of, modality_of, reader
 from genset.pipeline.heritage import Heritage
 from genset.pipeline.inspect import checksums
 from genset.pipeline.job import Job, counts
 from genset.pipeline.leaks import leaks
 from genset.pipeline.listing import labels, listing
+from genset.pipeline.unpack import containers_at
 from genset.sums import listed_sums
 from genset.versions import CONFIG, MANIFEST, SUMS, Version, open_version
 
@@ -117,13 +118,13 @@ def _of_folder(
     path: Path, faults: list[GensetError], job: Job
 ) -> tuple[Modality, Sequence[Record], Sequence[Quarantined]]:
     table = guess_modality(path, MODALITIES)
-    if path.is_file() and not table.rows:
+    if path.is_file() and not table.rows and not containers_at(path):
         raise GensetError(
             "this is one file: a dataset, a version or a model can be verified",
             where=str(path),
             hint="Give the folder it lies in.",
         )
-    found = collect(Data(source=[str(path)]), table(table.Settings()), job.engine, job.progress, faults)
+    found = collect(Data(source=[str(path)]), table(table.Settings()), job, faults)
     told = [*(each for each in found.problems if each.kind in _SERIOUS)]
     told += [Quarantined(each.path, INFORMATION, each.detail) for each in found.problems if each.kind in _ODD]
     if (path / SUMS).is_file():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import PIL.Image
 import PIL.ImageColor
 import PIL.ImageOps
@@ -38,6 +39,7 @@ from genset.modalities.image import augment, features, flaws, perturb, preview, 
 
 SMALLEST, LARGEST = 8, 64
 _ORIENTATION = 0x0112  # the EXIF tag
+_DEPTHS = (1, 3, 4)
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 
 
@@ -75,6 +77,7 @@ class Image(Modality):
     augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
     default_steps = augment.DEFAULT_STEPS
     feature = "Image"
+    array_axes = (2, 3)
     near = 0.86
     rules = flaws.RULES
     wide_steps = augment.WIDE_STEPS
@@ -144,6 +147,19 @@ class Image(Modality):
         buffer = io.BytesIO()
         PIL.Image.fromarray(item[..., 0] if item.shape[-1] == 1 else item).save(buffer, "PNG")
         return buffer.getvalue()
+
+    def from_array(self, array: npt.NDArray[Any]) -> Item:
+        whole = array[..., None] if array.ndim == 2 else array
+        if whole.ndim == 3 and whole.shape[0] in _DEPTHS and whole.shape[-1] not in _DEPTHS:
+            whole = np.moveaxis(whole, 0, -1)  # colours first, as PyTorch has them
+        if whole.ndim != 3 or whole.shape[-1] not in _DEPTHS or not whole.size:
+            raise UndecodableError(f"an array of shape {array.shape} is no image")
+        if whole.dtype.kind == "f" and whole.min() >= 0 and whole.max() <= 1:
+            whole = np.round(255 * whole)
+        if whole.dtype != np.uint8 and not (np.isfinite(whole).all() and whole.min() >= 0 and whole.max() <= 255):
+            raise UndecodableError(f"values from {whole.min():g} to {whole.max():g}: 0 to 255, or 0 to 1, are pixels")
+        item: Item = np.ascontiguousarray(whole.astype(np.uint8))
+        return item
 
     @property
     def _mode(self) -> str:

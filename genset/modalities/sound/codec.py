@@ -33,6 +33,7 @@ from genset.interfaces import (
     Step,
     Tensor,
     Tensors,
+    UndecodableError,
 )
 from genset.modalities.sound import augment, clips, features, flaws, forms, judging, networks, perturb, preview, sketch
 from genset.modalities.sound.levels import Levels, finished
@@ -103,6 +104,7 @@ class Sound(Modality):
     adversarial_warm_start = 0.6
     state_files = (LEVELS,)
     feature = "Audio"
+    array_axes = (1,)
     near = 0.86
     rules = flaws.RULES
     figures = judging.FIGURES
@@ -207,6 +209,21 @@ class Sound(Modality):
     def encode(self, item: Item) -> bytes:
         end = clips.sounding(item) if self.settings.lengths == "own" else 0
         return clips.wav(item[: end or None], self.rate)
+
+    def from_array(self, array: npt.NDArray[Any]) -> Item:
+        if self.settings.sample_rate is None:
+            raise UndecodableError("an array has no rate: set modality.sample_rate to that of the arrays")
+        samples = array[:, None] if array.ndim == 1 else array
+        if samples.ndim == 2 and samples.shape[0] in (1, 2) and samples.shape[1] > 2:
+            samples = samples.T  # channels first
+        if samples.ndim != 2 or samples.shape[1] not in (1, 2) or not samples.size:
+            raise UndecodableError(f"an array of shape {array.shape} is no sound")
+        if samples.dtype.kind == "f" and np.abs(samples).max() <= 1:
+            samples = np.round(samples * (clips.FULL - 1))
+        if samples.dtype != np.int16 and not (np.isfinite(samples).all() and np.abs(samples).max() <= clips.FULL):
+            raise UndecodableError("values beyond 16 bits: -1 to 1, or whole numbers to 32,767, are samples")
+        item: Item = samples.clip(-clips.FULL, clips.FULL - 1).astype(np.int16)
+        return item
 
     @property
     def form(self) -> Mapping[str, Any]:
