@@ -11,6 +11,11 @@ from typing import Any
 
 import pytest
 
+from genset.engine import Engine, Local
+from genset.interfaces import Progress
+from genset.pipeline.job import Job
+from genset.versions import Root
+
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples" / "image"
 STEPS = 400
@@ -67,6 +72,11 @@ def config(folder: Path, source: Path, **sections: Any) -> Path:
     path = folder / "config.yaml"
     path.write_text(json.dumps(values), encoding="utf-8")
     return path
+
+
+def at_work(engine: Engine | None = None, progress: Progress | None = None) -> Job:
+    """What stages are handed, in tests of stages that write nothing."""
+    return Job("test", Root(Path("out")), engine or Local(), progress or Progress.silent())
 
 
 @dataclass(frozen=True)

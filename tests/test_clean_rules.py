@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from conftest import ROOT, SAMPLES, digits, genset
+from conftest import ROOT, SAMPLES, at_work, digits, genset
 from PIL import Image, ImageEnhance, ImageOps
 
 from genset.config import Clean, Data, NearDuplicates
@@ -33,7 +33,7 @@ def modality(kind: str) -> Modality:
 
 
 def cleaned(folder: Path, rule: str, kind: str = "image", threshold: float | None = None) -> Cleaned:
-    found = collect(Data(source=[str(folder)]), modality(kind), Local(), Progress.silent())
+    found = collect(Data(source=[str(folder)]), modality(kind), at_work())
     section = Clean(near_duplicates=NearDuplicates(kind=rule, threshold=threshold))  # type: ignore[arg-type]
     return clean(found.records, found.modality, Local(), Progress.silent(), section)
 
@@ -48,7 +48,7 @@ def test_conflicting_labels_of_two_sources_of_one_name_are_those_that_go(tmp_pat
             (tmp_path / place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(SAMPLES / sample, tmp_path / place / name)
     sources = [str(tmp_path / place / "digits") for place in "ab"]
-    found = collect(Data(source=sources), modality("image"), Local(), Progress.silent())
+    found = collect(Data(source=sources), modality("image"), at_work())
     section = Clean.model_validate({"exact_duplicates": "report", "wrong_labels": "quarantine"})
     records = [replace(record, versioned=versioned) for record in found.records]
     result = clean(records, found.modality, Local(), Progress.silent(), section)

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, digits, genset
+from conftest import SAMPLES, at_work, digits, genset
 from PIL import Image
 
 from genset.config import Clean, Data
@@ -20,9 +20,7 @@ from genset.pipeline.collect import Collected, collect
 
 
 def found(folder: Path, group: str | None = None) -> Collected:
-    return collect(
-        Data(source=[str(folder)], group=group), ImageModality(ImageModality.Settings()), Local(), Progress.silent()
-    )  # type: ignore[arg-type]
+    return collect(Data(source=[str(folder)], group=group), ImageModality(ImageModality.Settings()), at_work())  # type: ignore[arg-type]
 
 
 def cleaned(folder: Path, duplicates: str = "quarantine") -> Cleaned:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from conftest import SAMPLES, digits, genset
+from conftest import SAMPLES, at_work, digits, genset
 from PIL import Image, ImageFilter
 
 from genset.config import Data, clean_class
@@ -33,7 +33,7 @@ def cleaned(folder: Path, kind: str, *, workers: int = 2, **rules: Any) -> Clean
     """With near-duplicates off, which are tested elsewhere, and what else `rules` says."""
     engine, say = Local(workers=workers), Progress.silent()
     modality = MODALITIES[kind](MODALITIES[kind].Settings())
-    found = collect(Data(source=[str(folder)]), modality, engine, say)
+    found = collect(Data(source=[str(folder)]), modality, at_work(engine, say))
     section = clean_class(kind).model_validate({"near_duplicates": "off", **rules})
     return clean(found.records, found.modality, engine, say, section)
 
@@ -289,7 +289,7 @@ def test_rules_of_another_modality_are_unknown(tmp_path: Path) -> None:
 
 def test_a_file_that_vanishes_after_it_was_found_is_told_of(tmp_path: Path) -> None:
     modality = MODALITIES["image"](MODALITIES["image"].Settings())
-    found = collect(Data(source=[str(digits(tmp_path, 6, "01"))]), modality, Local(), Progress.silent())
+    found = collect(Data(source=[str(digits(tmp_path, 6, "01"))]), modality, at_work())
     found.records[0].path.unlink()
     result = clean(found.records, modality, Local(), Progress.silent(), clean_class("image")())
     place = found.records[0].place
@@ -318,7 +318,7 @@ def test_folders_and_files_that_cannot_be_read_are_told_of_and_the_others_used(n
     if os.getuid() == 0:
         os.seteuid(65534)
     modality = MODALITIES["image"](MODALITIES["image"].Settings())
-    found = collect(Data(source=[str(folder)]), modality, Local(), Progress.silent())
+    found = collect(Data(source=[str(folder)]), modality, at_work())
     result = clean(found.records, modality, Local(), Progress.silent(), clean_class("image")())
     reasons = {problem.path: problem.detail for problem in (*found.problems, *result.problems)}
     assert reasons == {
@@ -351,7 +351,7 @@ def test_classes_that_differ_in_case_alone_are_kept_apart_and_told_of(tmp_path: 
         shutil.copytree(SAMPLES / source, tmp_path / label)
     said = io.StringIO()
     modality = MODALITIES["image"](MODALITIES["image"].Settings())
-    collected = collect(Data(source=[str(tmp_path)]), modality, Local(), Progress(say=said.write))
+    collected = collect(Data(source=[str(tmp_path)]), modality, at_work(progress=Progress(say=said.write)))
     assert {record.label for record in collected.records} == {"Cat", "cat"}
     assert said.getvalue() == (
         "the classes 'Cat', 'cat' differ in case alone: they are kept apart, but are one folder where a file system "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, genset
+from conftest import ROOT, at_work, genset
 
 from genset.config import Data
 from genset.engine import Local
@@ -26,7 +26,7 @@ MIXED = ["Der Hund schläft.", "床前明月光，疑是地上霜。", "👩‍�
 
 
 def found(path: Path, **settings: Any) -> Collected:
-    return collect(Data(source=[str(path)]), Text(TextSettings(**settings)), Local(), Progress.silent())
+    return collect(Data(source=[str(path)]), Text(TextSettings(**settings)), at_work())
 
 
 def told(collected: Collected) -> list[tuple[str, str]]:

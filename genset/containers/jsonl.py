@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from genset.containers.base import LARGEST_ITEM, Container, Row, file_row, split_of, too_large, unreadable
+from genset.dataset import METADATA
 from genset.jsons import parsed
 
 _COLUMNS = ("file_name", "image", "audio", "file", "path", "img", "sound", "bytes")  # of the item, the first there is
@@ -20,7 +21,7 @@ class JsonLines(Container):
 
     @classmethod
     def takes(cls, name: str) -> bool:
-        return name.lower().endswith(".jsonl")
+        return name.lower().endswith(".jsonl") and name != METADATA  # which is about the files of a folder
 
     def companions(self, path: Path) -> Iterable[Path]:
         return [place for row in self.rows(path, (), files=False) if (place := _referenced(path, row.values))]
