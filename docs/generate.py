@@ -114,9 +114,40 @@ def main() -> None:
         (FOLDER / name).write_text(made, encoding="utf-8")
 
 
+def keys() -> str:
+    """keys.txt: each key of the config, and KEY=VALUE for the words it takes; a shell completes by it."""
+    whole = config_schema()
+
+    def found(part: dict[str, Any], before: str, within: tuple[str, ...]) -> Iterator[str]:
+        name = part.get("$ref", "").rpartition("/")[2]
+        if name in within:
+            return  # steps stand in steps
+        if name:
+            yield from found(whole["$defs"][name], before, (*within, name))
+        yield from (f"{before}={word}" for word in part.get("enum", ()) if isinstance(word, str) and before)
+        if isinstance(part.get("const"), str) and before:
+            yield f"{before}={part['const']}"
+        for inner in (*part.get("anyOf", ()), *part.get("oneOf", ()), *part.get("allOf", ())):
+            yield from found(inner, before, within)
+        for key, inner in part.get("properties", {}).items():
+            if key == "kind" and before:
+                yield from (line.replace(".kind=", "=") for line in found(inner, f"{before}.kind", within))
+                continue
+            path = f"{before}.{key}".lstrip(".")
+            yield path
+            yield from found(inner, path, within)
+
+    return "".join(f"{line}\n" for line in sorted(set(found(whole, "", ()))))
+
+
 def pages() -> dict[str, str]:
     """Text of each generated file, by its name."""
-    return {"config.schema.json": schema(), "commands.md": commands(), "licences.md": licences()}
+    return {
+        "config.schema.json": schema(),
+        "commands.md": commands(),
+        "licences.md": licences(),
+        "../genset/keys.txt": keys(),
+    }
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genset import __version__, housekeeping
+from genset import __version__, completion, housekeeping
 from genset.options import (
     DEFAULT_LOCK_TIMEOUT,
     ConfigFile,
@@ -25,6 +25,7 @@ from genset.options import (
     Resume,
     Rules,
     Workers,
+    example,
 )
 from genset.options import do as _do
 
@@ -57,7 +58,7 @@ def _version(on: bool) -> None:
         raise typer.Exit
 
 
-@app.command()
+@app.command(epilog=example("genset run configs/quickstart.yaml train.seconds=120 --summary figures.md"))
 def run(
     config: ConfigFile,
     overrides: Overrides = None,
@@ -122,7 +123,7 @@ def run(
     _do("run", work, json, quiet, debug, lock_timeout, log_file)
 
 
-@app.command()
+@app.command(epilog=example("genset train configs/quickstart.yaml model.family=gan"))
 def train(
     config: ConfigFile,
     overrides: Overrides = None,
@@ -151,14 +152,24 @@ def train(
     _do("train", work, json, quiet, debug, lock_timeout, log_file)
 
 
-@app.command()
+@app.command(epilog=example("genset generate digits -n 1000 --seed 2 --name more"))
 def generate(
     model: Annotated[
-        str, typer.Argument(help="model version: folder, NAME or NAME@vNNNN", metavar="MODEL", show_default=False)
+        str,
+        typer.Argument(
+            help="model version: folder, NAME or NAME@vNNNN",
+            metavar="MODEL",
+            show_default=False,
+            autocompletion=completion.versions("models"),
+        ),
     ],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(help="settings of generate, such as generate.sampling.temperature=0.7", metavar="KEY=VALUE"),
+        typer.Argument(
+            help="settings of generate, such as generate.sampling.temperature=0.7",
+            metavar="KEY=VALUE",
+            autocompletion=completion.keys("generate"),
+        ),
     ] = None,
     count: Annotated[int | None, typer.Option("--count", "-n", help="items in all", min=1, show_default=False)] = None,
     per_class: Annotated[
@@ -256,7 +267,7 @@ def generate(
     _do("generate", work, json, quiet, debug, lock_timeout, log_file)
 
 
-@app.command()
+@app.command(epilog=example("genset augment samples/image --balance max --name even"))
 def augment(
     dataset: Dataset,
     overrides: Overrides = None,
@@ -321,7 +332,7 @@ def augment(
     _do("augment", work, json, quiet, debug, lock_timeout, log_file)
 
 
-@app.command()
+@app.command(epilog=example("genset split samples/image --ratios 0.8,0.1,0.1 --name divided"))
 def split(
     dataset: Dataset,
     overrides: Rules = None,
@@ -402,10 +413,16 @@ def split(
     _do("split", work, json, quiet, debug, lock_timeout, log_file)
 
 
-@app.command()
+@app.command(epilog=example("genset inspect digits --report page.html"))
 def inspect(
     path: Annotated[
-        str, typer.Argument(help="dataset, model, version, folder or config", metavar="PATH", show_default=False)
+        str,
+        typer.Argument(
+            help="dataset, model, version, item, folder, container or config",
+            metavar="PATH",
+            show_default=False,
+            autocompletion=completion.versions("datasets", "models"),
+        ),
     ],
     overrides: Rules = None,
     against: Annotated[
@@ -461,9 +478,17 @@ def inspect(
     _do("inspect", work, json, quiet, debug, 0, log_file)
 
 
-@app.command()
+@app.command(epilog=example("genset verify digits"))
 def verify(
-    path: Annotated[str, typer.Argument(help="dataset, model, version or folder", metavar="PATH", show_default=False)],
+    path: Annotated[
+        str,
+        typer.Argument(
+            help="dataset, model, version or folder",
+            metavar="PATH",
+            show_default=False,
+            autocompletion=completion.versions("datasets", "models"),
+        ),
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="clean.near_duplicates=off looks for equal items alone", metavar="KEY=VALUE"),

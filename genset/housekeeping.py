@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genset import completion
 from genset.options import (
     DEFAULT_LOCK_TIMEOUT,
     ConfigFile,
@@ -17,6 +18,7 @@ from genset.options import (
     Quiet,
     Workers,
     do,
+    example,
 )
 
 if TYPE_CHECKING:
@@ -24,20 +26,27 @@ if TYPE_CHECKING:
 
 _PANEL = "Configs and versions"
 _OneName = Annotated[
-    str | None, typer.Argument(help="the versions of this name alone", metavar="[NAME]", show_default=False)
+    str | None,
+    typer.Argument(
+        help="the versions of this name alone",
+        metavar="[NAME]",
+        show_default=False,
+        autocompletion=completion.versions("datasets", "models"),
+    ),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the program."""
-    for name, command in (
-        ("init", init),
-        ("list", list_versions),
-        ("status", status),
-        ("prune", prune),
-        ("schema", schema),
+    for name, command, line in (
+        ("init", init, "genset init samples/image"),
+        ("list", list_versions, "genset list digits"),
+        ("status", status, "genset status configs/quickstart.yaml"),
+        ("prune", prune, "genset prune --keep 3 --dry-run"),
+        ("schema", schema, "genset schema > genset.schema.json"),
+        ("bench", bench, "genset bench --steps 500"),
     ):
-        app.command(name, rich_help_panel=_PANEL)(command)
+        app.command(name, rich_help_panel=_PANEL, epilog=example(line))(command)
 
 
 def init(
@@ -151,3 +160,21 @@ def schema(
         return 0
 
     do("schema", work, True, False, debug)
+
+
+def bench(
+    steps: Annotated[int, typer.Option(help="of training", min=100, max=100_000)] = 200,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """How fast this machine is: items a second of each stage, on small pictures that are drawn for it."""
+
+    def work(command: "Command") -> int:
+        from genset import upkeep
+        from genset.pipeline.bench import bench as measured
+
+        return upkeep.benched(measured(steps, command.job(command.root(None), command.engine(workers))), command)
+
+    do("bench", work, json, quiet, debug)

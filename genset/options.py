@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genset import completion
+
 if TYPE_CHECKING:
     from genset.command import Command
 
@@ -13,15 +15,29 @@ DEFAULT_LOCK_TIMEOUT = 600.0
 _HERE = "Common options"
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(help="key=value laid over the config, such as train.steps=500", metavar="KEY=VALUE"),
+    typer.Argument(
+        help="key=value laid over the config, such as train.steps=500",
+        metavar="KEY=VALUE",
+        autocompletion=completion.keys(),
+    ),
 ]
 Rules = Annotated[
     list[str] | None,
     typer.Argument(
-        help="what is looked for, such as clean.blurred=off or clean.near_duplicates=quarantine", metavar="KEY=VALUE"
+        help="what is looked for, such as clean.blurred=off or clean.near_duplicates=quarantine",
+        metavar="KEY=VALUE",
+        autocompletion=completion.keys("clean"),
     ),
 ]
-ConfigFile = Annotated[Path, typer.Argument(help="YAML config", metavar="CONFIG", show_default=False)]
+ConfigFile = Annotated[
+    Path,
+    typer.Argument(
+        help="YAML config",
+        metavar="CONFIG",
+        show_default=False,
+        autocompletion=completion.files_of(".yaml", ".yml"),
+    ),
+]
 OutputRoot = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="output root  [default: out]", rich_help_panel=_HERE, show_default=False),
@@ -59,8 +75,19 @@ Resume = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="make new versions even when they are up to date")]
 Name = Annotated[str | None, typer.Option(help="name of the version that is written", show_default=False)]
 Dataset = Annotated[
-    str, typer.Argument(help="folder, version folder, NAME or NAME@vNNNN", metavar="DATASET", show_default=False)
+    str,
+    typer.Argument(
+        help="folder, container, version folder, NAME or NAME@vNNNN",
+        metavar="DATASET",
+        show_default=False,
+        autocompletion=completion.versions("datasets"),
+    ),
 ]
+
+
+def example(command: str) -> str:
+    """What stands under the help of a command."""
+    return f"Example: {command}"
 
 
 def do(

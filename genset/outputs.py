@@ -309,6 +309,22 @@ class Status(_Done):
     dataset: State
 
 
+class Stage(_Part):
+    """How fast a stage is on this machine."""
+
+    stage: str
+    items: int
+    seconds: float
+    items_per_second: float
+
+
+class Benched(_Done):
+    """`bench`."""
+
+    command: Literal["bench"]
+    stages: list[Stage]
+
+
 class Needed(_Part):
     """A version that stays beyond the number asked for."""
 
@@ -383,7 +399,7 @@ _OBJECTS = (
         Ancestry,
         OfConfig,
     ),
-    *(Verified, Init, Listed, Status, Pruned, Failed),
+    *(Verified, Init, Listed, Status, Pruned, Benched, Failed),
 )
 
 

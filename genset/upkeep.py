@@ -7,6 +7,7 @@ from genset.command import Command
 from genset.config import dump
 from genset.dataset import SPLITS
 from genset.errors import ExitCode
+from genset.pipeline.bench import Timed, rates
 from genset.pipeline.dry import DryRun
 from genset.pipeline.job import as_dicts
 from genset.pipeline.shelf import Kept, Pruning
@@ -45,6 +46,19 @@ def _row(each: Kept) -> list[str]:
         ", ".join(told["parents"]),
         told["made"][:16].replace("T", " "),
     ]
+
+
+def benched(timed: Sequence[Timed], command: Command) -> int:
+    """The end of `bench`."""
+    told = rates(timed)
+    rows = [
+        [each["stage"], f"{each['items']:,}", f"{each['seconds']:.2f}", f"{each['items_per_second']:,.0f}"]
+        for each in told
+    ]
+    command.console.table("this machine", rows, ("", "items", "seconds", "items/s"))
+    command.console.say("compare with another machine or version by the same command, with nothing else running")
+    command.finish(stages=told)
+    return ExitCode.DONE
 
 
 def size(count: float) -> str:

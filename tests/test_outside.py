@@ -1,0 +1,202 @@
+"""What scripts and shells rely on: exit codes of every command in every state, completion, examples, 70 broken configs."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+import jsonschema
+import pytest
+from conftest import ROOT, Trained, digits, genset
+
+from genset import config
+from genset.cli import app
+from genset.outputs import output_schema
+from genset.yaml_source import ConfigError
+
+BROKEN = [json.loads(line) for line in (ROOT / "tests" / "broken_configs.jsonl").read_text("utf-8").splitlines()]
+COMMANDS = (
+    "run",
+    "train",
+    "generate",
+    "augment",
+    "split",
+    "inspect",
+    "verify",
+    "init",
+    "list",
+    "status",
+    "prune",
+    "schema",
+    "bench",
+)
+LOCKING = ("run", "train", "generate", "augment", "split", "prune")
+
+
+@pytest.mark.parametrize("number", range(len(BROKEN)))
+def test_every_fault_of_a_broken_config_is_told_at_once_with_its_place(number: int, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(BROKEN[number]["config"], encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        config.load(path)
+    assert str(error.value).splitlines() == [f"{path}:{fault}" for fault in BROKEN[number]["faults"]]
+
+
+@pytest.fixture
+def ended(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    """(exit code, stdout, stderr) of a command in this process."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            app(list(map(str, arguments)))
+        told = capfd.readouterr()
+        return int(end.value.code or 0), told.out, told.err
+
+    return run
+
+
+Ended = Callable[..., tuple[int, str, str]]
+
+
+def test_a_broken_config_ends_every_command_that_reads_one_with_2_and_no_traceback(
+    ended: Ended, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.yaml"
+    for number, broken in enumerate(BROKEN):
+        path.write_text(broken["config"], encoding="utf-8")
+        code, _, told = ended(("run", "train", "status", "inspect")[number % 4], path)
+        assert (code, told.splitlines()) == (
+            2,
+            [f"genset: {path}:{fault}" if not row else f"{path}:{fault}" for row, fault in enumerate(broken["faults"])],
+        ), broken
+
+
+def argument(command: str, trained: Trained) -> list[object]:
+    """What each command can be given so that it works."""
+    return {
+        "run": [trained.config],
+        "train": [trained.config],
+        "generate": [trained.model, "-n", 5, "--near-copies", "keep", "--wrong-labels", "keep"],
+        "augment": [trained.dataset],
+        "split": [trained.dataset],
+        "inspect": [trained.dataset],
+        "verify": [trained.dataset],
+        "init": [trained.source],
+        "status": [trained.config],
+    }.get(command, [])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_exit_codes_of_a_command_in_every_state(command: str, own: Trained, tmp_path: Path, ended: Ended) -> None:
+    place = [] if command in ("init", "schema", "bench") else ["--output", own.out]
+    asked = [*argument(command, own), *place]
+    speed = ["--steps", 100] if command == "bench" else []
+    # done
+    code, out, told = ended(command, *asked, *speed, *(["--json"] if command != "schema" else []))
+    assert code == 0, told
+    printed = json.loads(out)
+    if command != "schema":
+        jsonschema.Draft202012Validator(output_schema()).validate(printed)
+        assert printed["command"] == command
+    # wrong usage
+    assert ended(command, "--nothing")[0] == 2
+    # what is not there
+    if argument(command, own):
+        code, _, told = ended(command, tmp_path / "nothing", *place)
+        assert (code, "Traceback" in told) == (2, False)
+    # another run holds the lock
+    if command in LOCKING:
+        with filelock.FileLock(own.out / ".lock"):
+            code, _, told = ended(
+                command, *asked, "--lock-timeout", 0, *(["--force"] if command in ("run", "train") else [])
+            )
+        assert (code, "lock" in told) == (75, True), told
+    # a gate or a verification fails
+    if command == "inspect":
+        code, _, told = ended("inspect", own.dataset, "--against", own.source, "--gate", "lift >= 0.99", *place)
+        assert code == 1, told
+    if command == "status":
+        assert ended("status", own.config, "seed=99", *place)[0] == 1
+    if command == "verify":
+        (next((own.dataset / "train").rglob("*.png"))).write_bytes(b"other")
+        assert ended("verify", own.dataset)[0] == 1
+
+
+def completed(line: str, cwd: Path) -> list[str]:
+    words = line.split(" ")
+    environment = {
+        **os.environ,
+        "_GENSET_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    call = "import sys; sys.argv[0] = 'genset'; from genset.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", call], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout.split()
+
+
+def test_a_shell_completes_versions_keys_values_and_files(own: Trained, tmp_path: Path) -> None:
+    assert own.out == tmp_path / "out"
+    (tmp_path / "mine.yaml").write_text("")
+    (tmp_path / "notes.txt").write_text("")
+    assert completed("genset inspect dig", tmp_path) == ["digits"]  # a model and a dataset of one name
+    assert completed("genset generate digits@", tmp_path) == ["digits@latest", "digits@v0001"]
+    assert completed("genset run mi", tmp_path) == ["mine.yaml"]
+    assert completed("genset run mine.yaml model.family=", tmp_path) == [
+        "model.family=ae",
+        "model.family=gan",
+        "model.family=vae",
+    ]
+    assert "train.seconds=" in completed("genset run mine.yaml train.s", tmp_path)
+    assert completed("genset split digits clean.wrong", tmp_path)[0] == "clean.wrong_labels="
+    assert "--ratios" in completed("genset split digits --ra", tmp_path)
+
+
+def test_completion_imports_nothing_heavy() -> None:
+    code = "import sys; import genset.cli; print([name for name in ('numpy', 'pydantic', 'rich.console', 'PIL') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_ends_with_an_example_that_it_takes(
+    command: str, trained: Trained, in_folder: Path
+) -> None:
+    shown = genset(command, "--help").stdout
+    lines = [line.strip() for line in shown.splitlines() if line.strip().startswith("Example: genset")]
+    assert len(lines) == 1, shown
+    words = shlex.split(lines[0].removeprefix("Example: genset ").partition(">")[0])
+    assert words[0] == command
+    (in_folder / "samples").symlink_to(ROOT / "samples")
+    (in_folder / "configs").symlink_to(ROOT / "configs")
+    (in_folder / "out").symlink_to(trained.out)
+    if command in ("run", "train", "bench", "prune"):
+        words = [*words, "--help"]  # that the options are there: the tour runs them
+    outcome = genset(*words, cwd=in_folder)
+    assert outcome.code in ((0, 1) if command == "status" else (0,)), outcome.stderr
+
+
+def test_bench_tells_every_stage(in_folder: Path) -> None:
+    outcome = genset("bench", "--steps", 100, "--json", cwd=in_folder)
+    assert outcome.code == 0, outcome.stderr
+    stages: list[dict[str, Any]] = outcome.json["stages"]
+    assert [each["stage"] for each in stages] == [
+        "read and look for duplicates", "transform and write", "train, default network", "sample and write", "judge",
+    ]  # fmt: skip
+    assert all(each["items"] > 0 and each["items_per_second"] > 0 for each in stages)
+    assert not list(in_folder.iterdir())
+
+
+def test_a_folder_of_pictures_becomes_a_set_in_three_commands(tmp_path: Path) -> None:
+    digits(tmp_path / "mine", 20, "012")
+    assert genset("init", "mine", "--yes", cwd=tmp_path).code == 0
+    outcome = genset("run", "mine.yaml", "train={steps: 200}", "quality.gates=[]", cwd=tmp_path)
+    assert outcome.code == 0, outcome.stderr
+    assert genset("inspect", "mine", cwd=tmp_path).code == 0
