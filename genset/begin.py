@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from genset.command import Command
+from genset.engine import Engine
 from genset.errors import ExitCode, GensetError
 from genset.modalities import MODALITIES
 from genset.pipeline.collect import files_by_modality
@@ -19,7 +20,7 @@ def begin(
     modality: str | None,
     name: str | None,
     command: Command,
-    workers: int | None,
+    engine: Engine,
     *,
     yes: bool,
 ) -> int:
@@ -30,7 +31,7 @@ def begin(
         _check_free(config)
     asks = command.console.can_ask and not yes
     kind = _modality(folder, modality, command, asks=asks)
-    seen = look(folder, kind, command.job(command.root(None), command.engine(workers)))
+    seen = look(folder, kind, command.job(command.root(None), engine))
     if name:
         seen = replace(seen, name=command.version_name(name, seen.name))
     place = config or Path(f"{seen.name}.yaml")

@@ -14,6 +14,7 @@ from genset.options import (
     ConfigFile,
     Dataset,
     Debug,
+    EngineName,
     Force,
     Json,
     LockTimeout,
@@ -82,6 +83,7 @@ def run(
     ] = None,
     output: OutputRoot = None,
     workers: Workers = None,
+    engine: EngineName = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
     log_file: LogFile = None,
     json: Json = False,
@@ -105,7 +107,13 @@ def run(
             alone = {"--dry-run": dry_run, "--summary": summary}
             for option in (name for name, given in alone.items() if given):
                 raise GensetError(f"there is no {option} of many runs", where="--sweep")
-            given = {"--output": output, "--workers": workers, "--lock-timeout": lock_timeout, "--log-file": log_file}
+            given = {
+                "--output": output,
+                "--workers": workers,
+                "--engine": engine,
+                "--lock-timeout": lock_timeout,
+                "--log-file": log_file,
+            }
             options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
             options += [*(["--force"] if force else []), *([] if resume else ["--no-resume"])]
             return all_of_them(config, overrides or [], options, command)
@@ -114,9 +122,9 @@ def run(
             from genset import upkeep
             from genset.pipeline.dry import dry_run as plan
 
-            job = command.job(command.root(output, settings), command.engine(workers))
+            job = command.job(command.root(output, settings), command.engine(workers, engine))
             return upkeep.dry_run(plan(settings, job), command)
-        with command.locked(command.root(output, settings), workers, settings) as job:
+        with command.locked(command.root(output, settings), command.engine(workers, engine, settings)) as job:
             result = pipeline(settings, job, resume=resume, force=force)
         return show.run(result, command, summary)
 
@@ -131,6 +139,7 @@ def train(
     force: Force = False,
     output: OutputRoot = None,
     workers: Workers = None,
+    engine: EngineName = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
     log_file: LogFile = None,
     json: Json = False,
@@ -145,7 +154,7 @@ def train(
         from genset.pipeline.train import train as pipeline
 
         settings = command.config(config, overrides)
-        with command.locked(command.root(output, settings), workers, settings) as job:
+        with command.locked(command.root(output, settings), command.engine(workers, engine, settings)) as job:
             version, made = pipeline(settings, prepare(settings, job), job, resume=resume, force=force)
         return show.model(version, made, command)
 
@@ -224,6 +233,7 @@ def generate(
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
+    engine: EngineName = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
     log_file: LogFile = None,
     json: Json = False,
@@ -251,7 +261,7 @@ def generate(
         (section,) = command.sections(("generate",), given, overrides, version.manifest["modality"])
         exporter = command.exporter(form)
         target = command.version_name(name, f"{version.name}-generated")
-        with command.locked(root, workers) as job:
+        with command.locked(root, command.engine(workers, engine)) as job:
             made = generate_version(
                 version,
                 section,
@@ -295,6 +305,7 @@ def augment(
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
+    engine: EngineName = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
     log_file: LogFile = None,
     json: Json = False,
@@ -316,9 +327,9 @@ def augment(
         if replay:
             if version is None:
                 raise GensetError("only items of a version can be made again", where=dataset)
-            with command.locked(root, workers) as job:
+            with command.locked(root, command.engine(workers, engine)) as job:
                 return show.replayed(again.replay(version, replay, filler, job), command)
-        with command.locked(root, workers) as job:
+        with command.locked(root, command.engine(workers, engine)) as job:
             flags = {"augment.copies": copies, "balance.target": balance}
             keys, kind = ("augment", "balance", "clean"), kind_of(path, version)
             section, target, rules = command.sections(keys, flags, overrides, kind)
@@ -373,6 +384,7 @@ def split(
     name: Name = None,
     output: OutputRoot = None,
     workers: Workers = None,
+    engine: EngineName = None,
     lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
     log_file: LogFile = None,
     json: Json = False,
@@ -402,7 +414,7 @@ def split(
                 where="--folds",
             )
         wanted = derive.Division(section, group_by, seed, anew)
-        with command.locked(root, workers) as job:
+        with command.locked(root, command.engine(workers, engine)) as job:
             source = derive.open_dataset(path, version, job, command.group(group_by), rules.named(), link=link)
             target = command.version_name(name, source.name)
             if folds:
@@ -462,6 +474,7 @@ def inspect(
     ] = None,
     output: OutputRoot = None,
     workers: Workers = None,
+    engine: EngineName = None,
     log_file: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -473,7 +486,7 @@ def inspect(
         from genset.inspected import Asked, inspected
 
         asked = Asked(path, against, model, gate or (), quick, report, summary, overrides or ())
-        return inspected(asked, command, output, workers)
+        return inspected(asked, command, output, command.engine(workers, engine))
 
     _do("inspect", work, json, quiet, debug, 0, log_file)
 
@@ -502,6 +515,7 @@ def verify(
     ] = None,
     output: OutputRoot = None,
     workers: Workers = None,
+    engine: EngineName = None,
     log_file: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -517,7 +531,7 @@ def verify(
         root = command.root(output)
         place, group = command.anything(root, path), command.group(group_by)
         (section,) = command.sections(("clean",), {}, overrides, kind_at(place) if overrides else None)
-        return show.verified(check(place, group, section, command.job(root, command.engine(workers))), command)
+        return show.verified(check(place, group, section, command.job(root, command.engine(workers, engine))), command)
 
     _do("verify", work, json, quiet, debug, 0, log_file)
 

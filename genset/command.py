@@ -26,13 +26,13 @@ from genset.config import (
     section,
 )
 from genset.console import Console, guarded
-from genset.engine import Engine, Local
+from genset.engine import ENGINES, Engine, Local
 from genset.errors import GensetError
 from genset.interfaces import Exporter, Section
 from genset.journal import Journal
 from genset.pipeline.job import Job
 from genset.versions import Root, Version, open_version
-from genset.yaml_source import Place, Tree, override
+from genset.yaml_source import Place, Tree, did_you_mean, override
 
 _SECTIONS: Mapping[str, type[Section]] = {
     "clean": Clean,
@@ -154,18 +154,29 @@ class Command:
         """The job of this command."""
         return Job(self.name, root, engine, self.journal.watching(self.console.progress()))
 
-    def engine(self, workers: int | None) -> Engine:
-        """Threads of this process, as many as --workers says. Raises GensetError."""
-        tree = Tree({"engine": {"workers": workers}}, {(): Place("command line")})
-        engine: Engine = section(Local, tree, "engine")
+    def engine(self, workers: int | None, name: str | None = None, config: Config | None = None) -> Engine:
+        """That of --engine, else of the config, else threads of this process; with as many workers as --workers says.
+
+        Raises GensetError.
+        """
+        kind, _, address = (name or "").partition("=")
+        told: Engine = config.engine if config and not name else Local()
+        if kind not in ("", *ENGINES):
+            known = ", ".join(ENGINES)
+            raise GensetError(
+                f"no such engine: {kind!r}{did_you_mean(kind, ENGINES)}", where="--engine", hint=f"There are {known}."
+            )
+        told = told if told.kind == (kind or told.kind) else ENGINES[kind].model_validate({})
+        asked = {"address": address or None, "workers": workers}
+        given = told.model_dump(exclude_unset=True) | {key: value for key, value in asked.items() if value is not None}
+        engine: Engine = section(type(told), Tree({"engine": given}, {(): Place("command line")}), "engine")
         return engine
 
     @contextlib.contextmanager
-    def locked(self, root: Root, workers: int | None, config: Config | None = None) -> Iterator[Job]:
+    def locked(self, root: Root, engine: Engine) -> Iterator[Job]:
         """The job, with the output root to itself."""
-        engine = config.engine if config and workers is None else self.engine(workers)
         job = self.job(root, engine)
-        with root.lock(self.lock_timeout, job.progress.say):
+        with root.lock(self.lock_timeout, job.progress.say), engine.sharing(root.path):
             yield job
 
 

@@ -10,6 +10,7 @@ from genset.options import (
     DEFAULT_LOCK_TIMEOUT,
     ConfigFile,
     Debug,
+    EngineName,
     Json,
     LockTimeout,
     Name,
@@ -63,6 +64,7 @@ def init(
     name: Name = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="write NAME.yaml without asking anything")] = False,
     workers: Workers = None,
+    engine: EngineName = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -72,7 +74,7 @@ def init(
     def work(command: "Command") -> int:
         from genset import begin
 
-        return begin.begin(folder, config, modality, name, command, workers, yes=yes)
+        return begin.begin(folder, config, modality, name, command, command.engine(workers, engine), yes=yes)
 
     do("init", work, json, quiet, debug)
 
@@ -100,6 +102,7 @@ def status(
     overrides: Overrides = None,
     output: OutputRoot = None,
     workers: Workers = None,
+    engine: EngineName = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -111,7 +114,7 @@ def status(
         from genset.pipeline.status import status as pipeline
 
         settings = command.config(config, overrides)
-        job = command.job(command.root(output, settings), command.engine(workers))
+        job = command.job(command.root(output, settings), command.engine(workers, engine))
         return upkeep.status(*pipeline(settings, job), command)
 
     do("status", work, json, quiet, debug)
@@ -136,7 +139,7 @@ def prune(
         root = command.root(output)
         if dry_run:
             return upkeep.pruned(shelf.prune(root, name, keep), command, dry_run=True)
-        with command.locked(root, None) as job:
+        with command.locked(root, command.engine(None)) as job:
             pruning = shelf.prune(root, name, keep)
             shelf.remove(pruning, job)
         return upkeep.pruned(pruning, command, dry_run=False)
@@ -165,6 +168,7 @@ def schema(
 def bench(
     steps: Annotated[int, typer.Option(help="of training", min=100, max=100_000)] = 200,
     workers: Workers = None,
+    engine: EngineName = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -175,6 +179,8 @@ def bench(
         from genset import upkeep
         from genset.pipeline.bench import bench as measured
 
-        return upkeep.benched(measured(steps, command.job(command.root(None), command.engine(workers))), command)
+        return upkeep.benched(
+            measured(steps, command.job(command.root(None), command.engine(workers, engine))), command
+        )
 
     do("bench", work, json, quiet, debug)

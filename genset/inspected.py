@@ -8,7 +8,7 @@ from typing import Any
 from genset import show
 from genset.command import Command, check_place
 from genset.config import EVERY_FIGURE, dump, load
-from genset.engine import Local
+from genset.engine import Engine
 from genset.errors import ExitCode, GensetError
 from genset.modalities import MODALITIES
 from genset.pipeline import compare, comparison, inspect, lineage
@@ -42,7 +42,7 @@ class Asked:
         return {name: path for name, path in (("--report", self.report), ("--summary", self.summary)) if path}
 
 
-def inspected(asked: Asked, command: Command, output: Path | None, workers: int | None) -> int:
+def inspected(asked: Asked, command: Command, output: Path | None, engine: Engine) -> int:
     """`inspect` of whatever stands at a path."""
     path, root = Path(asked.path), command.root(output)
     for condition in asked.gates:
@@ -67,8 +67,8 @@ def inspected(asked: Asked, command: Command, output: Path | None, workers: int 
     version = None if path.is_file() else open_version(path) if path.is_dir() else command.version(root, asked.path)
     if version and version.kind == "models":
         _no_rules(asked)
-        return _model(asked, version, command, root, workers)
-    return _dataset(asked, version, command, root, workers)
+        return _model(asked, version, command, root, engine)
+    return _dataset(asked, version, command, root, engine)
 
 
 def _no_rules(asked: Asked) -> None:
@@ -87,7 +87,7 @@ def _only_compared(asked: Asked) -> None:
         )
 
 
-def _model(asked: Asked, version: Version, command: Command, root: Root, workers: int | None) -> int:
+def _model(asked: Asked, version: Version, command: Command, root: Root, engine: Engine) -> int:
     """`inspect` of a model, alone or beside another."""
     if asked.model:
         raise GensetError(
@@ -95,7 +95,7 @@ def _model(asked: Asked, version: Version, command: Command, root: Root, workers
             where=asked.path,
             hint="Inspect a dataset, such as one that `genset generate` made.",
         )
-    job = command.job(root, Local(workers=workers))
+    job = command.job(root, engine)
     if asked.against:
         _only_compared(asked)
         before = command.model(root, asked.against)
@@ -143,9 +143,9 @@ def _written(asked: Asked, command: Command) -> dict[str, dict[str, str]]:
     return {"files": told} if told else {}
 
 
-def _dataset(asked: Asked, version: Version | None, command: Command, root: Root, workers: int | None) -> int:
+def _dataset(asked: Asked, version: Version | None, command: Command, root: Root, engine: Engine) -> int:
     """`inspect` of a dataset, alone or beside real items."""
-    job = command.job(root, Local(workers=workers))
+    job = command.job(root, engine)
     other = _version_at(asked.against, root) if version and asked.against else None
     if version and other and compare.comparable(version, other):
         _only_compared(asked)

@@ -53,8 +53,18 @@ LockTimeout = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(
-        help="threads for reading and writing items; as many as cores by default",
+        help="how many items are at work at once; as many as cores by default",
         min=1,
+        rich_help_panel=_HERE,
+        show_default=False,
+    ),
+]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="where items are worked on: local, ray, or ray=ADDRESS of a cluster",
+        metavar="ENGINE",
         rich_help_panel=_HERE,
         show_default=False,
     ),

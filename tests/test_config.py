@@ -106,7 +106,7 @@ BROKEN = {
         "balance: {target: most}\n",
         ["4:11: balance.target: must be max, median, a whole number, or a whole number for each label, got 'most'"],
     ),
-    "engine": ("engine: ray\n", ["4:1: engine: must be one of local; got 'ray'"]),
+    "engine": ("engine: spark\n", ["4:1: engine: must be one of local, ray; got 'spark'"]),
     "a section that is none": ("train: fast\n", ["4:1: train: must be a section with keys, got 'fast'"]),
     "several at once": (
         "seed: -1\nmodel: {latent_dim: 0}\noutput: {fromat: folder}\n",

@@ -1,8 +1,9 @@
 """Where work on many independent items runs."""
 
-from genset.engine.local import Engine, Local
-from genset.interfaces import Section
+from genset.engine.base import Engine
+from genset.engine.cluster import Ray
+from genset.engine.local import Local
 
-ENGINES: dict[str, type[Section]] = {"local": Local}
+ENGINES: dict[str, type[Engine]] = {"local": Local, "ray": Ray}
 
-__all__ = ["ENGINES", "Engine", "Local"]
+__all__ = ["ENGINES", "Engine", "Local", "Ray"]

@@ -21,6 +21,8 @@ class Exported:
         """Raises DamagedError, with `where`, for bytes that are no such network."""
         import onnxruntime
 
+        self._read_from = (model, where)
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # batches run side by side instead: one thread has one order of additions
         options.log_severity_level = 3
@@ -29,6 +31,10 @@ class Exported:
         except Exception as error:  # the library's errors have no class in common but this
             raise DamagedError(f"a network that cannot be read: {str(error).splitlines()[0]}", where=where) from None
         self._inputs = [(port.name, _TYPES[port.type]) for port in self._session.get_inputs()]
+
+    def __reduce__(self) -> tuple[type["Exported"], tuple[bytes, str]]:
+        """As what it was read from: an engine may send it to another process."""
+        return Exported, self._read_from
 
     @property
     def width(self) -> int:
