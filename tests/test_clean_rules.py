@@ -215,7 +215,7 @@ class _Line(Likeness):
 
 def test_pairs_grow_with_the_items_even_where_all_share_their_keys() -> None:
     for count in (100, 1000):
-        found = candidates(np.zeros((count, 4), np.uint64))
+        found = candidates(np.zeros((count, 4), np.uint64), 0)
         assert count - 1 <= len(found) <= 16 * count
     chain = near_pairs(_Line([5] * 500), 1.0, Local(), Progress.silent())
     assert clusters(chain) == [list(range(500))]

@@ -1,6 +1,7 @@
 """Find near-duplicates among many items: by keys, so that few of all pairs are looked at, whatever an item is."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,38 +27,47 @@ class Near:
 
 
 def near_pairs(likeness: Likeness, threshold: float, engine: Engine, progress: Progress) -> list[Near]:
-    """All pairs that share a key and are at least as alike as `threshold`, in order."""
-    pairs = candidates(likeness.keys)
-    parts = [pairs[start : start + _AT_ONCE] for start in range(0, len(pairs), _AT_ONCE)]
-    found = []
-    for number, values in enumerate(engine.map(likeness, parts)):
-        progress.tick("near-duplicates", min(len(pairs), (number + 1) * _AT_ONCE), len(pairs), "")
-        (rows,) = np.nonzero(values >= threshold)
-        found += [Near(int(a), int(b), float(values[row])) for row in rows for a, b in [parts[number][row]]]
-    return found
+    """All pairs that share a key and are at least as alike as `threshold`, in order.
 
-
-def candidates(keys: Keys) -> Pairs:
-    """(P, 2) row numbers of the pairs of which something is to be asked, each once, first < second.
-
-    Items that share a key are paired. Where many share it, each is paired with the few that share most of the keys that
-    follow, so that the number of pairs grows as the number of items does, and not faster.
+    Only those that are alike are held, each once, however many pairs are looked at.
     """
-    count, width = keys.shape
-    codes = [np.zeros(0, np.int64)]
-    for column in range(width):
-        order = np.lexsort([keys[:, (column + further) % width] for further in (2, 1, 0)])
-        own = keys[order, column]
-        found = []
-        for distance in range(1, _CROWD):
-            same = own[distance:] == own[:-distance]
-            if not same.any():
-                break
-            first, second = order[:-distance][same], order[distance:][same]
-            found.append(np.minimum(first, second) * count + np.maximum(first, second))
-        codes += [np.unique(np.concatenate(found))] if found else []
-    unique = np.unique(np.concatenate(codes))
-    return np.stack([unique // max(1, count), unique % max(1, count)], axis=1)
+    asked: deque[tuple[int, Pairs]] = deque()
+    found: dict[tuple[int, int], Near] = {}
+    keys = likeness.keys
+
+    def parts() -> Iterator[Pairs]:
+        for column in range(keys.shape[1]):
+            pairs = candidates(keys, column)
+            for start in range(0, len(pairs), _AT_ONCE):
+                asked.append((column, pairs[start : start + _AT_ONCE]))
+                yield asked[-1][1]
+
+    for values in engine.map(likeness, parts()):
+        column, part = asked.popleft()
+        progress.tick("near-duplicates", column, keys.shape[1], "")
+        for row in np.flatnonzero(values >= threshold).tolist():
+            first, second = part[row].tolist()
+            found[first, second] = Near(first, second, float(values[row]))
+    return [found[pair] for pair in sorted(found)]
+
+
+def candidates(keys: Keys, column: int) -> Pairs:
+    """(P, 2) row numbers of the pairs that share the key of a column, each once, first < second.
+
+    Where many share it, each is paired with the few that share most of the keys that follow, so that the number of
+    pairs grows as the number of items does, and not faster.
+    """
+    width = keys.shape[1]
+    order = np.lexsort([keys[:, (column + further) % width] for further in (2, 1, 0)])
+    own = keys[order, column]
+    found = [np.zeros((0, 2), np.int64)]
+    for distance in range(1, _CROWD):
+        same = own[distance:] == own[:-distance]
+        if not same.any():
+            break
+        first, second = order[:-distance][same], order[distance:][same]
+        found.append(np.stack([np.minimum(first, second), np.maximum(first, second)], axis=1))
+    return np.concatenate(found)
 
 
 def clusters(found: Iterable[Near]) -> list[list[int]]:

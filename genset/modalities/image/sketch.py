@@ -5,9 +5,9 @@ bright (Lucas and Kanade 1981: one step of least squares), and judged by the pla
 different pictures that are alike differ in is somewhere, what saving one anew changes is everywhere and little.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Literal, Self
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from genset.interfaces import Floats, Likeness, Pairs, Sketch
 from genset.modalities.hashing import plane_keys
 
 SIDE = 32
+_GREY = 128  # of both colours, where there is none
 _MARGIN = 2  # pixels that moving may bring in from outside
 _SMOOTH = (0.7, 1.3)  # standard deviations in pixels, of brightness and of colour, which JPEG saves coarsely
 _CHROMA = 0.5  # weight of colour beside brightness
@@ -37,67 +38,126 @@ Halves = npt.NDArray[np.float16]
 
 
 def of(image: PIL.Image.Image) -> Sketch:
-    """(SIDE, SIDE, 3) the whole of an RGB image as smoothed brightness and colour (YCbCr, ITU-R BT.601)."""
+    """(SIDE, SIDE, 3) the whole of an RGB image as smoothed brightness and colour (YCbCr, ITU-R BT.601);
+    (SIDE, SIDE, 1) of one without colour, as sketches of all items are held at once."""
     small = image.resize((SIDE, SIDE), PIL.Image.Resampling.BICUBIC).convert("YCbCr")
     bands = [
         band.filter(PIL.ImageFilter.GaussianBlur(_SMOOTH[number > 0])) for number, band in enumerate(small.split())
     ]
-    return np.asarray(PIL.Image.merge("YCbCr", bands))
+    out = np.asarray(PIL.Image.merge("YCbCr", bands))
+    return out if (out[..., 1:] != _GREY).any() else out[..., :1].copy()
 
 
 class Overlay(Likeness):
     """Likeness of images: 1 for two that are equal, mirrored or not; 0 for what is not alike at all."""
 
     def __init__(self, sketches: Sequence[Sketch]) -> None:
-        self._straight, self._mirrored = _Places.of_all(sketches, 1), _Places.of_all(sketches, -1)
-        found = plane_keys(np.concatenate([self._straight.coarse, self._mirrored.coarse]))
-        self.keys = np.minimum(found[: len(sketches)], found[len(sketches) :])
+        self._straight, self._mirrored = _Coarse.of_all(sketches, 1), _Coarse.of_all(sketches, -1)
+        self._places = _Places.of_all(sketches)
+        self.keys = np.minimum(*plane_keys(self._straight.cells, self._mirrored.cells))
 
     def __call__(self, pairs: Pairs) -> Floats:
-        ways = [_laid_over(self._straight, side, pairs) for side in (self._straight, self._mirrored)]
-        return np.maximum(*ways)
+        straight = self._laid_over(self._straight, pairs, mirrored=False)
+        return np.maximum(straight, self._laid_over(self._mirrored, pairs, mirrored=True))
+
+    def _laid_over(self, other: "_Coarse", pairs: Pairs, *, mirrored: bool) -> Floats:
+        """(P,) how alike pairs of pictures are, the second as it stands or mirrored; by their rows."""
+        out = np.zeros(len(pairs), np.float32)
+        first, second = pairs.T
+        (rows,) = np.nonzero(np.abs(self._straight.mean[first] - other.mean[second]) <= _BRIGHTER)
+        close = np.einsum("pd,pd->p", self._straight.cells[first[rows]], other.cells[second[rows]])
+        rows = rows[close >= _PROMISING]
+        if len(rows):
+            out[rows] = _aligned(self._places.at(first[rows]), self._places.at(second[rows], mirrored=mirrored))
+        return out
+
+
+@dataclass(frozen=True)
+class _Coarse:
+    """What pairs of pictures are chosen by."""
+
+    cells: Floats  # (N, c) of length 1
+    mean: Floats  # (N,) brightness
+
+    @classmethod
+    def of_all(cls, sketches: Sequence[Sketch], step: Literal[1, -1]) -> Self:
+        """Of any number of sketches, some at once; mirrored by a step of -1."""
+        mirrored = (planes[:, :, ::step] for planes in _in_parts(sketches))
+        return cls(*_filled(len(sketches), ((_cells(planes), planes[..., 0].mean(axis=(1, 2))) for planes in mirrored)))
 
 
 @dataclass(frozen=True)
 class _Places:
     """What pairs of pictures are compared by: means over places, which are blocks of pixels inside the margin."""
 
-    coarse: Floats  # (N, c) of length 1
-    columns: Halves  # (N, 5, d) the picture, and what moving and scaling it add, down and across
-    moved: Halves  # (N, moves, d) the picture, moved
-    lengths: Floats  # (N, moves) of these, without their means
-    mean: Floats  # (N,) brightness
+    moved: Halves | Floats  # (N, moves, PLACES, PLACES, bands) the picture, moved
+    changes: Halves | Floats  # (N, 4, PLACES, PLACES, bands) what moving and scaling add, down and across
+    lengths: Floats  # (N, moves) of the moved, without their means
     contrast: Floats  # (N,)
 
     @classmethod
-    def of(cls, planes: Floats) -> Self:
-        """Of pictures (N, SIDE, SIDE, 3)."""
+    def of_all(cls, sketches: Sequence[Sketch]) -> Self:
+        """Of any number of sketches, some at once; without the bands of colour where none has colour."""
+        bands = max(sketch.shape[2] for sketch in sketches)
+        return cls(*_filled(len(sketches), (cls._of(planes, bands) for planes in _in_parts(sketches))))
+
+    @classmethod
+    def _of(cls, planes: Floats, bands: int) -> tuple[npt.NDArray[Any], ...]:
+        """The fields of pictures (N, SIDE, SIDE, 3)."""
         spread = planes - planes.mean(axis=(1, 2), keepdims=True) * np.array([1, 0, 0], np.float32)
         means = _means(planes).astype(np.float16)  # in half precision, for there are many
         moves = [(_KINDS.index(dy), _KINDS.index(dx)) for dy in _STEPS for dx in _STEPS]
-        columns = [(0, 0), *((_KINDS.index(kind), 0) for kind in _CHANGES), *((0, _KINDS.index(k)) for k in _CHANGES)]
-        moved = np.stack([means[:, down, :, right].reshape(len(planes), -1) for down, right in moves], axis=1)
-        return cls(
-            _cells(planes),
-            np.stack([means[:, down, :, right].reshape(len(planes), -1) for down, right in columns], axis=1),
-            moved,
-            moved.astype(np.float32).std(axis=2) + np.float32(1e-6),
-            planes[..., 0].mean(axis=(1, 2)),
+        changes = [*((_KINDS.index(kind), 0) for kind in _CHANGES), *((0, _KINDS.index(kind)) for kind in _CHANGES)]
+        moved = np.stack([means[:, down, :, right] for down, right in moves], axis=1)
+        return (
+            moved[..., :bands],
+            np.stack([means[:, down, :, right] for down, right in changes], axis=1)[..., :bands],
+            moved.reshape(*moved.shape[:2], -1).astype(np.float32).std(axis=2) + np.float32(1e-6),
             np.sqrt(np.square(spread).sum(axis=-1).mean(axis=(1, 2))),
         )
 
-    @classmethod
-    def of_all(cls, sketches: Sequence[Sketch], step: Literal[1, -1]) -> Self:
-        """Of any number of sketches, some at once; mirrored by a step of -1."""
-        starts = range(0, len(sketches), _AT_ONCE)
-        parts = [cls.of(_planes(np.stack(sketches[start : start + _AT_ONCE])[:, :, ::step])) for start in starts]
-        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+    def at(self, rows: npt.NDArray[np.int64], *, mirrored: bool = False) -> "_Places":
+        """Of some pictures by their rows, in full precision with all bands. A mirrored one's places are those of the
+        picture, moved the other way, from right to left; its changes are left out, as only a first one's are asked."""
+        moved, lengths = _full(self.moved[rows]), self.lengths[rows]
+        if not mirrored:
+            return _Places(moved, _full(self.changes[rows]), lengths, self.contrast[rows])
+        back = [row * len(_STEPS) + _STEPS.index(-dx) for row in range(len(_STEPS)) for dx in _STEPS]
+        return _Places(moved[:, back, :, ::-1], moved[:, :0], lengths[:, back], self.contrast[rows])
 
 
-def _planes(sketches: Sketch) -> Floats:
+def _full(means: Halves | Floats) -> Floats:
+    """(P, n, PLACES, PLACES, 3) means with bands of colour, in full precision."""
+    out = np.zeros((*means.shape[:-1], 3), np.float32)
+    out[..., : means.shape[-1]] = means
+    return out
+
+
+def _filled(count: int, parts: Iterable[Sequence[npt.NDArray[Any]]]) -> list[npt.NDArray[Any]]:
+    """Arrays of `count` rows from those of each part, without holding them twice."""
+    out: list[npt.NDArray[Any]] = []
+    start = 0
+    for part in parts:
+        out = out or [np.empty((count, *rows.shape[1:]), rows.dtype) for rows in part]
+        for whole, rows in zip(out, part, strict=True):
+            whole[start : start + len(rows)] = rows
+        start += len(part[0])
+    return out
+
+
+def _in_parts(sketches: Sequence[Sketch]) -> Iterator[Floats]:
+    """(B, SIDE, SIDE, 3) pictures of any number of sketches, some at once."""
+    for start in range(0, len(sketches), _AT_ONCE):
+        yield _planes(sketches[start : start + _AT_ONCE])
+
+
+def _planes(sketches: Sequence[Sketch]) -> Floats:
     """(N, H, W, 3) brightness in [0, 1], and weighted colour around 0."""
-    out: Floats = sketches.astype(np.float32) / np.float32(255)
-    out[..., 1:] = (out[..., 1:] - np.float32(128 / 255)) * np.float32(_CHROMA)
+    out = np.full((len(sketches), SIDE, SIDE, 3), _GREY, np.float32)
+    for row, sketch in enumerate(sketches):
+        out[row, ..., : sketch.shape[2]] = sketch
+    out /= np.float32(255)
+    out[..., 1:] = (out[..., 1:] - np.float32(_GREY / 255)) * np.float32(_CHROMA)
     return out
 
 
@@ -157,25 +217,14 @@ def _matrices() -> Floats:
     return out
 
 
-def _laid_over(all_first: _Places, all_second: _Places, pairs: Pairs) -> Floats:
-    """(P,) how alike pairs of pictures are, as they stand; by their rows."""
-    out = np.zeros(len(pairs), np.float32)
-    first, second = pairs.T
-    (rows,) = np.nonzero(np.abs(all_first.mean[first] - all_second.mean[second]) <= _BRIGHTER)
-    coarse = np.einsum("pd,pd->p", all_first.coarse[first[rows]], all_second.coarse[second[rows]])
-    rows = rows[coarse >= _PROMISING]
-    if len(rows):
-        out[rows] = _aligned(all_first, all_second, pairs[rows])
-    return out
-
-
-def _aligned(all_first: _Places, all_second: _Places, pairs: Pairs) -> Floats:
-    """(P,) likeness of pairs, by their rows, the second moved by whole pixels first, then by least squares."""
-    first, second = pairs.T
-    columns, contrast = all_first.columns[first].astype(np.float32), all_second.contrast[second]
-    moved, flat = all_second.moved[second].astype(np.float32), columns[:, 0] - columns[:, 0].mean(axis=1, keepdims=True)
+def _aligned(first: _Places, second: _Places) -> Floats:
+    """(P,) likeness of pairs of pictures, the second moved by whole pixels first, then by least squares."""
+    count = len(first.moved)
+    columns = np.concatenate([first.moved[:, :1], first.changes], axis=1).reshape(count, 1 + 2 * len(_CHANGES), -1)
+    moved, contrast = second.moved.reshape(count, len(_STEPS) ** 2, -1), second.contrast
+    flat = columns[:, 0] - columns[:, 0].mean(axis=1, keepdims=True)
     # Correlation, but for the length of the first, which is the same for all moves of the second
-    best = ((moved @ flat[:, :, None])[:, :, 0] / all_second.lengths[second]).argmax(axis=1)
+    best = ((moved @ flat[:, :, None])[:, :, 0] / second.lengths).argmax(axis=1)
     wanted = moved[np.arange(len(best)), best]  # (P, d)
     bright = np.tile(np.array([1, 0, 0], np.float32), (len(wanted), 1, wanted.shape[1] // 3))
     columns = np.concatenate([columns, bright], axis=1)  # (P, 6, d)

@@ -45,7 +45,7 @@ class Overlay(Likeness):
     def __init__(self, sketches: Sequence[Sketch]) -> None:
         self._places = np.stack([_places(sketch) for sketch in sketches])  # (N, lags, d)
         still = self._places[:, len(_LAGS) // 2].astype(np.float32)
-        self.keys: Keys = plane_keys(still)
+        self.keys: Keys = plane_keys(still)[0]
 
     def __call__(self, pairs: Pairs) -> Floats:
         still = self._places[pairs[:, 0], len(_LAGS) // 2].astype(np.float32)
