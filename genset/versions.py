@@ -184,6 +184,13 @@ class Draft:
             with self._lock:
                 self.sums[name] = hashlib.sha256(data).hexdigest()
 
+    def adopt(self, name: str, path: Path, digest: str) -> None:
+        """Take a file with this SHA-256 that was written and flushed elsewhere on the disk: it stays there too."""
+        with self._making(name):
+            if not _linked(path, os.path.join(self.path, name)):
+                shutil.copyfile(path, self.path / name)
+        self.sums[name] = digest
+
     @contextlib.contextmanager
     def _making(self, name: str) -> Iterator[None]:
         """For a file that is to be made: in a folder that is there, and inside the version."""
@@ -245,7 +252,7 @@ class Root:
             for pattern in ("*/.v*.partial", "*/.v*.removed"):
                 for partial in (self.path / kind).glob(pattern):
                     shutil.rmtree(partial)
-        for partial in (self.path / WORK).glob("*/.*.partial"):
+        for partial in (*(self.path / WORK).glob("*/.*.partial"), *(self.path / WORK).glob("*/shards-*/.*.partial")):
             if partial.is_dir():
                 shutil.rmtree(partial)
             else:

@@ -2,14 +2,13 @@
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from genset.dataset import Item
 from genset.errors import GensetError
 from genset.export.shards import Sharded, texts
 from genset.interfaces import Modality
-from genset.versions import Draft
 
 
 class Parquet(Sharded):
@@ -30,10 +29,9 @@ class Parquet(Sharded):
                 hint="Install it: pip install 'genset[parquet]'.",
             ) from None
 
-    def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
+    def file(self, items: Sequence[Item], modality: Modality) -> bytes:
         self.ready()
-        for name, some in self.shards(items):
-            draft.write(name, _table(some, modality.feature))
+        return _table(items, modality.feature)
 
 
 def _table(items: Sequence[Item], feature: str) -> bytes:

@@ -1,12 +1,19 @@
 """Stretches of a dataset of bounded size: what the forms for many items a file have in common."""
 
+import math
+from abc import abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import pydantic
 
 from genset.dataset import SPLITS, Item, as_text
-from genset.interfaces import Exporter
+from genset.interfaces import Exporter, Modality
+from genset.versions import Draft
+
+_TOLD = 400  # bytes of what is told of an item, about
+_MOST = 16_384  # items of a file that is made apart from others: what a worker loses at most
 
 
 class Sharded(Exporter):
@@ -18,6 +25,24 @@ class Sharded(Exporter):
     def pattern(self, split: str, *, rows: bool) -> str:
         return f"{split}-*{self.suffix}"
 
+    @abstractmethod
+    def file(self, items: Sequence[Item], modality: Modality) -> bytes:
+        """The bytes of one file with these items, in order."""
+
+    def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
+        for name, some in self.shards(items):
+            draft.write(name, self.file(some, modality))
+
+    def items_a_file(self, modality: Modality) -> int:
+        """Items of one form that a file holds, where files are made apart from each other: of about `shard_mb`, before
+        they are compressed."""
+        own = math.prod(modality.item_shape) * np.dtype(modality.item_dtype).itemsize
+        return max(1, min(self.shard_mb * 10**6 // (own + _TOLD), _MOST))
+
+    def name(self, split: str, number: int) -> str:
+        """The name of a file."""
+        return f"{split}-{number:05d}{self.suffix}"
+
     def shards(self, items: Iterable[Item]) -> Iterator[tuple[str, list[Item]]]:
         """(name of the file, its items) of each file, in the order of the items."""
         waiting: dict[str, list[Item]] = defaultdict(list)
@@ -25,7 +50,7 @@ class Sharded(Exporter):
         numbers: Counter[str] = Counter()
 
         def full(split: str) -> tuple[str, list[Item]]:
-            name = f"{split}-{numbers[split]:05d}{self.suffix}"
+            name = self.name(split, numbers[split])
             numbers[split] += 1
             sizes[split] = 0
             return name, waiting.pop(split)

@@ -5,13 +5,12 @@ A file is a row of frames: length (8 bytes, little-endian), its masked CRC-32C, 
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from genset.dataset import Item
 from genset.export.shards import Sharded, texts
 from genset.interfaces import Modality
-from genset.versions import Draft
 
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reflected
 _MASK = 0xA282EAD8
@@ -24,9 +23,8 @@ class TFRecord(Sharded):
     suffix: ClassVar[str] = ".tfrecord"
     media_type: ClassVar[str] = "application/octet-stream"
 
-    def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
-        for name, some in self.shards(items):
-            draft.write(name, b"".join(_frame(example(features(item, modality.feature))) for item in some))
+    def file(self, items: Sequence[Item], modality: Modality) -> bytes:
+        return b"".join(_frame(example(features(item, modality.feature))) for item in items)
 
 
 def features(item: Item, feature: str) -> dict[str, bytes]:

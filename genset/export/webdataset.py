@@ -3,13 +3,12 @@
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from genset.dataset import Item
 from genset.export.shards import Sharded
 from genset.interfaces import Modality
-from genset.versions import Draft
 
 
 class WebDataset(Sharded):
@@ -20,9 +19,8 @@ class WebDataset(Sharded):
     loader: ClassVar[str] = "webdataset"
     media_type: ClassVar[str] = "application/x-tar"
 
-    def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
-        for name, some in self.shards(items):
-            draft.write(name, _tar(some))
+    def file(self, items: Sequence[Item], modality: Modality) -> bytes:
+        return _tar(items)
 
 
 def _tar(items: Iterable[Item]) -> bytes:

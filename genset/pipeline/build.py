@@ -1,12 +1,13 @@
 """Put real, generated and augmented items together and write them as one dataset version."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from genset.config import EVERY_FIGURE, Augment, Config
 from genset.config import dump as dump_config
-from genset.dataset import SPLIT_FOLDERS, SPLITS, Dataset, Item, Record, read_version, same_columns
+from genset.dataset import SPLIT_FOLDERS, SPLITS, Item, Record, read_version, same_columns
 from genset.errors import GensetError
 from genset.export.card import dataset_card
 from genset.export.croissant import croissant
@@ -15,10 +16,10 @@ from genset.interfaces import Exporter, Modality, Quarantined, Step
 from genset.interfaces import Item as ItemArray
 from genset.pipeline import augment
 from genset.pipeline.company import Latent, Pool, TrainPart
-from genset.pipeline.job import Job, as_dicts, counts
+from genset.pipeline.job import COUNTED, Job, as_dicts
 from genset.pipeline.page import Subject, dataset_page
 from genset.steps import LatentMix, every, late
-from genset.versions import CONFIG, Version, json_bytes
+from genset.versions import CONFIG, Draft, Version, json_bytes
 from genset.yaml_source import did_you_mean
 
 QUALITY = "quality.json"
@@ -118,9 +119,46 @@ def augmented(
             yield outcome
 
 
+@dataclass
+class Tally:
+    """What is kept of the items of a version that is being written: nothing that grows with their number."""
+
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {key: Counter() for key in COUNTED})
+    models: set[str] = field(default_factory=set)
+    columns: dict[str, None] = field(default_factory=dict)  # in their order
+
+    def add(self, item: Item) -> None:
+        """Count an item."""
+        record = item.record
+        for key, counter in self.counts.items():
+            counter[str(getattr(record, key))] += 1
+        if record.model:
+            self.models.add(record.model)
+        own = ["file_name"] if item.fields is None else ["id", *item.fields]
+        self.columns.update(dict.fromkeys([*own, *record.row()]))
+
+    def merge(self, told: Mapping[str, Any]) -> None:
+        """Count what another one counted, `as_dict`."""
+        for key, counter in self.counts.items():
+            counter.update(told["counts"][key])
+        self.models.update(told["models"])
+        self.columns.update(dict.fromkeys(told["columns"]))
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"counts": self.total(), "models": sorted(self.models), "columns": list(self.columns)}
+
+    def total(self) -> dict[str, dict[str, int]]:
+        """Items by split, class and source, as `counts` gives them."""
+        return {key: dict(sorted(counter.items())) for key, counter in self.counts.items()}
+
+
+Filling = Callable[[Draft], Tally]  # writes the items of a version into its draft
+
+
 def write(
     name: str,
-    items: Iterable[Item],
+    items: Iterable[Item] | Filling,
     expected: int,
     job: Job,
     *,
@@ -138,11 +176,13 @@ def write(
     """
     exporter.ready()
     with job.root.draft("datasets", name) as draft:
-        noted: list[Record] = []
-        columns: dict[str, None] = {}  # in their order
-        exporter.write(draft, _noted(items, noted, columns, expected, job), modality)
-        warn_of_labels({record.label for record in noted if not modality.rows}, job)
-        total = counts(Dataset(modality.kind, tuple(noted)))
+        tally = Tally()
+        if callable(items):
+            tally = items(draft)
+        else:
+            exporter.write(draft, _noted(items, tally, expected, job), modality)
+        total = tally.total()
+        warn_of_labels(() if modality.rows else total["label"], job)
         judged = verdict.as_dict() if verdict else {}
         failed = bool(verdict and verdict.failed_gates)
         manifest = job.manifest(
@@ -169,25 +209,20 @@ def write(
             subject = Subject(draft.reference, modality, records, judged, as_dicts(problems), manifest=manifest)
             draft.write(REPORT, dataset_page(subject, job.engine))
         draft.write(
-            CROISSANT, croissant(name, manifest, exporter, draft.sums, list(columns), _origins(noted, manifest))
+            CROISSANT, croissant(name, manifest, exporter, draft.sums, list(tally.columns), _origins(tally, manifest))
         )
         version = job.root.commit(draft, manifest, latest=not failed)
     return version, total
 
 
-def _origins(records: Iterable[Record], manifest: Mapping[str, Any]) -> list[str]:
+def _origins(tally: Tally, manifest: Mapping[str, Any]) -> list[str]:
     """The models and datasets that a version was made from, by names that are the same in every output root."""
-    models = {record.model for record in records} - {""}
-    return sorted(models or {parent.partition("@")[0] for parent in manifest.get("parents", ())})
+    return sorted(tally.models or {parent.partition("@")[0] for parent in manifest.get("parents", ())})
 
 
-def _noted(
-    items: Iterable[Item], written: list[Record], columns: dict[str, None], expected: int, job: Job
-) -> Iterator[Item]:
+def _noted(items: Iterable[Item], tally: Tally, expected: int, job: Job) -> Iterator[Item]:
     for done, item in enumerate(items, start=1):
-        written.append(item.record)
-        own = ["file_name"] if item.fields is None else ["id", *item.fields]
-        columns.update(dict.fromkeys([*own, *item.record.row()]))
+        tally.add(item)
         job.progress.tick("write", done, expected, "")
         yield item
 

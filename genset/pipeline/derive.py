@@ -11,10 +11,11 @@ from genset.config import Clean, Data, Generate, Split
 from genset.dataset import Item, Record, read_version
 from genset.errors import GensetError
 from genset.export.folder import Folder
+from genset.export.shards import Sharded
 from genset.interfaces import Exporter, Modality, Probe, Quarantined
 from genset.interfaces import Item as ItemArray
 from genset.modalities import MODALITIES
-from genset.pipeline import build, generate
+from genset.pipeline import build, generate, shards
 from genset.pipeline import like as variations
 from genset.pipeline.clean import clean
 from genset.pipeline.collect import collect, grouped, guess_modality, reader
@@ -72,16 +73,20 @@ def generate_version(
         given = _known(given, generate.learned(model, job, needed), like.items)
     filters = generate.Filters.of(section, lambda: generate.train_closeness(generate.learned(model, job, cure)))
     seed = generator.seed if seed is None else seed
-    draws = None
+    draws: generate.Draws = generator
     if given:
         wanted = {given[0].label: wanted[given[0].label] if section.count is None else section.count}
         draws = variations.source(generator, given, like.vary, *wanted.values())
-    made = generate.make(generator, wanted, filters, job, seed=seed, draws=draws)
-    problems = [*rare_of(model, wanted, section), *generate.given_up(made)]
+    drawing = generate.Drawing(generator, filters, seed, draws)
+    tally, problems = generate.Tally(sum(wanted.values())), rare_of(model, wanted, section)
+    settings = {"generate": {**section.model_dump(exclude_none=True), "labels": list(labels)}}
+    items: Iterator[Item] | shards.Filling = _drawn(drawing, wanted, tally, problems, job)
+    if isinstance(exporter, Sharded):
+        items = shards.filling(name, drawing, wanted, exporter, settings, tally, problems, job)
     version, total = build.write(
         name,
-        build.encoded(zip(made.dataset, made.items, strict=True), generator.modality, job),
-        len(made.dataset),
+        items,
+        tally.wanted,
         job,
         exporter=exporter,
         modality=generator.modality,
@@ -89,10 +94,35 @@ def generate_version(
         seed=seed,
         inputs={"model": generator.reference},
         parents=[model.reference],
-        redrawn=made.redrawn,
-        settings={"generate": {**section.model_dump(exclude_none=True), "labels": list(labels)}},
+        redrawn=tally.redrawn,
+        settings=settings,
     )
-    return Derived(version, total, problems, made.redrawn)
+    if isinstance(items, shards.Filling):
+        items.clear()
+    return Derived(version, total, problems, tally.redrawn)
+
+
+def _drawn(
+    drawing: generate.Drawing,
+    wanted: Mapping[str, int],
+    tally: generate.Tally,
+    problems: list[Quarantined],
+    job: Job,
+) -> Iterator[Item]:
+    """Generated items as files, without holding more of them than are under way."""
+    modality = drawing.model.modality
+
+    def one(places: generate.Places) -> tuple[generate.Part, list[Item]]:
+        part = drawing(places)
+        items = [build.written(*pair, modality) for pair in zip(part.records, part.items, strict=True)]
+        return replace(part, records=[], items=part.items[:0]), items
+
+    size = generate.at_once(tally.wanted, job.engine.slots())
+    for part, items in job.engine.map(one, generate.stretches(wanted, {}, size)):
+        tally.add(part.redrawn, part.given_up, len(items))
+        yield from items
+    tally.check(drawing.model, drawing.draws.cure)
+    problems += generate.given_up(tally.given_up)
 
 
 def rare_of(model: Version, wanted: Mapping[str, int], section: Generate) -> list[Quarantined]:

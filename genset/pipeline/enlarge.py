@@ -114,7 +114,7 @@ def augment_version(made_of: Enlargement, name: str, job: Job) -> Derived:
         blank = dict.fromkeys(records[0].columns, "")
         pairs = ((replace(record, columns=blank), item) for record, item in zip(made.dataset, made.items, strict=True))
         parts.append(build.encoded(pairs, source.modality, job))
-        problems += generate.given_up(made)
+        problems += generate.given_up(made.given_up)
     section, target = made_of.sections
     recipe = made_of.copying.recipe
     version, total = build.write(

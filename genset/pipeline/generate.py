@@ -1,9 +1,10 @@
 """Sample items from a trained model, each from its own seed, and draw again what is too near to a train item."""
 
+import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -31,6 +32,8 @@ PRIOR = "prior.npz"
 JUDGE = "judge.npz"
 RARE = 3  # train items of a class, at most, that no density can be learned from
 MOST_TRIES = 20  # draws for one item
+_TIE = 1e-5  # the limit is the probability of one item: that it is summed in another order must not decide on it
+_MOST_BATCHES = 8  # that are drawn together
 _REFUSED = {
     "near_copy": "was too near to a train item",
     "wrong_label": "looked like another class",
@@ -205,44 +208,108 @@ def make(
 ) -> Made:
     """`wanted` items of each label, in the order of labels and numbers; numbers begin at `start`, or at 0.
 
-    What the filters refuse is drawn again, MOST_TRIES times at most.
+    What the filters refuse is drawn again, MOST_TRIES times at most. Raises GensetError when none is left.
     """
-    first, draws = start or {}, draws or model
-    places: Places = [(label, first.get(label, 0) + n) for label, count in wanted.items() for n in range(count)]
-    items = np.zeros((len(places), *model.modality.item_shape), model.modality.item_dtype)
-    tries = np.zeros(len(places), np.int64)
-    waiting = np.arange(len(places))
-    redrawn: Counter[str] = Counter()
-    for attempt in range(MOST_TRIES):
-        made = _in_batches(draws, model, [places[i] for i in waiting], seed, attempt, job)
-        items[waiting], tries[waiting] = made, attempt
-        reasons = _refused(model, made, [places[i][0] for i in waiting], filters)
-        waiting, reasons = waiting[reasons != ""], reasons[reasons != ""]
-        if not len(waiting):
-            break
-        redrawn.update(reasons.tolist())
-    if len(waiting) == len(places) > 0:
-        most, count = Counter(reasons.tolist()).most_common(1)[0]
+    drawing, tally = Drawing(model, filters, seed, draws or model), Tally(sum(wanted.values()))
+    parts = []
+    for part in job.engine.map(drawing, stretches(wanted, start or {}, at_once(tally.wanted, job.engine.slots()))):
+        parts.append(part)
+        tally.add(part.redrawn, part.given_up, len(part.records))
+        job.progress.tick("generate", tally.done, tally.wanted, "")
+    tally.check(model, drawing.draws.cure)
+    none = np.zeros((0, *model.modality.item_shape), model.modality.item_dtype)
+    items = np.concatenate([none, *(part.items for part in parts)])
+    dataset = Dataset(model.modality.kind, tuple(record for part in parts for record in part.records))
+    return Made(dataset, items, tally.redrawn, tally.given_up)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What became of some places: records and items of those that passed, the others by their reasons."""
+
+    records: list[Record]
+    items: Items
+    redrawn: Counter[str]
+    given_up: Counter[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Draws items for places. Whatever is drawn depends on the place alone, so places may be divided at will."""
+
+    model: Generator
+    filters: Filters
+    seed: int
+    draws: Draws
+
+    def __call__(self, places: Places) -> Part:
+        """What becomes of some places."""
+        items = np.zeros((len(places), *self.model.modality.item_shape), self.model.modality.item_dtype)
+        tries = np.zeros(len(places), np.int64)
+        waiting = np.arange(len(places))
+        redrawn: Counter[str] = Counter()
+        reasons = np.full(len(places), "", dtype="U16")
+        for attempt in range(MOST_TRIES):
+            made = self.draws.at([places[i] for i in waiting], self.seed, attempt)
+            items[waiting], tries[waiting] = made, attempt
+            reasons = _refused(self.model, made, [places[i][0] for i in waiting], self.filters)
+            waiting, reasons = waiting[reasons != ""], reasons[reasons != ""]
+            if not len(waiting):
+                break
+            redrawn.update(reasons.tolist())
+        kept = np.setdiff1d(np.arange(len(places)), waiting)
+        given_up = Counter((places[i][0], str(reason)) for i, reason in zip(waiting, reasons, strict=True))
+        reference = self.model.reference
+        records = [_record(places[i], int(tries[i]), self.seed, reference, self.draws) for i in kept]
+        return Part(records, items[kept], redrawn, given_up)
+
+
+@dataclass
+class Tally:
+    """How a generation is getting on, over all its parts."""
+
+    wanted: int
+    done: int = 0  # places that were drawn for
+    kept: int = 0
+    redrawn: dict[str, int] = field(default_factory=dict)  # by reason
+    given_up: dict[tuple[str, str], int] = field(default_factory=dict)  # by label and reason
+
+    def add(self, redrawn: Mapping[str, int], given_up: Mapping[tuple[str, str], int], kept: int) -> None:
+        """Count a part."""
+        for reason, count in redrawn.items():  # in place: whoever tells of them holds them already
+            self.redrawn[reason] = self.redrawn.get(reason, 0) + count
+        for which, count in given_up.items():
+            self.given_up[which] = self.given_up.get(which, 0) + count
+        self.kept += kept
+        self.done += kept + sum(given_up.values())
+
+    def check(self, model: Generator, cure: str) -> None:
+        """Raises GensetError, with the cure, where no place has an item."""
+        if self.kept or not self.wanted:
+            return
+        reasons: Counter[str] = Counter()
+        for (_, reason), count in self.given_up.items():
+            reasons[reason] += count
+        most, count = reasons.most_common(1)[0]
         raise GensetError(
-            f"none of {len(places):,} items could be made: each of {MOST_TRIES} draws was refused, the last of "
+            f"none of {self.wanted:,} items could be made: each of {MOST_TRIES} draws was refused, the last of "
             f"{count:,} as it {_REFUSED[most]}",
             where=model.reference,
-            hint=draws.cure if most == "near_copy" else model.cure,
+            hint=cure if most == "near_copy" else model.cure,
         )
-    kept = np.setdiff1d(np.arange(len(places)), waiting)
-    given_up = Counter((places[i][0], str(reason)) for i, reason in zip(waiting, reasons, strict=True))
-    records = [_record(places[i], int(tries[i]), seed, model.reference, draws) for i in kept]
-    return Made(Dataset(model.modality.kind, tuple(records)), items[kept], dict(redrawn), dict(given_up))
 
 
-def _in_batches(draws: Draws, model: Generator, places: Places, seed: int, attempt: int, job: Job) -> Items:
-    parts = [places[start : start + BATCH] for start in range(0, len(places), BATCH)]
-    out = [np.zeros((0, *model.modality.item_shape), model.modality.item_dtype)]
-    for made in job.engine.map(lambda part: draws.at(part, seed, attempt), parts):
-        out.append(made)
-        if attempt == 0:
-            job.progress.tick("generate", min(BATCH * (len(out) - 1), len(places)), len(places), "")
-    return np.concatenate(out)
+def at_once(count: int, workers: int) -> int:
+    """How many items are drawn together: whole batches, few enough that all workers have some."""
+    batches = -(-count // (BATCH * workers))
+    return BATCH * max(1, min(batches, _MOST_BATCHES))
+
+
+def stretches(wanted: Mapping[str, int], start: Mapping[str, int], most: int) -> Iterator[Places]:
+    """The places of the wanted items in their order, at most so many at once; numbers begin at `start`, or at 0."""
+    places = ((label, start.get(label, 0) + n) for label, count in wanted.items() for n in range(count))
+    while stretch := list(itertools.islice(places, most)):
+        yield stretch
 
 
 def _refused(model: Generator, made: Items, labels: Sequence[str], filters: Filters) -> npt.NDArray[np.str_]:
@@ -254,7 +321,7 @@ def _refused(model: Generator, made: Items, labels: Sequence[str], filters: Filt
     if filters.wrong_labels and model.judge and model.limits.label:
         index: Labels = np.array([model.classes.index(label) for label in labels])
         sure = own(model.judge.probabilities(model.modality.features(made)), index)
-        reasons[sure < model.limits.label] = "wrong_label"
+        reasons[sure < model.limits.label - _TIE] = "wrong_label"
     if filters.train is not None:
         reasons[nearest(close, filters.train) <= model.limits.copy] = "near_copy"
     reasons[spread(close) < model.limits.blank] = "blank"
@@ -296,11 +363,11 @@ def next_numbers(records: Iterable[Record], reference: str, seed: int) -> dict[s
     return out
 
 
-def given_up(made: Made) -> list[Quarantined]:
-    """Items that were asked for and not made, as problems."""
+def given_up(counts: Mapping[tuple[str, str], int]) -> list[Quarantined]:
+    """Items that were asked for and not made, by label and reason, as problems."""
     return [
         Quarantined(label, reason, f"left out: {count}, as each of {MOST_TRIES} draws {_REFUSED[reason]}")
-        for (label, reason), count in sorted(made.given_up.items())
+        for (label, reason), count in sorted(counts.items())
     ]
 
 

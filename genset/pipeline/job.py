@@ -26,6 +26,7 @@ LIBRARIES = (
     "scipy",
     "tokenizers",
 )
+COUNTED = ("split", "label", "source")  # what items of a version are counted by
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def up_to_date(root: Root, kind: str, name: str, key: str) -> Version | None:
 
 def counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     """Items by split, class and source."""
-    return {key: dataset.counts(key) for key in ("split", "label", "source")}
+    return {key: dataset.counts(key) for key in COUNTED}
 
 
 def as_dicts(problems: Sequence[Any]) -> list[Mapping[str, str]]:

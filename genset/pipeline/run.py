@@ -70,7 +70,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     filters = generate.Filters.of(config.generate, lambda: prepared.modality.closeness(train_items))
     made = generate.make(generator, added.generated, filters, job, seed=config.seed)
     rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
-    problems = [*prepared.problems, *added.problems, *rare, *generate.given_up(made)]
+    problems = [*prepared.problems, *added.problems, *rare, *generate.given_up(made.given_up)]
     job.progress.say("judging the generated items against the held-out ones")
     verdict = Judge(prepared.modality, job.engine).verdict(
         prepared.classes,

@@ -1,0 +1,124 @@
+"""Generated items in files of many, each made apart by whoever is free: what is finished stays finished.
+
+Every file is a stretch of the items by their numbers, so it has the same bytes whoever makes it, and when. The command
+itself sees no item: it hands out numbers, and gathers the files in the version at the end.
+"""
+
+import hashlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genset.export.shards import Sharded
+from genset.interfaces import Quarantined
+from genset.jsons import parsed
+from genset.pipeline import build, generate
+from genset.pipeline.job import Job, key_of
+from genset.versions import Draft, json_bytes, write_atomically
+
+_SPLIT = "train"  # what is made joins train only
+
+
+@dataclass(frozen=True)
+class Shards:
+    """How a generation is divided into files."""
+
+    folder: str  # that they are made in: on the disk of the output root
+    drawing: generate.Drawing
+    exporter: Sharded
+
+    def __call__(self, stretch: tuple[int, generate.Places]) -> dict[str, Any]:
+        """Make the file of some places, unless it is there; what is told of it.
+
+        Another worker that was taken for lost may be at the same file: each writes under a name of its own first.
+        """
+        number, places = stretch
+        path = Path(self.folder) / self.exporter.name(_SPLIT, number)
+        told = path.with_suffix(".json")
+        if told.is_file():
+            known: dict[str, Any] = parsed(told.read_bytes())
+            if not known["sha256"] or (path.is_file() and _digest(path.read_bytes()) == known["sha256"]):
+                return known
+        made, data = self._made(places)
+        if data:
+            write_atomically(path, data)
+        write_atomically(told, json_bytes({"name": path.name, "sha256": _digest(data) if data else "", **made}))
+        out: dict[str, Any] = parsed(told.read_bytes())
+        return out
+
+    def _made(self, places: generate.Places) -> tuple[dict[str, Any], bytes]:
+        """(what is told of the items of some places, the bytes of their file; none where there is no item)."""
+        modality = self.drawing.model.modality
+        tally, items = build.Tally(), []
+        redrawn: Counter[str] = Counter()
+        given_up: Counter[tuple[str, str]] = Counter()
+        size = generate.at_once(len(places), 1)
+        for start in range(0, len(places), size):
+            part = self.drawing(places[start : start + size])
+            items += [build.written(*pair, modality) for pair in zip(part.records, part.items, strict=True)]
+            redrawn += part.redrawn
+            given_up += part.given_up
+        for item in items:
+            tally.add(item)
+        lost = [[label, reason, count] for (label, reason), count in sorted(given_up.items())]
+        told = {"tally": tally.as_dict(), "kept": len(items), "redrawn": dict(redrawn), "given_up": lost}
+        return told, self.exporter.file(items, modality) if items else b""
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Fills the draft of a version with files that are made apart."""
+
+    name: str
+    shards: Shards
+    wanted: Mapping[str, int]
+    tally: generate.Tally
+    problems: list[Quarantined]  # of items that could not be made: filled, too
+    job: Job
+
+    def __call__(self, draft: Draft) -> build.Tally:
+        """Raises GensetError where no item can be made, or workers are lost; finished files stay for the next run."""
+        drawing, exporter = self.shards.drawing, self.shards.exporter
+        total, files = build.Tally(), []
+        stretches = generate.stretches(self.wanted, {}, exporter.items_a_file(drawing.model.modality))
+        for told in self.job.engine.map(self.shards, enumerate(stretches)):
+            lost = {(label, reason): count for label, reason, count in told["given_up"]}
+            self.tally.add(told["redrawn"], lost, told["kept"])
+            total.merge(told["tally"])
+            files += [(told["name"], told["sha256"])] if told["sha256"] else []
+            self.job.progress.tick("generate", self.tally.done, self.tally.wanted, "")
+        self.tally.check(drawing.model, drawing.draws.cure)
+        self.problems.extend(generate.given_up(self.tally.given_up))
+        for name, digest in files:
+            draft.adopt(name, Path(self.shards.folder) / name, digest)
+        return total
+
+    def clear(self) -> None:
+        """Take away what was made for this name, also of other generations that never ended."""
+        for folder in self.job.root.work(self.name).glob("shards-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def filling(
+    name: str,
+    drawing: generate.Drawing,
+    wanted: Mapping[str, int],
+    exporter: Sharded,
+    settings: Mapping[str, Any],
+    tally: generate.Tally,
+    problems: list[Quarantined],
+    job: Job,
+) -> Filling:
+    """The files of a generation. What was finished of an equal one that did not end is taken over."""
+    asked = [drawing.model.reference, drawing.seed, dict(wanted), exporter.model_dump(), drawing.draws.told(), settings]
+    folder = Path(os.path.abspath(job.root.work(name))) / f"shards-{key_of('shards', *asked)}"
+    folder.mkdir(exist_ok=True)
+    return Filling(name, Shards(str(folder), drawing, exporter), wanted, tally, problems, job)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
