@@ -2,12 +2,24 @@
 
 import json
 import shutil
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import SAMPLES, Trained, config, digits, genset
 from PIL import Image
+
+from genset.config import Generate
+from genset.engine import Engine, Local
+from genset.errors import Interrupt
+from genset.export.webdataset import WebDataset
+from genset.interfaces import Progress
+from genset.pipeline.derive import Like, generate_version
+from genset.pipeline.job import Job
+from genset.sums import verify_sums
+from genset.versions import Root, open_version
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -178,3 +190,58 @@ def test_a_gan_of_unlabelled_colour_pictures_runs_from_end_to_end(tmp_path: Path
     with Image.open(model / "progress.png") as picture:
         assert picture.size[0] > 0
     assert list((tmp_path / "logs").glob("events*"))
+
+
+def test_the_number_of_workers_decides_nothing(own: Trained) -> None:
+    seen = []
+    for workers in (1, 3):  # stretches of other lengths, so sums in another order
+        options = ("-n", 900, "--workers", workers, "--name", f"by{workers}", "--output", own.out, "--json")
+        outcome = genset("generate", own.model, *options)
+        assert outcome.code == 0, outcome.stderr
+        folder = Path(outcome.json["version"]["path"])
+        seen.append(
+            {path.relative_to(folder): path.read_bytes() for path in folder.rglob("train/**/*") if path.is_file()}
+        )
+    assert len(seen[0]) == 901
+    assert seen[0] == seen[1]
+
+
+class _Dies(Local):
+    """Threads of a run that ends before its work does."""
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        for number, item in enumerate(items):
+            if number == 2:
+                raise Interrupt
+            yield function(item)
+
+
+def _in_shards(own: Trained, name: str, engine: Engine) -> Path:
+    """5,000 items in WebDataset files of a megabyte."""
+    root = Root(own.out)
+    model = root.find("models", "digits")
+    assert model
+    with root.lock(0, str):
+        job = Job("generate", root, engine, Progress.silent())
+        section, shards = Generate(count=5000), WebDataset(shard_mb=1)
+        made = generate_version(model, section, (), Like(), None, name, job, shards)
+    return made.version.path
+
+
+def test_files_that_were_finished_are_taken_over(own: Trained) -> None:
+    whole = _in_shards(own, "whole", Local())
+    files = sorted(path.name for path in whole.glob("*.tar"))
+    assert files == ["train-00000.tar", "train-00001.tar", "train-00002.tar"]
+    assert json.loads((whole / "manifest.json").read_text())["counts"]["split"] == {"train": 5000}
+    work = own.out / ".work" / "twice"
+    with pytest.raises(Interrupt):
+        _in_shards(own, "twice", _Dies())
+    (kept,) = work.glob("shards-*")
+    assert sorted(path.name for path in kept.glob("*.tar")) == files[:2]
+    (kept / files[1]).write_bytes(b"damaged")
+    before = (kept / files[0]).stat().st_ino
+    made = _in_shards(own, "twice", Local())
+    assert [(made / name).read_bytes() for name in files] == [(whole / name).read_bytes() for name in files]
+    assert (made / files[0]).stat().st_ino == before  # linked, not made again
+    assert not list(work.glob("shards-*"))
+    assert not verify_sums(open_version(made) or pytest.fail("no version"))
