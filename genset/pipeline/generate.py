@@ -1,6 +1,5 @@
 """Sample items from a trained model, each from its own seed, and draw again what is too near to a train item."""
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -305,11 +304,19 @@ def at_once(count: int, workers: int) -> int:
     return BATCH * max(1, min(batches, _MOST_BATCHES))
 
 
+def stretch(wanted: Mapping[str, int], first: int, most: int) -> Places:
+    """The places from number `first` on, counted over all labels in their order; at most so many."""
+    out: Places = []
+    for label, count in wanted.items():
+        out += [(label, number) for number in range(max(0, first), min(count, first + most))]
+        first -= count
+    return out
+
+
 def stretches(wanted: Mapping[str, int], start: Mapping[str, int], most: int) -> Iterator[Places]:
     """The places of the wanted items in their order, at most so many at once; numbers begin at `start`, or at 0."""
-    places = ((label, start.get(label, 0) + n) for label, count in wanted.items() for n in range(count))
-    while stretch := list(itertools.islice(places, most)):
-        yield stretch
+    for first in range(0, sum(wanted.values()), most):
+        yield [(label, start.get(label, 0) + number) for label, number in stretch(wanted, first, most)]
 
 
 def _refused(model: Generator, made: Items, labels: Sequence[str], filters: Filters) -> npt.NDArray[np.str_]:

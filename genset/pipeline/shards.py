@@ -29,14 +29,22 @@ class Shards:
 
     folder: str  # that they are made in: on the disk of the output root
     drawing: generate.Drawing
+    wanted: Mapping[str, int]  # items of each label
     exporter: Sharded
 
-    def __call__(self, stretch: tuple[int, generate.Places]) -> dict[str, Any]:
-        """Make the file of some places, unless it is there; what is told of it.
+    @property
+    def size(self) -> int:
+        """Items of a file."""
+        return self.exporter.items_a_file(self.drawing.model.modality)
 
-        Another worker that was taken for lost may be at the same file: each writes under a name of its own first.
-        """
-        number, places = stretch
+    @property
+    def files(self) -> int:
+        """How many there are."""
+        return -(-sum(self.wanted.values()) // self.size)
+
+    def __call__(self, number: int) -> dict[str, Any]:
+        """Make the file of a number, unless it is there; what is told of it."""
+        places = generate.stretch(self.wanted, number * self.size, self.size)
         path = Path(self.folder) / self.exporter.name(_SPLIT, number)
         told = path.with_suffix(".json")
         if told.is_file():
@@ -75,17 +83,15 @@ class Filling:
 
     name: str
     shards: Shards
-    wanted: Mapping[str, int]
     tally: generate.Tally
     problems: list[Quarantined]  # of items that could not be made: filled, too
     job: Job
 
     def __call__(self, draft: Draft) -> build.Tally:
         """Raises GensetError where no item can be made, or workers are lost; finished files stay for the next run."""
-        drawing, exporter = self.shards.drawing, self.shards.exporter
+        drawing = self.shards.drawing
         total, files = build.Tally(), []
-        stretches = generate.stretches(self.wanted, {}, exporter.items_a_file(drawing.model.modality))
-        for told in self.job.engine.map(self.shards, enumerate(stretches)):
+        for told in self.job.engine.map(self.shards, range(self.shards.files)):
             lost = {(label, reason): count for label, reason, count in told["given_up"]}
             self.tally.add(told["redrawn"], lost, told["kept"])
             total.merge(told["tally"])
@@ -117,7 +123,7 @@ def filling(
     asked = [drawing.model.reference, drawing.seed, dict(wanted), exporter.model_dump(), drawing.draws.told(), settings]
     folder = Path(os.path.abspath(job.root.work(name))) / f"shards-{key_of('shards', *asked)}"
     folder.mkdir(exist_ok=True)
-    return Filling(name, Shards(str(folder), drawing, exporter), wanted, tally, problems, job)
+    return Filling(name, Shards(str(folder), drawing, wanted, exporter), tally, problems, job)
 
 
 def _digest(data: bytes) -> str:
