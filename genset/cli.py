@@ -150,10 +150,15 @@ def train(
 
     def work(command: "Command") -> int:
         from genset import show
+        from genset.models.workers import Place
         from genset.pipeline.prepare import prepare
+        from genset.pipeline.train import help_train
         from genset.pipeline.train import train as pipeline
 
-        settings = command.config(config, overrides)
+        settings, place = command.config(config, overrides), Place.told()
+        if not place.chief:
+            job = command.job(command.root(output, settings), command.engine(workers, engine, settings))
+            return show.helped(help_train(settings, job, resume=resume, force=force), place, command)
         with command.locked(command.root(output, settings), command.engine(workers, engine, settings)) as job:
             version, made = pipeline(settings, prepare(settings, job), job, resume=resume, force=force)
         return show.model(version, made, command)

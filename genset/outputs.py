@@ -78,6 +78,17 @@ class AboutModel(_Inspected):
     problems: list[Problem]
 
 
+class Helped(_Done):
+    """`train` as one of several workers that is not the chief."""
+
+    command: Literal["train"]
+    made: bool
+    """Whether anything was trained."""
+    worker: int
+    """Which one this is, from 1; the chief, who writes the model, is 0."""
+    workers: int
+
+
 class Derived(_Done):
     """`generate`, `augment` and `split`."""
 
@@ -389,6 +400,7 @@ _OBJECTS = (
         RunPlan,
         Sweep,
         AboutModel,
+        Helped,
         Derived,
         Folded,
         AugmentPlan,

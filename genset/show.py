@@ -8,6 +8,7 @@ from genset.command import Command
 from genset.config import EVERY_FIGURE
 from genset.console import Console
 from genset.errors import ExitCode
+from genset.models.workers import Place
 from genset.pipeline import inspect
 from genset.pipeline.build import REPORT
 from genset.pipeline.comparison import judged_markdown
@@ -78,6 +79,14 @@ def model(version: Version, made: bool, command: Command, written: Mapping[str, 
     command.finish(version=version.as_dict(), made=made, **facts, **(written or {}))
     damaged = any(problem["kind"] == "checksum" for problem in facts["problems"])
     return ExitCode.FAILED if damaged else ExitCode.DONE  # what training left out is told, and is no failure
+
+
+def helped(made: bool, place: Place, command: Command) -> int:
+    """The end of `train` for a worker that is not the chief."""
+    done = "done: the chief writes the model" if made else "the model is up to date"
+    command.console.say(f"worker {place.index} of {place.count}: {done}")
+    command.finish(made=made, worker=place.index, workers=place.count)
+    return ExitCode.DONE
 
 
 def derived(made: Derived, command: Command) -> int:

@@ -105,8 +105,9 @@ def _faults(out: Path, before: dict[str, str], *, removes: bool) -> list[str]:
         found += [f"{latest.relative_to(out)} leads nowhere" for latest in dead]
     now = _hashes(out)
     whole = {name.rpartition("/v")[0] for name in now}
+    left = {Path(name).parts[:3] for name in now}  # kind, name, version
     for name, digest in before.items():
-        gone = removes and Path(*Path(name).parts[:3]) not in {Path(*Path(n).parts[:3]) for n in now}
+        gone = removes and Path(name).parts[:3] not in left
         if now.get(name) != digest and not gone:
             found.append(f"{name} of an old version changed")
     return found if whole or removes else [*found, "no version is left"]

@@ -22,6 +22,7 @@ from genset.interfaces import Family, Items, Labels, Modality, Moment, Nets, Pri
 from genset.models import checkpoint as checkpoints
 from genset.models.checkpoint import Arrays, Row, State
 from genset.models.schedule import Leg, Plan, steps_within
+from genset.models.workers import Workers
 from genset.seeds import generator
 
 _MEASURED_SHARE = 0.04  # of a budget in seconds, spent on measuring the first steps
@@ -65,6 +66,7 @@ class Task:
     latent_dim: int  # length of what the density draws
     seed: int
     judging: Judging | None
+    workers: Workers = field(default_factory=Workers)
     stages: int = 1
     watch: Callable[[Row], None] | None = None  # is shown each row of the history
     frames: list[Items] = field(default_factory=list)  # what a few codes became, from time to time
@@ -187,7 +189,8 @@ class StageRun:
         self.figures()
         count, before = 0, time.perf_counter()
         until = before + max(0.5, _MEASURED_SHARE * seconds)
-        while count < 3 or time.perf_counter() < until or count % cycle:
+        agree = self.task.workers.agree  # clocks differ, and all must make the same steps
+        while agree(count < 3 or time.perf_counter() < until or bool(count % cycle))[0]:
             self.step(draft, count)
             count += 1
         step_seconds = (time.perf_counter() - before) / count
@@ -206,10 +209,10 @@ class StageRun:
         rate = leg.rate(step)
         for optimizer, update in zip(self.optimizers, self.stage.updates, strict=True):
             optimizer.learning_rate.assign(update.rate * rate)
-        batch = self._batch(leg, step)
+        batch = self.task.workers.shared_out(self._batch(leg, step))
         compiled = self._steps[step % self.stage.lazy_every == 0]
         numbers = [tf.constant(value, tf.float32) for value in (leg.progress(step), decay, self.tuned)]
-        losses = compiled(batch, *numbers)
+        losses = compiled(*batch, *numbers)
         return {name: float(value) for name, value in losses.items()}
 
     def evaluate(self, leg: Leg, state: State) -> bool:
@@ -294,20 +297,25 @@ class StageRun:
         if self.optimizers:
             return
         task, stage = self.task, self.stage
-        for update in stage.updates:
-            optimizer = keras.optimizers.Adam(1e-3, beta_1=update.beta_1, beta_2=update.beta_2)
-            optimizer.build(self._trainable(update.roles))
-            self.optimizers.append(optimizer)
         averaged = self._trainable(stage.average)
-        self.averages = [keras.Variable(variable.numpy(), trainable=False) for variable in averaged]
+        with task.workers.scope():
+            for update in stage.updates:
+                optimizer = keras.optimizers.Adam(1e-3, beta_1=update.beta_1, beta_2=update.beta_2)
+                optimizer.build(self._trainable(update.roles))
+                self.optimizers.append(optimizer)
+            self.averages = [keras.Variable(variable.numpy(), trainable=False) for variable in averaged]
         self._start = [[v.numpy().copy() for v in optimizer.variables] for optimizer in self.optimizers]
 
-        def step(batch: Mapping[str, Any], progress: Any, decay: Any, tuned: Any, lazy: bool) -> Mapping[str, Any]:
+        def step(
+            batch: Mapping[str, Any], weight: Any, progress: Any, decay: Any, tuned: Any, lazy: bool
+        ) -> Mapping[str, Any]:
             losses: dict[str, Any] = {}
             for update, optimizer in zip(stage.updates, self.optimizers, strict=True):
                 variables = self._trainable(update.roles)
                 with tf.GradientTape() as tape:
                     named = update.loss(task.nets, batch, Moment(progress, lazy, True, tuned, _gradient))
+                    if weight is not None:
+                        named = {name: weight * value for name, value in named.items()}
                     minimised = next(iter(named.values()))
                 optimizer.apply(tape.gradient(minimised, variables), variables)
                 losses |= named
@@ -321,7 +329,7 @@ class StageRun:
             return {name: value for part in named for name, value in part.items()}
 
         def compiled(lazy: bool) -> Any:
-            return tf.function(functools.partial(step, lazy=lazy), jit_compile=_XLA)
+            return tf.function(task.workers.together(functools.partial(step, lazy=lazy)), jit_compile=_XLA)
 
         self._steps = {True: compiled(True), False: compiled(False)}
         self._losses = tf.function(losses, reduce_retracing=True)
@@ -409,7 +417,7 @@ class StageRun:
             batch = self._tensors(validation, index, generator(self.task.seed, "validation", start))
             for name, value in self._losses(batch).items():
                 totals[name] = totals.get(name, 0.0) + float(value) * len(index) / len(validation)
-        return totals
+        return self.task.workers.agreed(totals)
 
     def _samples_figures(self, batch_size: int = 250) -> dict[str, float]:
         if self.judge is None:
@@ -422,7 +430,8 @@ class StageRun:
         made = np.concatenate(parts)
         if self.stage.space == "items":
             made = self.task.modality.tensor_features(made)
-        return {f"val_{name}": value for name, value in self.judge(made, self.scored_labels).items()}
+        figures = self.task.workers.agreed(self.judge(made, self.scored_labels))
+        return {f"val_{name}": value for name, value in figures.items()}
 
     def _scored_batch(self, start: int, size: int) -> Mapping[str, Any]:
         """Codes to score by, with their labels and always the same noise."""

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from genset.errors import Interrupt
-from genset.interfaces import Family, Items, Modality, Nets, Prior, Progress
+from genset.errors import GensetError, Interrupt
+from genset.interfaces import INFORMATION, Family, Items, Modality, Nets, Prior, Progress
 from genset.models import checkpoint as checkpoints
 from genset.models.checkpoint import Row, State
 from genset.models.schedule import Leg, Plan, Train, plan
 from genset.models.stage_run import Examples, Judging, StageRun, Task
+from genset.models.workers import Workers
 from genset.seeds import generator
 
 CHECKPOINT_SECONDS = 10.0
@@ -73,6 +74,7 @@ class Trainer:
         latent_dim: int,
         seed: int,
         judging: Judging | None,
+        workers: Workers = Workers(),  # noqa: B008 - frozen
     ) -> None:
         tf.config.experimental.enable_op_determinism()
         # It adds three and more terms in an order that differs from one compilation to the next.
@@ -90,6 +92,7 @@ class Trainer:
             density.length(latent_dim, classes),
             seed,
             judging if len(validation) else None,
+            workers,
         )
         self.stages = family.stages(modality, latent_dim, len(train))
         self.task.stages = len(self.stages)
@@ -112,10 +115,12 @@ class Trainer:
         Raises GensetError when the losses are no longer numbers.
         """
         self.task.watch = watch
+        workers = self.task.workers
         saved = checkpoints.load(checkpoint, key) if resume else None
+        _check_same(saved, checkpoint, workers)
         if saved is None:
-            measure = {number: run.measure for number, run in enumerate(self.runs)}
-            chosen = plan(settings, len(self.task.train), self.stages, lambda number, *leg: measure[number](*leg))
+            chosen = plan(settings, len(self.task.train), self.stages, self._measured)
+            _check_shares(chosen, workers)
             state = State()
         else:
             chosen, state = saved.plan, saved.state
@@ -129,8 +134,8 @@ class Trainer:
                 run, leg = self.runs[number], chosen.legs[number]
                 if saved is None:
                     density = self._density_arrays() if run.stage.samples else None
-                    run.start(state, leg, density, progress, stop.is_set)
-                    if stop.is_set():
+                    run.start(state, leg, density, progress, lambda: workers.any(stop.is_set()))
+                    if workers.any(stop.is_set()):
                         raise Interrupt(_GO_ON)
                 else:
                     run.resume(saved.groups, self._density_arrays, state)
@@ -144,6 +149,10 @@ class Trainer:
         density, notes = self._density_arrays(), list(state.notes)
         kept = next((row for row in reversed(state.history) if row["step"] == best_step), None)
         notes += self.task.family.notes(kept or {}, self.task.modality)
+        if not workers.check_same(*(variable.numpy() for variable in self.task.variables())):
+            raise AssertionError("the workers did not end with the same weights")
+        if workers.replicas > 1:
+            notes.append((INFORMATION, f"{workers.replicas} workers trained it together"))
         if self._idle:
             notes.append(("idle_codes", "the codes tell no item from another: made items will all look alike"))
         return Outcome(
@@ -157,6 +166,11 @@ class Trainer:
             state.stopped_early,
             list(zip(state.framed, self.task.frames, strict=True)),
         )
+
+    def _measured(self, number: int, draft: Leg, seconds: float) -> tuple[int, int]:
+        """(steps that the chief can make in so many seconds of a stage, evaluations among them)."""
+        steps, evaluations = self.task.workers.agree(*self.runs[number].measure(draft, seconds))
+        return int(steps), int(evaluations)
 
     def codes(self, items: Items) -> npt.NDArray[np.float64]:
         """(N, latent_dim) codes of items under the trained encoder."""
@@ -224,7 +238,7 @@ class _Loop:
 
     def go(self) -> Plan:
         """The plan as it was in the end. Raises Interrupt, after a checkpoint, when the user wants to stop."""
-        state, saved_at = self.state, time.monotonic()
+        state, saved_at, workers = self.state, time.monotonic(), self.run.task.workers
         # The first steps after a start may compile: they tell nothing.
         since, started = state.step + 2 * self.run.stage.lazy_every, 0.0
         while not state.ended and state.step < self.leg.steps and not self._out_of_patience():
@@ -238,23 +252,30 @@ class _Loop:
                 note = _note(state.history[-1])
             if state.step == since:
                 started = self.clock.spent()
-            elif state.step > since and self.clock.due(self.state.stage, started):
+            elif state.step > since and self._due(started):
                 self._plan_anew(since, started)
                 since, started = state.step, self.clock.spent()
             self.progress.tick("train", state.done + state.step, self.plan.steps, note)
-            if self.stop.is_set() or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+            stopped = workers.any(self.stop.is_set())
+            if workers.place.chief and (stopped or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
                 state.seconds = self.clock.spent()
                 self.run.save(self.checkpoint, self.key, self.plan, state)
                 saved_at = time.monotonic()
-            if self.stop.is_set():
+            if stopped:
                 raise Interrupt(_GO_ON)
         return self.plan
+
+    def _due(self, started: float) -> bool:
+        """Whether the plan is looked at again, by the chief's clock; without a budget in seconds there is none."""
+        due = self.clock.seconds is not None
+        return due and bool(self.run.task.workers.agree(self.clock.due(self.state.stage, started))[0])
 
     def _plan_anew(self, since: int, started: float) -> None:
         """Fit what is left of the stage to what is left of its time, by how long the steps from `since` on took."""
         spent = self.clock.spent()
         step_seconds = (spent - started) / (self.state.step - since)
-        leg = self.leg.revised(self.state.step, step_seconds, self.clock.end(self.state.stage) - spent)
+        left = self.clock.end(self.state.stage) - spent
+        leg = self.leg.revised(self.state.step, *self.run.task.workers.agree(step_seconds, left))
         if leg is not self.leg:
             self.progress.say(
                 f"steps take {1000 * step_seconds:.0f} ms now: at most {leg.steps} instead of {self.leg.steps}"
@@ -264,6 +285,29 @@ class _Loop:
     def _out_of_patience(self) -> bool:
         waited = self.state.step - self.state.best_step
         return waited >= self.leg.patience * self.leg.evaluate_every(self.state.step)
+
+
+def _check_same(saved: checkpoints.Saved | None, path: Path, workers: Workers) -> None:
+    """That all go on from one checkpoint. Raises GensetError."""
+    own = saved.state.done + saved.state.step if saved else -1
+    theirs = int(workers.agree(own)[0])
+    if workers.any(own != theirs):
+        raise GensetError(
+            "the workers do not see the same checkpoint: they could not go on from one step",
+            where=str(path),
+            hint="Give them one output root on a file system that all share, or --no-resume.",
+        )
+
+
+def _check_shares(chosen: Plan, workers: Workers) -> None:
+    """That nobody's share of a batch is empty. Raises GensetError."""
+    smallest = min(leg.batch_size for leg in chosen.legs)
+    if smallest < workers.replicas:
+        raise GensetError(
+            f"a batch of {smallest} items cannot be shared by {workers.replicas} workers",
+            where="train.batch_size",
+            hint="Take fewer workers, or larger batches.",
+        )
 
 
 def _initialise(nets: Nets, seed: int) -> None:

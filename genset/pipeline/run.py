@@ -9,7 +9,9 @@ from typing import Any
 
 from genset.config import Config
 from genset.dataset import Item, Record
+from genset.errors import GensetError
 from genset.interfaces import Quarantined, Step
+from genset.models.workers import VARIABLE, Place
 from genset.pipeline import augment, build, generate, inspect
 from genset.pipeline.job import Job, key_of, up_to_date
 from genset.pipeline.judge import Judge, Side
@@ -37,6 +39,12 @@ class Result:
 def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -> Result:
     """Make a model version and a dataset version, or find that both are up to date. Needs the root's lock."""
     config.output.format.ready()
+    if Place.told().count > 1:
+        raise GensetError(
+            "several workers train together, and one alone can do the rest",
+            where=VARIABLE,
+            hint="Start `genset train` on all of them; then unset it and start `genset run`, which takes that model.",
+        )
     prepared = prepare(config, job)
     asked, config = config, with_settings(config, prepared.modality)
     planned(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training

@@ -3,8 +3,9 @@
 import csv
 import io
 import os
+import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +18,17 @@ from genset.interfaces import INFORMATION, Items, Labels, Modality, Nets, Quaran
 from genset.models.logs import TensorBoard
 from genset.models.native import STDERR, silenced
 from genset.models.runtime import Exported
+from genset.models.workers import VARIABLE, Place, Workers
 from genset.pipeline import generate, outliers
 from genset.pipeline.job import Job, as_dicts, as_json, counts, key_of, up_to_date
-from genset.pipeline.prepare import Prepared, with_settings
+from genset.pipeline.prepare import Prepared, prepare, with_settings
 from genset.quality.labels import LabelJudge, label_limit
 from genset.quality.neighbours import copy_limit, nearest_others
 from genset.quality.privacy import EXPECTED_SHARE
 from genset.quality.yardstick import Yardstick
 from genset.report.curves import curves
 from genset.seeds import generator
-from genset.versions import CONFIG, Draft, Version, writing
+from genset.versions import CONFIG, WORK, Draft, Root, Version, writing
 
 if TYPE_CHECKING:
     from genset.models.stage_run import Examples
@@ -53,11 +55,27 @@ def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: 
         return found, False
     _check_enough(prepared)
     checkpoint = job.root.work(config.name) / CHECKPOINT
-    trained = _train(config, prepared, job, key, resume)
+    trained = _train(config, prepared, job, key, resume, checkpoint)
     with job.root.draft("models", config.name) as draft:
         version = _write(draft, trained, prepared, job, key, asked)
     checkpoint.unlink(missing_ok=True)
     return version, True
+
+
+def help_train(config: Config, job: Job, *, resume: bool, force: bool) -> bool:
+    """Train as one of several workers that is not the chief, who alone writes; False where the model is up to date.
+
+    It looks at the items itself, in a place of its own: the output root, locked by the chief, is only read.
+    """
+    with tempfile.TemporaryDirectory(prefix="genset-worker-") as own:
+        prepared = prepare(config, replace(job, root=Root(Path(own))))
+        settled_config = settled(config, prepared.modality)
+        key = key_for(settled_config, prepared.identity)
+        if not force and up_to_date(job.root, "models", config.name, key):
+            return False
+        _check_enough(prepared)
+        _train(settled_config, prepared, job, key, resume, job.root.path / WORK / config.name / CHECKPOINT)
+    return True
 
 
 class _Trained:
@@ -67,17 +85,23 @@ class _Trained:
         self.config, self.modality, self.nets, self.outcome = config, modality, nets, outcome
 
 
-def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool) -> _Trained:
+def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool, checkpoint: Path) -> _Trained:
+    place = Place.told()
     job.progress.say("starting TensorFlow")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects have in keras.json
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced(STDERR):
         import keras
+        import tensorflow as tf
 
         from genset.models import precision
         from genset.models.stage_run import Examples
         from genset.models.trainer import Trainer
 
+    if place.count > 1:
+        job.progress.say(f"waiting for all {place.count} workers of {VARIABLE}; this is number {place.index}")
+    workers = Workers.of(place)
+    _check_key(key, workers)
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
     modality, model = prepared.modality.learned(*prepared.part("train")), config.model
     train, validation = Examples(*prepared.part("train")), _seen(*prepared.part("validation"), config.seed)
@@ -85,7 +109,7 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
     latent_dim = _latent_dim(config)
     chosen = precision.settled(config.train.precision)
     settings = config.train.model_copy(update={"precision": chosen})
-    with precision.building(chosen):
+    with workers.scope(), precision.building(chosen):
         nets = model.family.build(modality, model.network, latent_dim, classes)
 
     def judging(known: Any, held_out: Any) -> Yardstick:
@@ -102,17 +126,36 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool)
         latent_dim=latent_dim,
         seed=config.seed,
         judging=judging if len(validation) > 1 else None,
+        workers=workers,
     )
-    checkpoint = job.root.work(config.name) / CHECKPOINT
-    logs = config.output.tensorboard
+    logs = config.output.tensorboard if place.chief else None
     watch = TensorBoard(Path(logs)) if logs else None
-    outcome = trainer.fit(settings, checkpoint, key, resume=resume, progress=job.progress, watch=watch)
+    try:
+        outcome = trainer.fit(settings, checkpoint, key, resume=resume, progress=job.progress, watch=watch)
+    except tf.errors.OpError as error:
+        if place.count == 1:
+            raise
+        raise GensetError(
+            f"another worker was lost ({type(error).__name__})",
+            where=VARIABLE,
+            hint="Start the command again on all of them: the training goes on from its last checkpoint.",
+        ) from None
     precision.widen(nets)
     for _, text in outcome.notes:
         job.progress.say(text)
     settled = model.model_copy(update={"family": outcome.family})
     resolved = config.model_copy(update={"model": settled, "train": outcome.plan.resolved(settings)})
     return _Trained(resolved, modality, nets, outcome)
+
+
+def _check_key(key: str, workers: Workers) -> None:
+    """That all workers have the same config, items and genset. Raises GensetError."""
+    if not workers.check_same(np.array(key)):
+        raise GensetError(
+            "the workers do not train the same: another config, other items or another genset",
+            where=VARIABLE,
+            hint="Give all of them the same config, data and versions.",
+        )
 
 
 def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
