@@ -1,6 +1,7 @@
 """What every modality, family, network, transform and metric of the tables must keep, without a line of new test code."""
 
 import functools
+import hashlib
 import html.parser
 import json
 from itertools import product
@@ -305,7 +306,9 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
     exported, saved, history, density = trained()
     if space != "items" or network == "gru":  # the graph of a loop over tokens takes a minute: once for all networks
         again = trained()
-        assert (exported, saved, history) == again[:3]
+        assert history == again[2]
+        differing = [name for name, data in exported.items() if data != again[0][name]]
+        assert (differing, hashlib.sha256(saved).digest()) == ([], hashlib.sha256(again[1]).digest())
         assert all((density[name] == again[3][name]).all() for name in density)
     assert all(np.isfinite(value) for row in history for value in row.values())
     networks = {name: Exported(data) for name, data in exported.items()}
