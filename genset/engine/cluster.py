@@ -111,9 +111,7 @@ class _Cluster:
         """A stretch on its way: what its result comes by."""
         here = replace(wanted, libraries=libraries(), folder=os.getcwd())
         # Opened by a worker only once it is known to have this genset.
-        sent = pickle.dumps(
-            (here, function.hex(), items)
-        )  # opened by a worker only once it is known to have this genset
+        sent = pickle.dumps((here, function.hex(), items))
         return self.task.remote(__version__, sent, [function])
 
     def done(self, stretch: _Stretch) -> Done:

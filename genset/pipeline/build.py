@@ -62,6 +62,11 @@ def written(record: Record, item: ItemArray, modality: Modality) -> Item:
     return Item(record, modality.encode(item) if fields is None else b"", modality.suffix, fields, array=item)
 
 
+def all_written(records: Sequence[Record], items: Iterable[ItemArray], modality: Modality) -> list[Item]:
+    """Records and their items as an exporter takes them."""
+    return [written(*pair, modality) for pair in zip(records, items, strict=True)]
+
+
 def encoded(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[Item]:
     """Records and their items as files."""
     return job.engine.map(lambda pair: written(*pair, modality), pairs)

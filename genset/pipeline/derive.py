@@ -114,7 +114,7 @@ def _drawn(
 
     def one(places: generate.Places) -> tuple[generate.Part, list[Item]]:
         part = drawing(places)
-        items = [build.written(*pair, modality) for pair in zip(part.records, part.items, strict=True)]
+        items = build.all_written(part.records, part.items, modality)
         return replace(part, records=[], items=part.items[:0]), items
 
     size = generate.at_once(tally.wanted, job.engine.slots())

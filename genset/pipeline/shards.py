@@ -52,10 +52,10 @@ class Shards:
             if not known["sha256"] or (path.is_file() and _digest(path.read_bytes()) == known["sha256"]):
                 return known
         made, data = self._made(places)
+        out = {"name": path.name, "sha256": _digest(data) if data else "", **made}
         if data:
             write_atomically(path, data)
-        write_atomically(told, json_bytes({"name": path.name, "sha256": _digest(data) if data else "", **made}))
-        out: dict[str, Any] = parsed(told.read_bytes())
+        write_atomically(told, json_bytes(out))
         return out
 
     def _made(self, places: generate.Places) -> tuple[dict[str, Any], bytes]:
@@ -67,7 +67,7 @@ class Shards:
         size = generate.at_once(len(places), 1)
         for start in range(0, len(places), size):
             part = self.drawing(places[start : start + size])
-            items += [build.written(*pair, modality) for pair in zip(part.records, part.items, strict=True)]
+            items += build.all_written(part.records, part.items, modality)
             redrawn += part.redrawn
             given_up += part.given_up
         for item in items:
