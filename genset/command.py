@@ -31,6 +31,7 @@ from genset.errors import GensetError
 from genset.interfaces import Exporter, Section
 from genset.journal import Journal
 from genset.pipeline.job import Job
+from genset.store import Store, check_url
 from genset.versions import Root, Version, open_version
 from genset.yaml_source import Place, Tree, did_you_mean, override
 
@@ -99,6 +100,24 @@ class Command:
         name = text.partition("@")[0]
         is_model = name in root.names("models") and name not in root.names("datasets")
         return root.find("models" if is_model else "datasets", text)
+
+    def whole(self, root: Root, text: str) -> Version:
+        """The version that was meant, of a dataset or a model. Raises GensetError."""
+        version = self.version(root, text)
+        if version is None:
+            raise GensetError(
+                "this is no version of genset's: it has no manifest",
+                where=text,
+                hint="Give a folder such as out/datasets/NAME/latest, or NAME@v0001.",
+            )
+        return version
+
+    def store(self, url: str) -> Store:
+        """The place of a URL. Raises GensetError."""
+        try:
+            return Store(check_url(url))
+        except ValueError as error:
+            raise GensetError(str(error), where="URL") from None
 
     def sections(
         self,

@@ -35,6 +35,7 @@ from genset.models.schedule import Train
 from genset.models.vae import VAE
 from genset.quality import FIGURES, gates
 from genset.steps import table_of
+from genset.store import check_url
 from genset.yaml_source import ConfigError, Fault, Tree, did_you_mean, dotted, override, read, write
 
 EVERY_FIGURE: Mapping[str, Figure] = {
@@ -308,6 +309,8 @@ class Output(Section):
     """Folder for TensorBoard logs of the training, relative to the config file; none when not given."""
     format: Annotated[Exporter, Kinds(EXPORTERS)] = Folder()
     """The form of a dataset version."""
+    publish: Annotated[str, pydantic.AfterValidator(check_url)] | None = None
+    """URL, such as `s3://bucket/folder`, that a run sends its versions to at its end, unless gates failed."""
 
 
 class Config(Section):

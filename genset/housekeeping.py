@@ -13,6 +13,7 @@ from genset.options import (
     EngineName,
     Json,
     LockTimeout,
+    LogFile,
     Name,
     OutputRoot,
     Overrides,
@@ -44,6 +45,7 @@ def register(app: typer.Typer) -> None:
         ("list", list_versions, "genset list digits"),
         ("status", status, "genset status configs/quickstart.yaml"),
         ("prune", prune, "genset prune --keep 3 --dry-run"),
+        ("publish", publish, "genset publish digits s3://bucket/folder"),
         ("schema", schema, "genset schema > genset.schema.json"),
         ("bench", bench, "genset bench --steps 500"),
     ):
@@ -145,6 +147,42 @@ def prune(
         return upkeep.pruned(pruning, command, dry_run=False)
 
     do("prune", work, json, quiet, debug, lock_timeout)
+
+
+def publish(
+    version: Annotated[
+        str,
+        typer.Argument(
+            help="dataset or model version: folder, NAME or NAME@vNNNN",
+            metavar="VERSION",
+            show_default=False,
+            autocompletion=completion.versions("datasets", "models"),
+        ),
+    ],
+    url: Annotated[
+        str, typer.Argument(help="folder of a bucket, such as s3://bucket/folder", metavar="URL", show_default=False)
+    ],
+    output: OutputRoot = None,
+    workers: Workers = None,
+    engine: EngineName = None,
+    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+    log_file: LogFile = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Send a version to a bucket, or whatever fsspec reaches: there whole or not at all, and never changed."""
+
+    def work(command: "Command") -> int:
+        from genset import upkeep
+        from genset.pipeline.publish import publish as send
+
+        root, store = command.root(output), command.store(url)
+        found = command.whole(root, version)
+        with command.locked(root, command.engine(workers, engine)) as job:
+            return upkeep.published(send(found, store, job), command)
+
+    do("publish", work, json, quiet, debug, lock_timeout, log_file)
 
 
 def schema(

@@ -48,6 +48,21 @@ class _Judged(_Part):
     failed_gates: list[str]
 
 
+class PublishedVersion(_Part):
+    """Where a version stands in a store."""
+
+    version: VersionOf
+    url: str
+    made: bool
+    """Whether it was not there before."""
+    files: int
+    """Of the version."""
+    sent: int
+    """Those of them that were not there from a publishing that was cut off."""
+    bytes: int
+    """Sent."""
+
+
 class Run(_Done, _Judged):
     """`run`."""
 
@@ -60,6 +75,8 @@ class Run(_Done, _Judged):
     problems: list[Problem]
     redrawn: dict[str, int]
     """Items that were drawn again, by reason."""
+    published: list[PublishedVersion]
+    """Where the config says so."""
 
 
 class _Inspected(_Done):
@@ -356,6 +373,12 @@ class Pruned(_Done):
     """What the removed versions took."""
 
 
+class Publish(_Done, PublishedVersion):
+    """`publish`."""
+
+    command: Literal["publish"]
+
+
 class Failure(_Part):
     """What went wrong, and the cure."""
 
@@ -411,7 +434,7 @@ _OBJECTS = (
         Ancestry,
         OfConfig,
     ),
-    *(Verified, Init, Listed, Status, Pruned, Benched, Failed),
+    *(Verified, Init, Listed, Status, Pruned, Publish, Benched, Failed),
 )
 
 

@@ -42,6 +42,8 @@ def run(result: Result, command: Command, summary: Path | None = None) -> int:
         console.say(f"dataset {result.dataset.path}\nmodel   {result.model.path}")
     if (result.dataset.path / REPORT).is_file():  # versions of before, and other forms, have none
         console.say(f"report  {result.dataset.path / REPORT} (all figures, charts, items)")
+    for sent in result.published:
+        console.say(f"published {sent.url}")
     if result.made:
         console.say(f"next: genset inspect {result.dataset.path}")
     code = gates_failed(console, verdict["failed_gates"])
@@ -57,6 +59,7 @@ def run(result: Result, command: Command, summary: Path | None = None) -> int:
         failed_gates=verdict["failed_gates"],
         problems=result.problems,
         redrawn=result.redrawn,
+        published=[sent.as_dict() for sent in result.published],
     )
     return code
 

@@ -20,7 +20,7 @@ def verify_sums(version: Version) -> dict[str, str]:
     A file can be missing, changed, or one that genset did not write; a line of SHA256SUMS can be none, or lead out of
     the version: then nothing outside is read. Raises GensetError when the manifest is damaged.
     """
-    sums, wrong = _listed(version)
+    sums, wrong = listed(version)
     return wrong | _compare(version.path, sums) | (dict(_strange(version.path, {*sums, *NOT_SUMMED})) if sums else {})
 
 
@@ -29,7 +29,7 @@ def verified(version: Version, names: Sequence[str], hint: str = "") -> dict[str
 
     Raises GensetError when one is not as it was written, and when the manifest is damaged.
     """
-    sums, wrong = _listed(version)
+    sums, wrong = listed(version)
     out = {}
     for name in names:
         try:
@@ -46,8 +46,8 @@ def verified(version: Version, names: Sequence[str], hint: str = "") -> dict[str
     return out
 
 
-def _listed(version: Version) -> tuple[dict[str, str], dict[str, str]]:
-    """The checksums of a version by name, and what is wrong with its list of them and with its config."""
+def listed(version: Version) -> tuple[dict[str, str], dict[str, str]]:
+    """The checksums of a version by name, and what is wrong with its list of them and with its config, by name."""
     expected = version.manifest.get("config_sha256")
     wrong = _compare(version.path, {CONFIG: expected}) if expected else {}
     if not (version.path / SUMS).is_file():

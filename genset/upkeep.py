@@ -10,6 +10,7 @@ from genset.errors import ExitCode
 from genset.pipeline.bench import Timed, rates
 from genset.pipeline.dry import DryRun
 from genset.pipeline.job import as_dicts
+from genset.pipeline.publish import Published
 from genset.pipeline.shelf import Kept, Pruning
 from genset.pipeline.status import State
 from genset.versions import Version
@@ -141,6 +142,16 @@ def pruned(pruning: Pruning, command: Command, *, dry_run: bool) -> int:
         needed=[{"kind": v.kind, "name": v.name, "id": v.id, "why": why} for v, why in pruning.needed.items()],
         bytes=freed,
     )
+    return ExitCode.DONE
+
+
+def published(made: Published, command: Command) -> int:
+    """The end of `publish`."""
+    version, console = made.version, command.console
+    if made.made:
+        console.say(f"{made.sent:,} of {made.files:,} files sent, {size(made.bytes)}")
+    console.say(f"{'published' if made.made else 'was there already'}: {_named(version)}\n{made.url}")
+    command.finish(**made.as_dict())
     return ExitCode.DONE
 
 

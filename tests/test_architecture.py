@@ -65,7 +65,7 @@ def test_no_room_but_modalities_asks_which_modality_it_is() -> None:
             assert not [word for word in ('"image"', '"text"', '"sound"') if f"== {word}" in text], path
 
 
-HEAVY = {"tensorflow", "keras", "tf2onnx", "matplotlib", "torch"}
+HEAVY = {"tensorflow", "keras", "tf2onnx", "matplotlib", "torch", "ray", "fsspec"}
 
 
 def _modules_after(*arguments: str) -> set[str]:

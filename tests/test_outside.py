@@ -32,10 +32,11 @@ COMMANDS = (
     "list",
     "status",
     "prune",
+    "publish",
     "schema",
     "bench",
 )
-LOCKING = ("run", "train", "generate", "augment", "split", "prune")
+LOCKING = ("run", "train", "generate", "augment", "split", "prune", "publish")
 
 
 @pytest.mark.parametrize("number", range(len(BROKEN)))
@@ -88,6 +89,7 @@ def argument(command: str, trained: Trained) -> list[object]:
         "verify": [trained.dataset],
         "init": [trained.source],
         "status": [trained.config],
+        "publish": [trained.dataset, f"file://{trained.out.parent}/published"],
     }.get(command, [])
 
 

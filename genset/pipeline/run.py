@@ -17,7 +17,9 @@ from genset.pipeline.job import Job, key_of, up_to_date
 from genset.pipeline.judge import Judge, Side
 from genset.pipeline.plan import Plan, plan
 from genset.pipeline.prepare import Prepared, prepare, with_settings
+from genset.pipeline.publish import Published, publish
 from genset.pipeline.train import train
+from genset.store import Store
 from genset.versions import Version
 
 SECTIONS = ("generate", "augment", "balance", "quality")  # of the config, that a dataset depends on beside its model
@@ -34,11 +36,14 @@ class Result:
     verdict: Mapping[str, Any]
     problems: list[Mapping[str, str]]
     redrawn: Mapping[str, int]
+    published: Sequence[Published] = ()  # where the config says so, unless gates failed
 
 
 def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -> Result:
     """Make a model version and a dataset version, or find that both are up to date. Needs the root's lock."""
     config.output.format.ready()
+    if config.output.publish:
+        Store(config.output.publish).ready()
     if Place.told().count > 1:
         raise GensetError(
             "several workers train together, and one alone can do the rest",
@@ -52,11 +57,13 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     model, trained = train(asked, prepared, job, resume=resume, force=force)
     key = key_for(config, prepared.identity, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
-    if found:
-        if found.manifest["status"] == "ok":
-            job.root.point(found)
-        return _result(model, found, trained)
-    return _build(config, prepared, model, key, job)
+    if found and found.manifest["status"] == "ok":
+        job.root.point(found)
+    result = _result(model, found, trained) if found else _build(config, prepared, model, key, job)
+    if not config.output.publish or result.dataset.status != "ok":
+        return result
+    store = Store(config.output.publish)
+    return replace(result, published=[publish(version, store, job) for version in (result.model, result.dataset)])
 
 
 def key_for(config: Config, identity: str, model: Version) -> str:
