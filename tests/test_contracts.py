@@ -279,7 +279,9 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
     from genset.models.stage_run import Examples
     from genset.models.trainer import Trainer
 
-    real = items(kind)
+    # Two characters of each text: TensorFlow takes minutes for graphs of loops over many tokens
+    short = [raw[:2] if isinstance(raw, str) else raw for raw in raws(kind)]
+    real = np.stack([opened(kind).decode(raw) for raw in short])
     labels = np.arange(len(real)) % 2
     modality = opened(kind).learned(real, labels)
     family, _, space = family.partition(" of ")
@@ -304,7 +306,7 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
         return lambda made, labels: {"frechet": float(abs(made.mean() - known.mean()))}
 
     exported, saved, history, density = trained()
-    if space != "items" or network == "gru":  # the graph of a loop over tokens takes a minute: once for all networks
+    if network == next(iter(MODALITIES[kind].networks)):  # the one by default: most of a short training is its graph
         again = trained()
         assert history == again[2]
         differing = [name for name, data in exported.items() if data != again[0][name]]

@@ -26,9 +26,14 @@ def _mostly(names: list[str]) -> str:
 def test_results_come_in_order_from_where_they_come_faster(
     function: Callable[[int], tuple[int, str]], count: int, where: str
 ) -> None:
-    made = list(Local(workers=4).map(function, range(count)))
-    assert [number for number, _ in made] == [*range(count)]
-    assert _mostly([name for _, name in made[-100:]]) == where
+    seen = []
+    for _ in range(10):  # what is faster is measured, and the machine may be busy with something else
+        made = list(Local(workers=4).map(function, range(count)))
+        assert [number for number, _ in made] == [*range(count)]
+        seen.append(_mostly([name for _, name in made[-100:]]))
+        if seen[-1] == where:
+            break
+    assert where in seen
 
 
 def test_long_items_are_never_done_one_after_the_other() -> None:

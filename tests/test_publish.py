@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from genset.outputs import output_schema
 @pytest.fixture(scope="module")
 def server() -> Iterator[dict[str, str]]:
     """What a process needs to know to reach an S3 of this machine."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells of every request
     started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     started.start()
     host, port = started.get_host_and_port()
@@ -162,7 +164,7 @@ def test_a_run_publishes_what_it_made_once_and_looks_before_it_trains(own: Train
         assert bucket.bytes(f"{kind}/digits/v0001") == _local(own.out / kind / "digits" / "v0001")
     again = genset("run", own.config, f"output.publish={bucket.url}", "--output", own.out, "--json")
     assert [sent["made"] for sent in again.json["published"]] == [False, False]
-    gated = ["quality.gates=[cas > 2]", f"output.publish={bucket.url}", "--output", own.out, "--json"]
+    gated = ["quality.gates=[lift >= 0.99]", f"output.publish={bucket.url}", "--output", own.out, "--json"]
     failed = genset("run", own.config, *gated)
     assert (failed.code, failed.json["published"]) == (1, [])
     assert sorted(bucket.bytes("datasets/digits")) == sorted(

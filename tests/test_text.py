@@ -332,8 +332,8 @@ def dialogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "name": "talk",
         "modality": {"kind": "text", "label": "topic"},
         "data": {"source": str(source)},
-        "model": {"family": "ae", "network": {"kind": "gru", "width": 64}, "latent_dim": 8},
-        "train": {"steps": 150},
+        "model": {"family": "ae", "network": {"kind": "gru", "width": 32}, "latent_dim": 8},
+        "train": {"steps": 80},
         "generate": {"per_class": 6, "near_copies": "keep", "wrong_labels": "keep"},
         "augment": {"copies": 1},
     }

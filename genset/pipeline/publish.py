@@ -6,7 +6,7 @@ else's is mixed with it. Nothing is ever removed: credentials need not allow it.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,13 @@ def publish(version: Version, store: Store, job: Job) -> Published:
         _point(version, store)
         return Published(version, url, False, len(files), 0, 0)
     _claim(store, place, f"{hashlib.sha256(manifest).hexdigest()}  {version.id}/{MANIFEST}\n", url)
-    sizes = {name: (version.path / name).stat().st_size for name in files}
+    sizes = _sizes(version, files)
     missing = _missing(sizes, store, place, url)
     sending = _Sending(str(version.path.resolve()), store, place)
     wanted = [(name, files[name]) for name in missing]
     for done, fault in enumerate(_many(job.engine).map(sending, wanted), start=1):
         if fault:
-            raise DamagedError(fault, where=str(version.path), hint="Only whole versions are published.")
+            raise _damaged(version, fault)
         job.progress.tick("publish", done, len(wanted), "")
     lost = _missing(sizes, store, place, url)
     if lost:
@@ -111,13 +111,26 @@ def _files(version: Version) -> dict[str, str]:
     manifest = version.manifest
     sums, wrong = listed(version)
     if wrong:
-        raise DamagedError(
-            " ".join(next(iter(wrong.items()))), where=str(version.path), hint="Only whole versions are published."
-        )
+        raise _damaged(version, " ".join(next(iter(wrong.items()))))
     own = {SUMS: hashlib.sha256((version.path / SUMS).read_bytes()).hexdigest()}
     if manifest.get("config_sha256"):
         own[CONFIG] = manifest["config_sha256"]
     return {**sums, **own}
+
+
+def _sizes(version: Version, names: Iterable[str]) -> dict[str, int]:
+    """Bytes of some files of a version. Raises DamagedError."""
+    sizes = {}
+    for name in names:
+        try:
+            sizes[name] = (version.path / name).stat().st_size
+        except FileNotFoundError:
+            raise _damaged(version, f"{name} {MISSING}") from None
+    return sizes
+
+
+def _damaged(version: Version, fault: str) -> DamagedError:
+    return DamagedError(fault, where=str(version.path), hint="Only whole versions are published.")
 
 
 def _many(engine: Engine) -> Engine:

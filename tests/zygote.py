@@ -1,0 +1,128 @@
+"""A process that has imported what commands import, and forks for each command that it is told of.
+
+Importing Python's libraries and TensorFlow anew took most of the time of the tests. A fork has its own memory, working
+directory, environment and streams, as a process that is started has; what is imported when, the tests of
+test_architecture.py see in processes of their own.
+"""
+
+import atexit
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+FIXED = {"COLUMNS": "120", "NO_COLOR": "1", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+_SECONDS = 600  # that a command may take
+_LIBRARIES = (
+    "keras",
+    "tensorflow",
+    "tf2onnx",
+    "onnxruntime",
+    "matplotlib.pyplot",
+    "jinja2",
+    "scipy.signal",
+    "scipy.stats",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "sklearn.mixture",
+    "sklearn.neighbors",
+    "sklearn.model_selection",
+)
+
+
+class Zygote:
+    """The process, from outside. Can be asked by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int, str, str]:
+        """(exit code, stdout, stderr) of `genset ARGUMENTS`. Needs the lock."""
+        if self._process is None:
+            command = [sys.executable, __file__]
+            pipe = subprocess.PIPE
+            self._process = subprocess.Popen(command, env={**os.environ, **FIXED}, stdin=pipe, stdout=pipe)
+        with tempfile.TemporaryDirectory() as folder:
+            places = [os.path.join(folder, name) for name in ("stdout", "stderr")]
+            request = {"arguments": list(arguments), "cwd": str(cwd), "env": {**env, **FIXED}, "places": places}
+            stdin, stdout = self._process.stdin, self._process.stdout
+            assert stdin and stdout
+            stdin.write(json.dumps(request).encode() + b"\n")
+            stdin.flush()
+            watch = threading.Timer(_SECONDS, self._process.kill)
+            watch.start()
+            code = stdout.readline()
+            watch.cancel()
+            assert code, f"it took longer than {_SECONDS} s, or the process that forks ended: {arguments}"
+            out, err = (Path(place).read_text(encoding="utf-8") for place in places)
+        return int(code), out, err
+
+    def close(self) -> None:
+        """End it."""
+        if self._process:
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream:
+                    stream.close()
+            self._process.wait()
+            self._process = None
+
+
+def _serve(requests: IO[bytes], answers: int) -> None:
+    import genset
+
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    for module in pkgutil.walk_packages(genset.__path__, "genset."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for line in iter(requests.readline, b""):
+        pid = os.fork()
+        if not pid:
+            os.close(answers)
+            _be(json.loads(line))
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        os.write(answers, f"{code}\n".encode())
+
+
+def _be(request: dict[str, object]) -> None:
+    """Become the command of a request, to its end."""
+    code = 1
+    try:
+        for number, place in enumerate((os.devnull, *request["places"])):  # type: ignore[misc]
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND if number else os.O_RDONLY
+            opened = os.open(place, flags, 0o600)
+            os.dup2(opened, number)
+            os.close(opened)
+        os.chdir(str(request["cwd"]))
+        os.environ.clear()
+        os.environ.update(request["env"])  # type: ignore[call-overload]
+        sys.argv = ["genset", *request["arguments"]]  # type: ignore[misc]
+        from genset.cli import main
+
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # the tests' own folder, which commands do not see
+    kept = os.dup(1)
+    os.dup2(2, 1)  # what libraries print while they are imported is no answer
+    _serve(os.fdopen(os.dup(0), "rb"), kept)
