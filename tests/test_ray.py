@@ -83,6 +83,14 @@ def test_threads_and_nodes_make_the_same_bytes(
 _NAMED = ("README.md", "croissant.json", "SHA256SUMS")  # that hold the name of the version
 
 
+def test_nodes_send_the_files_of_a_version(nodes: Any, trained: Trained, tmp_path: Path) -> None:
+    command = ("publish", trained.dataset, f"file://{tmp_path}/shared", "--output", trained.out, "--json")
+    outcome = genset(*command, "--engine", f"ray={nodes.address}")
+    assert outcome.code == 0, outcome.stderr
+    assert _bytes(tmp_path / "shared/datasets/digits/v0001") == _bytes(trained.dataset.resolve())
+    assert genset(*command).json["made"] is False
+
+
 def test_inspect_says_the_same_on_a_cluster(nodes: Any, trained: Trained) -> None:
     said = [
         genset("inspect", trained.dataset, "--against", trained.dataset, "--engine", engine, "--json").json
