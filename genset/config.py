@@ -55,6 +55,8 @@ def _text_list(value: Any) -> Any:
 
 def _action(value: Any) -> Any:
     """A word stands for a rule of that kind."""
+    if not isinstance(value, (str, dict, Section)):
+        raise PydanticCustomError("action", f"must be {', '.join(typing.get_args(Action))}, or a section with `kind:`")
     return {"kind": value} if isinstance(value, str) else value
 
 
