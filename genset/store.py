@@ -17,6 +17,7 @@ from genset.versions import write_atomically
 
 EXAMPLE = "s3://bucket/folder"
 _PROBE = ".genset"
+_LOCAL = ("file", "local")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
 
@@ -46,7 +47,6 @@ class Store:
         """Bring a file to a name. Raises GensetError."""
         with self._reaching(name):
             files, root = _opened(self.url)
-            _make_folder(files, f"{root}/{name}")
             files.put_file(str(path), f"{root}/{name}")
 
     def write(self, name: str, data: bytes) -> None:
@@ -56,8 +56,10 @@ class Store:
         """
         with self._reaching(name):
             files, root = _opened(self.url)
-            if _make_folder(files, f"{root}/{name}"):
-                write_atomically(Path(f"{root}/{name}"), data)
+            if _scheme(self.url) in _LOCAL:
+                path = Path(root, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, data)
             else:
                 files.pipe_file(f"{root}/{name}", data)
 
@@ -103,11 +105,12 @@ def _opened(url: str) -> tuple[Any, str]:
         fsspec: Any = importlib.import_module("fsspec")
     except ImportError:
         raise _lacking("Install fsspec", url) from None
-    scheme = url.partition("://")[0]
-    if scheme not in (*fsspec.available_protocols(), "file"):
+    scheme = _scheme(url)
+    if scheme not in fsspec.available_protocols():
         raise GensetError(f"fsspec knows no {scheme}:// places", where=url, hint=f"Write a URL such as {EXAMPLE}.")
     try:
-        files, root = fsspec.core.url_to_fs(url)
+        # Objects need no folder, and files do
+        files, root = fsspec.core.url_to_fs(url, **({"auto_mkdir": True} if scheme in _LOCAL else {}))
     except ImportError as error:
         raise _lacking(str(error), url) from None
     return files, str(root).rstrip("/")
@@ -121,9 +124,5 @@ def _lacking(cure: str, url: str) -> GensetError:
     )
 
 
-def _make_folder(files: Any, path: str) -> bool:
-    """Whether the place is a local folder: there the one of a path is made, which objects do not need."""
-    local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
-    if local:
-        files.makedirs(path.rpartition("/")[0], exist_ok=True)
-    return local
+def _scheme(url: str) -> str:
+    return url.partition("://")[0]

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from genset.dataset import lone_surrogate
@@ -21,7 +21,7 @@ def verify_sums(version: Version) -> dict[str, str]:
     the version: then nothing outside is read. Raises GensetError when the manifest is damaged.
     """
     sums, wrong = listed(version)
-    return wrong | _compare(version.path, sums) | (dict(_strange(version.path, {*sums, *NOT_SUMMED})) if sums else {})
+    return wrong | compare(version.path, sums) | (dict(_strange(version.path, {*sums, *NOT_SUMMED})) if sums else {})
 
 
 def verified(version: Version, names: Sequence[str], hint: str = "") -> dict[str, bytes]:
@@ -49,7 +49,7 @@ def verified(version: Version, names: Sequence[str], hint: str = "") -> dict[str
 def listed(version: Version) -> tuple[dict[str, str], dict[str, str]]:
     """The checksums of a version by name, and what is wrong with its list of them and with its config, by name."""
     expected = version.manifest.get("config_sha256")
-    wrong = _compare(version.path, {CONFIG: expected}) if expected else {}
+    wrong = compare(version.path, {CONFIG: expected}) if expected else {}
     if not (version.path / SUMS).is_file():
         return {}, {**wrong, SUMS: MISSING}
     sums, faults = _read(version.path / SUMS)
@@ -59,7 +59,7 @@ def listed(version: Version) -> tuple[dict[str, str], dict[str, str]]:
 def listed_sums(folder: Path) -> dict[str, str]:
     """What is wrong with the files that the SHA256SUMS of a folder lists, whoever wrote it."""
     sums, wrong = _read(folder / SUMS)
-    return wrong | _compare(folder, sums)
+    return wrong | compare(folder, sums)
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -78,7 +78,8 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, str]]:
     return sums, wrong
 
 
-def _compare(folder: Path, sums: dict[str, str]) -> dict[str, str]:
+def compare(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with the files of a folder, by name, where they should have these checksums."""
     wrong = {}
     for name, expected in sums.items():
         try:

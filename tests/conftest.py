@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from zygote import Zygote
+from zygote import TERMINAL, Zygote
 
 from genset.engine import Engine, Local
 from genset.interfaces import Progress
@@ -48,7 +48,7 @@ def genset(*arguments: object, cwd: Path | None = None, **environment: str) -> O
         finally:
             _zygote.lock.release()
     command = [sys.executable, "-m", "genset", *map(str, arguments)]
-    env = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **environment}
+    env = {**os.environ, **TERMINAL, **environment}
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=600, check=False)
     return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-FIXED = {"COLUMNS": "120", "NO_COLOR": "1", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+TERMINAL = {"COLUMNS": "120", "NO_COLOR": "1"}  # as every command of the tests sees it
+FIXED = {**TERMINAL, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 _SECONDS = 600  # that a command may take
 _LIBRARIES = (
     "keras",

@@ -15,7 +15,7 @@ from genset.engine import Engine, Local
 from genset.errors import DamagedError, GensetError
 from genset.pipeline.job import Job
 from genset.store import Store
-from genset.sums import CHANGED, MISSING, listed
+from genset.sums import MISSING, compare, listed
 from genset.versions import CONFIG, MANIFEST, SUMS, Version
 
 LATEST = "latest"  # a file with the id of the newest version, as a store has no links
@@ -45,22 +45,17 @@ class Published:
 class _Sending:
     """Sends one file; runs wherever the engine has workers, who see the output root."""
 
-    folder: str
+    folder: Path
     store: Store
     place: str
 
     def __call__(self, file: tuple[str, str]) -> str:
         """What is wrong with the file of a name and a SHA-256, which is then not sent; "" where it was sent."""
         name, digest = file
-        path = Path(self.folder) / name
-        try:
-            with path.open("rb") as opened:
-                found = hashlib.file_digest(opened, "sha256").hexdigest()
-        except FileNotFoundError:
-            return f"{name} {MISSING}"
-        if found != digest:
-            return f"{name} {CHANGED}"
-        self.store.send(path, f"{self.place}/{name}")
+        wrong = compare(self.folder, {name: digest})
+        if wrong:
+            return f"{name} {wrong[name]}"
+        self.store.send(self.folder / name, f"{self.place}/{name}")
         return ""
 
 
@@ -88,7 +83,7 @@ def publish(version: Version, store: Store, job: Job) -> Published:
     _claim(store, place, f"{hashlib.sha256(manifest).hexdigest()}  {version.id}/{MANIFEST}\n", url)
     sizes = _sizes(version, files)
     missing = _missing(sizes, store, place, url)
-    sending = _Sending(str(version.path.resolve()), store, place)
+    sending = _Sending(version.path.resolve(), store, place)
     wanted = [(name, files[name]) for name in missing]
     for done, fault in enumerate(_many(job.engine).map(sending, wanted), start=1):
         if fault:
