@@ -23,7 +23,19 @@ LAYERS = [
     {"schema"},
     {"config"},
     {"modalities", "models", "quality", "report", "export", "engine", "containers"},
-    {"dataset", "versions", "store", "yaml_source", "interfaces", "errors", "seeds", "steps", "sums", "jsons"},
+    {
+        "dataset",
+        "versions",
+        "store",
+        "yaml_source",
+        "interfaces",
+        "errors",
+        "seeds",
+        "steps",
+        "sums",
+        "jsons",
+        "memory",
+    },
 ]
 GROUND = LAYERS[-1]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

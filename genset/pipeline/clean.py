@@ -1,18 +1,22 @@
 """Tell of what is wrong with items, and leave out what cannot be learned from. Files are never touched."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from genset.config import Clean
 from genset.dataset import Record
 from genset.engine import Engine
 from genset.interfaces import UNDECODABLE, Modality, Probe, Progress, Quarantined, Sketch, UndecodableError
+from genset.memory import give_back
 from genset.pipeline.doubts import Conflict, Told, conflicting, doubted
 from genset.pipeline.near import Near, clusters, near_pairs
 from genset.pipeline.rules import broken
 from genset.seeds import item_id
+
+_NONE: Mapping[str, Any] = {}  # one for all items
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,23 @@ def clean(
     nothing that was held out is lost to what was made, or learned from. Near-duplicates are looked for among real items
     alone: what was made from an item is near to it by intention.
     """
-    outcomes = _probed(records, modality, engine, progress, section)
+    looked, conflicts = _distinct(records, _probed(records, modality, engine, progress, section), section)
+    told = []
+    if section.near_duplicates.kind != "off":
+        looked, near, more = _compared(looked, modality, engine, progress, section)
+        told, conflicts = [near], conflicts + more
+    told.append(broken(looked.records, looked.probes, modality, section))
+    looked = replace(looked, probes=tuple(replace(probe, sketch=None, values=_NONE) for probe in looked.probes))
+    give_back()  # sketches of very many items are much, and labels are judged without them
+    told.append(_conflicts(looked.records, conflicts, section))
+    told.append(doubted(looked.records, looked.probes, modality, engine, progress, section))
+    return _without(looked, told, section)
+
+
+def _distinct(
+    records: Sequence[Record], outcomes: Sequence[Probe | Quarantined], section: Clean
+) -> tuple[Cleaned, list[Conflict]]:
+    """What can be decoded, each content once unless told otherwise, and the labels of equal items that differ."""
     problems = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
     whole = [(r, outcome) for r, outcome in zip(records, outcomes, strict=True) if isinstance(outcome, Probe)]
     repeated = twins([record for record, _ in whole], [probe.digest for _, probe in whole])
@@ -56,7 +76,7 @@ def clean(
         kept.append(replace(record, id=name, content=item_id("c", outcome.digest, 0)))
         probes.append(outcome)
     conflicts = [conflict for pair in pairs for conflict in conflicting(*pair)]
-    return _ruled(Cleaned(tuple(kept), tuple(probes), tuple(problems)), conflicts, modality, engine, progress, section)
+    return Cleaned(tuple(kept), tuple(probes), tuple(problems)), conflicts
 
 
 def _probed(
@@ -64,42 +84,40 @@ def _probed(
 ) -> list[Probe | Quarantined]:
     measured = any(section.check(name).kind != "off" for name in modality.rules)
     sketched = section.near_duplicates.kind != "off"
+    traits: dict[tuple[Any, ...], Mapping[str, Any]] = {}  # most items have those of others: each is held once
     out: list[Probe | Quarantined] = []
     for outcome in engine.map(lambda record: _probe(record, modality, sketched=sketched, measured=measured), records):
+        if isinstance(outcome, Probe):
+            shared = traits.setdefault((*outcome.traits.items(),), outcome.traits)
+            outcome = replace(outcome, traits=shared, values=outcome.values or _NONE)
         out.append(outcome)
         progress.tick("clean", len(out), len(records), "")
     return out
 
 
-def _ruled(
-    cleaned: Cleaned,
-    conflicts: list[Conflict],
-    modality: Modality,
-    engine: Engine,
-    progress: Progress,
-    section: Clean,
-) -> Cleaned:
-    """With what the rules say of the records that are left, and without those that they are to leave out."""
-    near = section.near_duplicates
-    records = list(cleaned.records)
-    told: list[Told] = []
-    if near.kind != "off":
-        threshold = modality.near if near.threshold is None else near.threshold
-        sketches = [probe.sketch for probe in cleaned.probes]
-        found = _near([*zip(records, sketches, strict=True)], modality, threshold, engine, progress)
-        records = _together(records, found)
-        worse = _worse(records, found).items()
-        told.append({row: [_near_duplicate(records[row], records[pair.other(row)], pair)] for row, pair in worse})
-        conflicts += [c for n in found for c in conflicting(records[n.first], records[n.second], n.likeness)]
-    told.append(broken(records, cleaned.probes, modality, section))
-    probes = [replace(probe, sketch=None, values={}) for probe in cleaned.probes]
-    told.append(_conflicts(records, conflicts, section))
-    told.append(doubted(records, probes, modality, engine, progress, section))
+def _compared(
+    looked: Cleaned, modality: Modality, engine: Engine, progress: Progress, section: Clean
+) -> tuple[Cleaned, Told, list[Conflict]]:
+    """With the clusters of near-duplicates; which need not stay; and those that carry two labels."""
+    asked = section.near_duplicates.threshold
+    sketched = [(record, probe.sketch) for record, probe in zip(looked.records, looked.probes, strict=True)]
+    found = _near(sketched, modality, modality.near if asked is None else asked, engine, progress)
+    records = _together(looked.records, found)
+    worse = _worse(records, found).items()
+    told = {row: [_near_duplicate(records[row], records[pair.other(row)], pair)] for row, pair in worse}
+    conflicts = [c for n in found for c in conflicting(records[n.first], records[n.second], n.likeness)]
+    return replace(looked, records=tuple(records)), told, conflicts
+
+
+def _without(looked: Cleaned, told: Sequence[Told], section: Clean) -> Cleaned:
+    """What is left of them where the rules leave out what they told of, with all that was told."""
     out = {row for each in told for row, problems in each.items() for problem in problems if _leaves(problem, section)}
-    rows = [row for row in range(len(records)) if row not in out]
+    rows = [row for row in range(len(looked.records)) if row not in out]
     problems = [problem for each in told for row in sorted(each) for problem in each[row]]
     return Cleaned(
-        tuple(records[row] for row in rows), tuple(probes[row] for row in rows), (*cleaned.problems, *problems)
+        tuple(looked.records[row] for row in rows),
+        tuple(looked.probes[row] for row in rows),
+        (*looked.problems, *problems),
     )
 
 

@@ -83,7 +83,7 @@ def doubted(
     told, features = _features(rows, records, settled, engine, progress)
     if not len(features):
         return told
-    scaled = Scale.of(features, shared=modality.shared_unit)(features)
+    scaled = Scale.of(features, shared=modality.shared_unit).within(features)
     rows = [row for row in rows if row not in told]
     kept = [records[row] for row in rows]
     units = _units(kept)
@@ -115,12 +115,15 @@ def _features(
 
     parts = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
     told: Told = {}
-    features = []
+    features, filled = np.zeros((0, 1), np.float32), 0
     for number, (lost, found) in enumerate(engine.map(one, parts)):
         told |= lost
-        features += [found] if len(found) else []
+        if len(found):
+            features = features if filled else np.empty((len(rows), found.shape[1]), np.float32)
+            features[filled : filled + len(found)] = found
+            filled += len(found)
         progress.tick("labels", min(len(rows), (number + 1) * _AT_ONCE), len(rows), "")
-    return told, np.concatenate(features) if features else np.zeros((0, 1), np.float32)
+    return told, features[:filled]
 
 
 def _units(records: Sequence[Record]) -> Labels:

@@ -16,6 +16,7 @@ from genset.config import Config
 from genset.dataset import SPLITS, Dataset, Record, read_version
 from genset.errors import GensetError
 from genset.interfaces import Item, Items, Labels, Modality, Quarantined, Section, UndecodableError
+from genset.memory import give_back
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean, duplicate, twins
 from genset.pipeline.collect import Collected, collect, reader
@@ -53,6 +54,13 @@ class Prepared:
 
 def prepare(config: Config, job: Job) -> Prepared:
     """Do all that comes before learning, or take it from the last time when nothing has changed."""
+    prepared = _open(_laid_out(config, job))
+    give_back()  # what follows is learning, with TensorFlow's gigabyte
+    return prepared
+
+
+def _laid_out(config: Config, job: Job) -> Path:
+    """The folder of the prepared items."""
     table = MODALITIES[config.modality.kind]
     job.progress.say("looking for items")
     collected = collect(config.data, table(config.modality), job)
@@ -60,7 +68,7 @@ def prepare(config: Config, job: Job) -> Prepared:
     work = job.root.work(config.name)
     folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"
     if folder.is_dir():
-        return _open(folder)
+        return folder
     cleaned = looked_at(collected, config, job)
     modality, problems = cleaned.modality, cleaned.problems
     with _new_folder(folder) as partial:
@@ -87,7 +95,7 @@ def prepare(config: Config, job: Job) -> Prepared:
         }
         # ASCII: a path may hold bytes that are no UTF-8, which JSON's escapes bring back as they were
         (partial / "index.json").write_text(json.dumps(index), encoding="ascii")
-    return _open(folder)
+    return folder
 
 
 def parted(records: Sequence[Record], config: Config, job: Job) -> list[Record]:

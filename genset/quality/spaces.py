@@ -42,6 +42,12 @@ class Scale:
         scaled: Floats = (features - self.mean) / self.unit
         return scaled
 
+    def within(self, features: Floats) -> Floats:
+        """Bring features (N, d) to these units where they stand; the same array."""
+        features -= self.mean
+        features /= self.unit
+        return features
+
 
 def unseen(items: int) -> Labels:
     """The rows of so many real train items that a space is not learned on: what was learned by heart is seen as what it

@@ -4,6 +4,7 @@ Out-of-fold probabilities as in confident learning (Northcutt, Jiang and Chuang 
 margin instead of its class thresholds, which lose a fifth of planted errors here; see docs/experiments.md.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ _WAVES = 1024  # random features of the kernel at most
 _RIDGE = 1e-4  # of the penalty, for each item
 _COMPONENTS = 64  # of the space in which neighbours are looked for
 _SHARPNESS = (0.5, 1, 2, 3, 5, 8, 12, 20, 30)  # that scores of the ridge may need to be probabilities
+_AT_ONCE = 4096  # items whose random features are held at once: 16 MB
 _SAMPLE = 300  # items whose distances say how wide the kernel is
 _RATIONAL = 1e-3  # that a probability never is less than, so that a sum of them can be divided by
 Rows = npt.NDArray[np.float64]
@@ -88,31 +90,59 @@ def _ridge(scaled: Floats, labels: Labels, fold: Labels) -> Rows:
     """(N, classes) scores of each item by kernel ridge regression on the other folds.
 
     The Gaussian kernel stands as random Fourier features (Rahimi and Recht 2007), as wide as items usually lie apart:
-    one matrix of products for each fold is all that is computed of the items.
+    one matrix of products for each fold is all that is kept of the items; their waves are reckoned twice, some at once.
     """
-    waves = _waves(scaled)
-    wanted = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]
+    waves = _Waves.of(scaled)
+    classes = np.eye(int(labels.max()) + 1, dtype=np.float32)
     parts = [np.flatnonzero(fold == number) for number in range(FOLDS)]
-    squares = [waves[part].T @ waves[part] for part in parts]
-    products = [waves[part].T @ wanted[part] for part in parts]
-    out = np.zeros(wanted.shape)
-    for part, square, product in zip(parts, squares, products, strict=True):
-        others = len(labels) - len(part)
-        penalty = _RIDGE * others * np.eye(waves.shape[1])
-        out[part] = waves[part] @ np.linalg.solve(sum(squares) - square + penalty, sum(products) - product)
+    sums = [waves.products(scaled, classes, labels, part) for part in parts]
+    squares, products = (sum(both) for both in zip(*sums, strict=True))
+    out = np.zeros((len(labels), len(classes)))
+    for part, (square, product) in zip(parts, sums, strict=True):
+        penalty = _RIDGE * (len(labels) - len(part)) * np.eye(len(square))
+        weights = np.linalg.solve(squares - square + penalty, products - product)
+        for some in _in_blocks(part):
+            out[some] = waves(scaled[some]) @ weights
     return out
 
 
-def _waves(scaled: Floats) -> Floats:
-    """(N, D + 1) random Fourier features, as many as items where these are few, and a constant."""
-    rng, count = generator(0, "waves"), min(_WAVES, len(scaled))
-    some = scaled[np.sort(rng.permutation(len(scaled))[:_SAMPLE])]
-    apart = np.square(some[:, None] - some[None]).sum(axis=2)
-    usual = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
-    directions = rng.standard_normal((scaled.shape[1], count)).astype(np.float32) * np.float32((2 / usual) ** 0.5)
-    shifts = (rng.random(count) * 2 * np.pi).astype(np.float32)
-    waves = np.cos(scaled @ directions + shifts) * np.float32((2 / count) ** 0.5)
-    return np.hstack([waves, np.ones((len(scaled), 1), np.float32)])
+@dataclass(frozen=True)
+class _Waves:
+    """Random Fourier features, as many as items where these are few, and a constant."""
+
+    directions: Floats  # (d, D)
+    shifts: Floats  # (D,)
+
+    @classmethod
+    def of(cls, scaled: Floats) -> "_Waves":
+        """As wide as scaled items (N, d) usually lie apart."""
+        rng, count = generator(0, "waves"), min(_WAVES, len(scaled))
+        some = scaled[np.sort(rng.permutation(len(scaled))[:_SAMPLE])]
+        apart = np.square(some[:, None] - some[None]).sum(axis=2)
+        usual = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
+        directions = rng.standard_normal((scaled.shape[1], count)).astype(np.float32) * np.float32((2 / usual) ** 0.5)
+        return cls(directions, (rng.random(count) * 2 * np.pi).astype(np.float32))
+
+    def __call__(self, scaled: Floats) -> Floats:
+        """(N, D + 1) features of scaled rows (N, d)."""
+        waves = np.cos(scaled @ self.directions + self.shifts) * np.float32((2 / len(self.shifts)) ** 0.5)
+        return np.hstack([waves, np.ones((len(scaled), 1), np.float32)])
+
+    def products(self, scaled: Floats, classes: Floats, labels: Labels, rows: Labels) -> tuple[Rows, Rows]:
+        """Of the features of some rows: (D + 1, D + 1) with each other, (D + 1, classes) with what they should say."""
+        size = len(self.shifts) + 1
+        square, product = np.zeros((size, size)), np.zeros((size, len(classes)))
+        for some in _in_blocks(rows):
+            waves = self(scaled[some])
+            square += waves.T @ waves
+            product += waves.T @ classes[labels[some]]
+        return square, product
+
+
+def _in_blocks(rows: Labels) -> Iterator[Labels]:
+    """Rows, some at once."""
+    for start in range(0, len(rows), _AT_ONCE):
+        yield rows[start : start + _AT_ONCE]
 
 
 def _sharpened(scores: Rows, labels: Labels) -> Rows:

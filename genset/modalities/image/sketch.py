@@ -52,8 +52,9 @@ class Overlay(Likeness):
     """Likeness of images: 1 for two that are equal, mirrored or not; 0 for what is not alike at all."""
 
     def __init__(self, sketches: Sequence[Sketch]) -> None:
-        self._straight, self._mirrored = _Coarse.of_all(sketches, 1), _Coarse.of_all(sketches, -1)
-        self._places = _Places.of_all(sketches)
+        bands = max(sketch.shape[2] for sketch in sketches)  # those of colour are left out where none has colour
+        self._straight, self._mirrored = _Coarse.of_all(sketches, bands, 1), _Coarse.of_all(sketches, bands, -1)
+        self._places = _Places.of_all(sketches, bands)
         self.keys = np.minimum(*plane_keys(self._straight.cells, self._mirrored.cells))
 
     def __call__(self, pairs: Pairs) -> Floats:
@@ -80,9 +81,9 @@ class _Coarse:
     mean: Floats  # (N,) brightness
 
     @classmethod
-    def of_all(cls, sketches: Sequence[Sketch], step: Literal[1, -1]) -> Self:
+    def of_all(cls, sketches: Sequence[Sketch], bands: int, step: Literal[1, -1]) -> Self:
         """Of any number of sketches, some at once; mirrored by a step of -1."""
-        mirrored = (planes[:, :, ::step] for planes in _in_parts(sketches))
+        mirrored = (planes[:, :, ::step, :bands] for planes in _in_parts(sketches))
         return cls(*_filled(len(sketches), ((_cells(planes), planes[..., 0].mean(axis=(1, 2))) for planes in mirrored)))
 
 
@@ -96,9 +97,8 @@ class _Places:
     contrast: Floats  # (N,)
 
     @classmethod
-    def of_all(cls, sketches: Sequence[Sketch]) -> Self:
-        """Of any number of sketches, some at once; without the bands of colour where none has colour."""
-        bands = max(sketch.shape[2] for sketch in sketches)
+    def of_all(cls, sketches: Sequence[Sketch], bands: int) -> Self:
+        """Of any number of sketches, some at once."""
         return cls(*_filled(len(sketches), (cls._of(planes, bands) for planes in _in_parts(sketches))))
 
     @classmethod
@@ -162,7 +162,7 @@ def _planes(sketches: Sequence[Sketch]) -> Floats:
 
 
 def _cells(planes: Floats) -> Floats:
-    """(N, CELLS * CELLS * 3) means of overlapping triangular windows, without the mean brightness, of length 1.
+    """(N, CELLS * CELLS * bands) means of overlapping triangular windows, without the mean brightness, of length 1.
 
     The windows lie around the middle of the edges of a picture, as far apart as these spread: a picture that is moved
     or cropped a little takes them along.
@@ -171,12 +171,12 @@ def _cells(planes: Floats) -> Floats:
     edges = np.abs(np.gradient(luma, axis=1)) + np.abs(np.gradient(luma, axis=2)) + np.float32(1e-4)
     down, right = _windows(edges.sum(axis=2)), _windows(edges.sum(axis=1))
     rows = down @ planes.reshape(len(planes), SIDE, -1)  # (N, CELLS, W * C)
-    out = right[:, None] @ rows.reshape(len(planes), _CELLS, SIDE, 3)  # (N, CELLS, CELLS, C)
+    out = right[:, None] @ rows.reshape(len(planes), _CELLS, SIDE, planes.shape[3])  # (N, CELLS, CELLS, C)
     out[..., 0] -= out[..., 0].mean(axis=(1, 2), keepdims=True)
     rows = out.reshape(len(out), -1)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     flat = length < _FLOOR  # one direction for all that have no shape: they find each other
-    return np.where(flat, np.float32(1 / (_CELLS * 3**0.5)), rows / np.maximum(length, np.float32(_FLOOR)))
+    return np.where(flat, np.float32(rows.shape[1] ** -0.5), rows / np.maximum(length, np.float32(_FLOOR)))
 
 
 def _windows(edges: Floats) -> Floats:
