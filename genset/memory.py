@@ -1,6 +1,7 @@
 """Memory that was freed, given back to the system."""
 
 import ctypes
+import sys
 
 
 def give_back() -> None:
@@ -9,6 +10,6 @@ def give_back() -> None:
     It keeps those of small objects for others to come, a gigabyte after very many items were compared: memory that a
     training which follows takes anew.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if library and hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)

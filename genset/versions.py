@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import filelock
@@ -43,7 +43,7 @@ _DRAFT = re.compile(r"^\.v\d{4,}\.partial$")
 
 
 @contextlib.contextmanager
-def writing(place: Path) -> Iterator[None]:
+def writing(place: str | Path) -> Iterator[None]:
     """Turn the failures of a file system into one message with the cure."""
     try:
         yield
@@ -197,7 +197,7 @@ class Draft:
         if not is_inside(name):
             raise GensetError(f"the path {name!r} leads out of the version", where=str(self.path))
         folder = os.path.join(self.path, os.path.dirname(name))
-        with writing(self.path / name):
+        with writing(os.path.join(self.path, name)):
             if folder not in self._folders:
                 os.makedirs(folder, exist_ok=True)
                 self._folders.add(folder)
@@ -440,7 +440,7 @@ def _has_versions(path: Path) -> bool:
 def _linked(source: Path, target: str) -> bool:
     """Whether the file system could make a hard link: not to another disk, nor to what belongs to somebody else."""
     try:
-        os.link(source.resolve(), target)
+        os.link(os.path.realpath(source) if os.path.islink(source) else source, target)
     except FileExistsError:
         raise
     except OSError:
@@ -450,8 +450,8 @@ def _linked(source: Path, target: str) -> bool:
 
 def is_inside(name: str) -> bool:
     """Whether a relative name can lead to nothing but a file inside its folder."""
-    parts = PurePosixPath(name.replace("\\", "/"))
-    return bool(name) and not parts.is_absolute() and ".." not in parts.parts and "\0" not in name
+    parts = name.replace("\\", "/").split("/")
+    return bool(parts[0]) and ".." not in parts and "\0" not in name
 
 
 def _is_name(text: str) -> bool:

@@ -197,12 +197,12 @@ def _files(path: Path, modality: Modality) -> list[Path]:
         Path(top, name)
         for top, _, names in os.walk(path)
         for name in names
-        if Path(name).suffix.lower() in modality.suffixes and not name.startswith(".")
-        if not _is_no_file(Path(top, name))
+        if os.path.splitext(name)[1].lower() in modality.suffixes and not name.startswith(".")
+        if not _is_no_file(os.path.join(top, name))
     )
 
 
-def _is_no_file(path: Path) -> bool:
+def _is_no_file(path: str | Path) -> bool:
     """Whether it is there and no regular file: to read a pipe would be to wait for whoever writes into it."""
     return not os.path.isfile(path) and os.path.exists(path)
 
@@ -264,10 +264,11 @@ def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Moda
 def files_by_modality(path: Path, table: Mapping[str, type[Modality]]) -> dict[str, int]:
     """How many files of a folder, or whether the one file, could hold items of each modality."""
     if os.path.isfile(path):
-        suffixes = [path.suffix.lower()]
+        suffixes = Counter([path.suffix.lower()])
     else:
-        suffixes = [Path(name).suffix.lower() for _, _, names in os.walk(path, followlinks=False) for name in names]
-    return {kind: sum(suffix in modality.suffixes for suffix in suffixes) for kind, modality in table.items()}
+        names = (name for _, _, files in os.walk(path, followlinks=False) for name in files)
+        suffixes = Counter(os.path.splitext(name)[1].lower() for name in names)
+    return {kind: sum(suffixes[suffix] for suffix in modality.suffixes) for kind, modality in table.items()}
 
 
 def _find(path: Path, modality: Modality, problems: list[Quarantined], faults: Faults) -> list[Record]:
