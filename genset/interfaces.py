@@ -735,7 +735,7 @@ class Evidence:
     train: Part
     test: Part
     made: Part
-    unseen: Part  # the train items that the space was not learned on: those that made ones are compared with in it
+    unseen: Floats  # (M, e) the train items that the space was not learned on: what made ones are compared with in it
     judges: tuple[Any, ...]  # classifiers trained on the real train part, one a seed; none without classes
     neighbours: Any  # the nearest items between the parts by `Part.closeness`, looked for once
     spaces: Mapping[str, str]  # what `Part.features`, `space` and `closeness` are, in words

@@ -11,6 +11,7 @@ from genset.config import Config
 from genset.dataset import Item, Record
 from genset.errors import GensetError
 from genset.interfaces import Quarantined, Step
+from genset.memory import give_back
 from genset.models.workers import VARIABLE, Place
 from genset.pipeline import augment, build, generate, inspect
 from genset.pipeline.job import Job, key_of, up_to_date
@@ -55,6 +56,7 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     planned(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training
     _steps(config, prepared)  # and so is what copies lack
     model, trained = train(asked, prepared, job, resume=resume, force=force)
+    give_back()  # what learning took, and judging has no use for
     key = key_for(config, prepared.identity, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
     if found and found.manifest["status"] == "ok":

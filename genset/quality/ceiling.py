@@ -40,7 +40,7 @@ class Ceiling(Metric):
         """No figures where nothing is lost on the way."""
         if evidence.back is None:
             return {}
-        back, straight = evidence.back[0].space, evidence.unseen.space
+        back, straight = evidence.back[0].space, evidence.unseen
         straight = straight[:: -(-len(straight) // len(back))]  # the items that were sent
         count = most_equal(straight, evidence.test.space, back)
         # The same items, straight and by that way: with others, chance would stand in a figure of few.

@@ -31,7 +31,7 @@ class Vendi(Metric):
     )
 
     def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
-        train, test, made = equal_parts(evidence.unseen, evidence.test, evidence.made)
+        train, test, made = equal_parts(evidence)
         values, ranges = _scores(test, made), intervals.jackknife((test, made), _scores)
         n, best = {"test": len(test), "made": len(made)}, (vendi(test), vendi(train) / vendi(test))
         return {

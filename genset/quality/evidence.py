@@ -83,14 +83,10 @@ def gather(
         parts[0],
         parts[1],
         parts[2],
-        _some(parts[0], unseen(len(train.labels))),
+        parts[0].space[unseen(len(train.labels))],
         learned.judges,
         Neighbours(*(part.closeness for part in parts)),
         names,
         (seen(back[0]), seen(back[1])) if back else None,
         seen(augmented) if augmented else None,
     )
-
-
-def _some(part: Part, rows: Labels) -> Part:
-    return Part(part.features[rows], part.space[rows], part.closeness[rows], part.labels[rows])

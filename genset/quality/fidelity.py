@@ -31,7 +31,7 @@ class Frechet(Metric):
     )
 
     def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
-        parts = equal_parts(evidence.unseen, evidence.test, evidence.made)
+        parts = equal_parts(evidence)
         values, ranges = _frechets(*parts), intervals.jackknife(parts, _frechets)
         n, best = dict.fromkeys(("train", "test", "made"), len(parts[0])), (values[1], None, 1.0)
         return {
@@ -59,7 +59,7 @@ class KernelDistance(Metric):
     )
 
     def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
-        train, test, made = equal_parts(evidence.unseen, evidence.test, evidence.made)
+        train, test, made = equal_parts(evidence)
         value, half = kernel_distance(test, made)
         n = {"test": len(test), "made": len(made)}
         return {"kernel_distance": Measured(value, n, intervals.around(value, half), kernel_distance(test, train)[0])}
@@ -84,7 +84,7 @@ class Manifold(Metric):
     )
 
     def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
-        train, test, made = equal_parts(evidence.unseen, evidence.test, evidence.made)
+        train, test, made = equal_parts(evidence)
         if len(test) <= NEIGHBOURS:
             raise SkipError(f"needs more than {NEIGHBOURS} real held-out and made items, has {len(test)}")
         balls, classes = Balls(test), _by_class(evidence)
@@ -190,9 +190,9 @@ def _kernel_sums(a: Rows, b: Rows) -> npt.NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def equal_parts(train: Part, test: Part, made: Part) -> tuple[Floats, Floats, Floats]:
-    """The three with equally many items, drawn by a fixed seed: these figures depend on N."""
-    parts = (train.space, test.space, made.space)
+def equal_parts(evidence: Evidence) -> tuple[Floats, Floats, Floats]:
+    """Equally many train, held-out and made items, drawn by a fixed seed: these figures depend on N."""
+    parts = (evidence.unseen, evidence.test.space, evidence.made.space)
     count = most_equal(*parts)
     first, second, third = (
         some_of(part, count, name) for part, name in zip(parts, ("train", "test", "made"), strict=True)

@@ -12,6 +12,7 @@ from genset.quality.classifier import Classifier
 from genset.seeds import generator
 
 COMPONENTS = 32  # principal components that a space has
+_COLUMNS = 32  # whose spread is taken at once, as it takes a copy of them
 _LEAST_UNIT = 0.2  # of the root mean square of all deviations
 _TINY = np.float32(1e-6)  # below any spread: what never varies is divided by it
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -31,7 +32,9 @@ class Scale:
         Of a feature that hardly varies, such as a corner that is nearly always black, the spread is next to nothing,
         and one item that differs there would count for more than all others: no unit is below a share of the usual one.
         """
-        mean, deviation = features.mean(axis=0), features.std(axis=0)
+        some = range(0, features.shape[1], _COLUMNS)
+        deviation = np.concatenate([features[:, start : start + _COLUMNS].std(axis=0) for start in some])
+        mean = features.mean(axis=0)
         usual = np.sqrt(np.square(deviation).mean())
         return cls(
             mean, (np.full_like(deviation, usual) if shared else np.maximum(deviation, _LEAST_UNIT * usual)) + _TINY

@@ -22,8 +22,13 @@ def gradients_and_pixels(items: Items) -> Floats:
 
     Gradients tell shapes apart whatever the brightness; the pixels keep tone and colour.
     """
-    parts = [items[start : start + _CHUNK] for start in range(0, max(1, len(items)), _CHUNK)]
-    return np.concatenate([np.hstack([_gradients(part), _reduced(part, MOST_PIXELS)]) for part in parts])
+    out = np.zeros((0, 0), np.float32)
+    for start in range(0, max(1, len(items)), _CHUNK):
+        part = items[start : start + _CHUNK]
+        rows = np.hstack([_gradients(part), _reduced(part, MOST_PIXELS)])
+        out = out if start else np.empty((len(items), rows.shape[1]), rows.dtype)
+        out[start : start + len(rows)] = rows
+    return out
 
 
 def _gradients(items: Items) -> Floats:
