@@ -115,15 +115,15 @@ def _made(model: str, seconds: int, folder: Path, place: Path) -> tuple[Path | N
     }
     config.write_text(json.dumps(settings))
     command = ["run", str(config), *MODELS[model], "--output", str(place / "out"), "--json"]
+    learned_model = place / "out/models/bench/latest/manifest.json"
     try:
         done = json.loads(_genset(*command))
     except subprocess.CalledProcessError as error:
-        if error.returncode != REFUSED or not (place / "out/models/bench/latest").exists():
+        if error.returncode != REFUSED or not learned_model.exists():
             raise
-        return None, {"refused": True}
-    manifest = json.loads((place / "out/models/bench/latest/manifest.json").read_text())
-    version = Path(done["version"]["path"])
-    return version, {"steps": manifest["model"]["steps"], "redrawn": done["redrawn"]}
+        return None, {"steps": json.loads(learned_model.read_text())["model"]["steps"], "refused": True}
+    steps = json.loads(learned_model.read_text())["model"]["steps"]
+    return Path(done["version"]["path"]), {"steps": steps, "redrawn": done["redrawn"]}
 
 
 def _normal(place: Path, folder: Path) -> Path:

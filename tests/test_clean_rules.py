@@ -18,6 +18,7 @@ from genset.config import Clean, Data, NearDuplicates
 from genset.engine import Local
 from genset.interfaces import Likeness, Modality, Progress
 from genset.modalities import MODALITIES
+from genset.modalities.image.sketch import of as image_sketch
 from genset.modalities.sound.clips import Clip
 from genset.modalities.sound.clips import read as read_sound
 from genset.modalities.sound.sketch import of as sound_sketch
@@ -26,6 +27,7 @@ from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import collect
 from genset.pipeline.near import candidates, clusters, near_pairs
 from genset.pipeline.split import assign
+from genset.quality import wrong_labels
 
 
 def modality(kind: str) -> Modality:
@@ -250,3 +252,39 @@ def test_split_tells_of_near_duplicates_and_keeps_them_together(tmp_path: Path) 
     assert outcome.code == 0, outcome.stderr
     near = [problem for problem in outcome.json["problems"] if problem["path"] == "1/zz.png"]
     assert [problem["kind"] for problem in near] == ["near_duplicate"]
+
+
+def test_a_coloured_picture_changes_nothing_of_how_alike_grey_ones_are() -> None:
+    """Cells and places of colour are only held where some picture has colour."""
+    paths = sorted((SAMPLES / "3").iterdir())[:12]
+    images = [Image.open(path).convert("RGB") for path in paths]
+    images += [ImageEnhance.Brightness(images[0]).enhance(0.9), Image.new("RGB", (28, 28)), Image.new("RGB", (28, 28))]
+    grey = [image_sketch(image) for image in images]
+    red = image_sketch(Image.new("RGB", (28, 28), (255, 0, 0)))
+    assert {sketch.shape[2] for sketch in grey} == {1} and red.shape[2] == 3
+    pairs = np.array([(first, second) for first in range(len(grey)) for second in range(first + 1, len(grey))])
+    alone, beside = modality("image").likeness(grey)(pairs), modality("image").likeness([*grey, red])(pairs)
+    np.testing.assert_allclose(alone, beside, atol=1e-5)
+    told = {tuple(pair) for pair, value in zip(pairs.tolist(), alone, strict=True) if value >= MODALITIES["image"].near}
+    assert {(0, 12), (13, 14)} <= told  # the darker one, and the two that show nothing
+
+
+def test_what_is_said_of_labels_does_not_depend_on_how_many_are_looked_at_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw = np.random.default_rng(4)
+    labels = np.arange(600) % 3
+    scaled = (draw.standard_normal((600, 8)) + 4 * np.eye(8)[labels]).astype(np.float32)
+    given = np.where(np.arange(600) < 12, (labels + 1) % 3, labels)  # the first twelve are wrong
+    units = np.arange(600)
+    told = [judged(scaled, given, units)]
+    monkeypatch.setattr(wrong_labels, "_AT_ONCE", 37)
+    told.append(judged(scaled, given, units))
+    np.testing.assert_allclose(told[0].margin, told[1].margin, atol=1e-5)
+    for said in told:
+        doubtful = np.flatnonzero((said.suggested != given) & (said.margin >= said.limits(given)))
+        assert doubtful.tolist() == list(range(12))
+
+
+def judged(scaled: Any, labels: Any, units: Any) -> wrong_labels.Opinion:
+    return wrong_labels.opinion(wrong_labels.Space.of(scaled, units), labels, wrong_labels.folds(units))
