@@ -25,7 +25,13 @@ class Brightness(Augmentation):
         return {"added": uniform(rng, self.share)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
-        return _mapped(item, _VALUES + drawn["added"] * 255)
+        added = round(drawn["added"] * 255)  # bounded first, then added: eight bits are enough, and many pixels at once
+        changed: Item = (
+            np.minimum(item, 255 - added) + np.uint8(added)
+            if added >= 0
+            else np.maximum(item, -added) - np.uint8(-added)
+        )
+        return changed
 
 
 class Contrast(Augmentation):
