@@ -25,13 +25,9 @@ class Brightness(Augmentation):
         return {"added": uniform(rng, self.share)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
-        added = round(drawn["added"] * 255)  # bounded first, then added: eight bits are enough, and many pixels at once
-        changed: Item = (
-            np.minimum(item, 255 - added) + np.uint8(added)
-            if added >= 0
-            else np.maximum(item, -added) - np.uint8(-added)
-        )
-        return changed
+        added = round(drawn["added"] * 255)
+        change = cv2.add if added > 0 else cv2.subtract  # which saturate
+        return change(item, np.full_like(item, abs(added))).reshape(item.shape)
 
 
 class Contrast(Augmentation):
