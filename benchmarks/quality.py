@@ -121,9 +121,11 @@ def _made(model: str, seconds: int, folder: Path, place: Path) -> tuple[Path | N
     except subprocess.CalledProcessError as error:
         if error.returncode != REFUSED or not learned_model.exists():
             raise
-        return None, {"steps": json.loads(learned_model.read_text())["model"]["steps"], "refused": True}
-    steps = json.loads(learned_model.read_text())["model"]["steps"]
-    return Path(done["version"]["path"]), {"steps": steps, "redrawn": done["redrawn"]}
+        done = None
+    facts = {"steps": json.loads(learned_model.read_text())["model"]["steps"]}
+    if done is None:
+        return None, {**facts, "refused": True}
+    return Path(done["version"]["path"]), {**facts, "redrawn": done["redrawn"]}
 
 
 def _normal(place: Path, folder: Path) -> Path:

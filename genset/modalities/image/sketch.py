@@ -5,7 +5,7 @@ bright (Lucas and Kanade 1981: one step of least squares), and judged by the pla
 different pictures that are alike differ in is somewhere, what saving one anew changes is everywhere and little.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -16,6 +16,7 @@ import PIL.ImageFilter
 
 from genset.interfaces import Floats, Likeness, Pairs, Sketch
 from genset.modalities.hashing import plane_keys
+from genset.modalities.image.features import filled
 
 SIDE = 32
 _GREY = 128  # of both colours, where there is none
@@ -84,7 +85,7 @@ class _Coarse:
     def of_all(cls, sketches: Sequence[Sketch], bands: int, step: Literal[1, -1]) -> Self:
         """Of any number of sketches, some at once; mirrored by a step of -1."""
         mirrored = (planes[:, :, ::step, :bands] for planes in _in_parts(sketches))
-        return cls(*_filled(len(sketches), ((_cells(planes), planes[..., 0].mean(axis=(1, 2))) for planes in mirrored)))
+        return cls(*filled(len(sketches), ((_cells(planes), planes[..., 0].mean(axis=(1, 2))) for planes in mirrored)))
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class _Places:
     @classmethod
     def of_all(cls, sketches: Sequence[Sketch], bands: int) -> Self:
         """Of any number of sketches, some at once."""
-        return cls(*_filled(len(sketches), (cls._of(planes, bands) for planes in _in_parts(sketches))))
+        return cls(*filled(len(sketches), (cls._of(planes, bands) for planes in _in_parts(sketches))))
 
     @classmethod
     def _of(cls, planes: Floats, bands: int) -> tuple[npt.NDArray[Any], ...]:
@@ -130,18 +131,6 @@ def _full(means: Halves | Floats) -> Floats:
     """(P, n, PLACES, PLACES, 3) means with bands of colour, in full precision."""
     out = np.zeros((*means.shape[:-1], 3), np.float32)
     out[..., : means.shape[-1]] = means
-    return out
-
-
-def _filled(count: int, parts: Iterable[Sequence[npt.NDArray[Any]]]) -> list[npt.NDArray[Any]]:
-    """Arrays of `count` rows from those of each part, without holding them twice."""
-    out: list[npt.NDArray[Any]] = []
-    start = 0
-    for part in parts:
-        out = out or [np.empty((count, *rows.shape[1:]), rows.dtype) for rows in part]
-        for whole, rows in zip(out, part, strict=True):
-            whole[start : start + len(rows)] = rows
-        start += len(part[0])
     return out
 
 
