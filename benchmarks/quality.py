@@ -4,8 +4,9 @@
     python benchmarks/quality.py page --results results.jsonl
 
 FOLDER holds train/ and test/ class folders. `run` adds one line of figures for each model and budget; what is there
-already is left alone, so an interrupted benchmark goes on. With --judge "COMMAND" the figures of another evaluator,
-called with --train, --test and --made, stand beside genset's own. `page` writes docs/benchmarks.md and its picture.
+already is left alone, so an interrupted benchmark goes on. With --judge "COMMAND" the figures are those of another
+evaluator, called with --train, --test and --made, instead of genset's own. `page` writes docs/benchmarks.md and its
+picture.
 """
 
 import argparse
@@ -89,10 +90,10 @@ def _judged_row(
 ) -> dict[str, Any]:
     """One line of the results; without figures where nothing was made."""
     row = {"set": arguments.folder.resolve().name, "model": model, "seconds": seconds, **facts}
-    if made:
+    if made and arguments.judge:
+        row["judge"] = _judged(arguments.judge, made, arguments.folder)
+    elif made:
         row["genset"] = _inspected(made, arguments.folder)
-        if arguments.judge:
-            row["judge"] = _judged(arguments.judge, made, arguments.folder)
     return row
 
 
@@ -111,19 +112,17 @@ def _made(model: str, seconds: int, folder: Path, place: Path) -> tuple[Path | N
         "modality": "image",
         "data": {"source": str((folder / "train").resolve())},
         "train": {"seconds": seconds},
-        "generate": {"count": count},
     }
     config.write_text(json.dumps(settings))
-    command = ["run", str(config), *MODELS[model], "--output", str(place / "out"), "--json"]
+    root = ["--output", str(place / "out")]
+    _genset("train", str(config), *MODELS[model], *root)
     learned_model = place / "out/models/bench/latest/manifest.json"
-    try:
-        done = json.loads(_genset(*command))
-    except subprocess.CalledProcessError as error:
-        if error.returncode != REFUSED or not learned_model.exists():
-            raise
-        done = None
     facts = {"steps": json.loads(learned_model.read_text())["model"]["steps"]}
-    if done is None:
+    try:
+        done = json.loads(_genset("generate", "bench", "--count", str(count), "--json", *root))
+    except subprocess.CalledProcessError as error:
+        if error.returncode != REFUSED:
+            raise
         return None, {**facts, "refused": True}
     return Path(done["version"]["path"]), {**facts, "redrawn": done["redrawn"]}
 
