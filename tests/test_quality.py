@@ -1,16 +1,18 @@
 """Figures with known answers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from genset.interfaces import Progress
+from genset.interfaces import Evidence, Progress
 from genset.pipeline.judge import Kept
 from genset.quality import FIGURES, gates, measure
 from genset.quality.ceiling import Ceiling
+from genset.quality.classifier import Stacked
 from genset.quality.diversity import vendi
-from genset.quality.evidence import Features, gather
+from genset.quality.evidence import Features, gather, standardise
 from genset.quality.fidelity import frechet, kernel_distance, manifold
 from genset.quality.neighbours import nearest, nearest_others
 from genset.quality.privacy import Privacy, data_copying, suspects
@@ -22,9 +24,16 @@ def points(n: int, d: int = 6, seed: int = 0, shift: float = 0.0) -> np.ndarray:
     return (np.random.default_rng(seed).standard_normal((n, d)) + shift).astype(np.float32)
 
 
+def evidence(*parts: Features, back: tuple[Features, ...] = (), names: tuple[str, ...] = ("a", "b")) -> Evidence:
+    """Of copies, as standardised features take the place of those that were given."""
+    own = [replace(part, features=part.features.copy()) for part in (*parts, *back)]
+    standardise(own, shared=False)
+    return gather(names, *own[:3], own[3:])
+
+
 def judged(*parts: Features) -> dict[str, float]:
     """The values of all figures."""
-    return {name: one.value for name, one in measure(gather(("a", "b"), *parts))[0].items()}
+    return {name: one.value for name, one in measure(evidence(*parts))[0].items()}
 
 
 def classes(n: int, seed: int) -> Features:
@@ -49,12 +58,11 @@ def test_frechet_distance_of_scaled_sets_follows_the_formula() -> None:
 
 def test_the_ceiling_is_that_of_real_data_where_nothing_is_lost_and_lower_where_much_is() -> None:
     train, test, made = classes(60, 0), classes(60, 2), classes(60, 4)
-    names = ("a", "b")
     fresh = unseen(len(train.labels))
     other = train.features[::-1][fresh]  # each looks like the other class
     lost = Features(other, train.closeness[fresh], train.labels[fresh])
     unharmed = Features(train.features[fresh], train.closeness[fresh], train.labels[fresh])
-    told = [Ceiling().compute(gather(names, train, test, made, back)) for back in ((), (unharmed, test), (lost, lost))]
+    told = [Ceiling().compute(evidence(train, test, made, back=back)) for back in ((), (unharmed, test), (lost, lost))]
     assert told[0] == {}
     told = [{name: one.value for name, one in figures.items()} for figures in told]
     assert told[1]["frechet_ratio_ceiling"] == pytest.approx(1, abs=1e-6)
@@ -171,7 +179,7 @@ def test_the_data_copying_test_follows_its_published_definition() -> None:
 def test_a_set_without_a_class_shows_it_in_that_classes_row() -> None:
     train, test = classes(150, 0), classes(100, 10)
     half = Features(points(150, seed=20), points(150, seed=20), np.zeros(150, np.int64))
-    figures, _ = measure(gather(("a", "b"), train, test, half))
+    figures, _ = measure(evidence(train, test, half))
     assert (figures["coverage"].classes["b"], figures["recall"].classes["b"]) == (0, 0)
     assert figures["coverage"].classes["a"] > 0.8
     assert figures["coverage"].value < 0.6
@@ -183,11 +191,11 @@ def test_planted_near_copies_are_found_and_named_with_their_train_item() -> None
     rng = np.random.default_rng(0)
     close, planted = made.closeness.copy(), rng.permutation(400)[:20]
     close[planted] = train.closeness[planted] + rng.normal(0, 0.02, (20, 6)).astype(np.float32)
-    evidence = gather(("a", "b"), train, test, Features(made.features, close, made.labels))
-    found = {suspect.made: suspect.train for suspect in suspects(evidence)}
+    seen = evidence(train, test, Features(made.features, close, made.labels))
+    found = {suspect.made: suspect.train for suspect in suspects(seen)}
     assert sum(found.get(int(row)) == row for row in planted) >= 19
     assert len(found) <= 20 + 0.05 * 400
-    assert Privacy().compute(evidence)["copies"].value >= 0.045
+    assert Privacy().compute(seen)["copies"].value >= 0.045
 
 
 def test_copies_are_found_among_near_twins() -> None:
@@ -213,7 +221,7 @@ def test_nearest_distances_are_exact_and_zero_for_copies() -> None:
 
 def test_real_data_made_again_is_as_good_as_real_and_copies_are_told() -> None:
     train, test = classes(150, 0), classes(100, 10)
-    told, skipped = measure(gather(("a", "b"), train, test, classes(150, 20)))
+    told, skipped = measure(evidence(train, test, classes(150, 20)))
     assert skipped == {"augmented_acc": "no transformed copies were made"}
     figures = {name: one.value for name, one in told.items()}
     assert figures["cas_ratio"] == pytest.approx(1, abs=0.02)
@@ -242,16 +250,21 @@ def test_noise_is_at_the_bad_end_of_every_figure() -> None:
     assert figures["label_acc"] == pytest.approx(0.5, abs=0.1)
 
 
+def test_rows_of_several_arrays_are_those_of_all_of_them_one_after_the_other() -> None:
+    parts, rows = [points(n, seed=n) for n in (5, 0, 3, 7)], np.array([14, 0, 4, 5, 7, 8, 8, 2])
+    assert (Stacked(parts)[rows] == np.concatenate(parts)[rows]).all()
+
+
 def test_the_same_evidence_gives_the_same_figures() -> None:
-    assert measure(gather(("a", "b"), classes(50, 0), classes(50, 10), classes(50, 20))) == measure(
-        gather(("a", "b"), classes(50, 0), classes(50, 10), classes(50, 20))
+    assert measure(evidence(classes(50, 0), classes(50, 10), classes(50, 20))) == measure(
+        evidence(classes(50, 0), classes(50, 10), classes(50, 20))
     )
 
 
 def test_what_cannot_be_computed_is_absent_and_says_why() -> None:
     one = Features(points(30), points(30), np.zeros(30, np.int64))
     empty = Features(points(0), points(0), np.zeros(0, np.int64))
-    figures, skipped = measure(gather(("",), one, empty, one))
+    figures, skipped = measure(evidence(one, empty, one, names=("",)))
     assert figures.keys() | skipped.keys() == FIGURES.keys() - {figure.name for figure in Ceiling.figures}
     assert figures.keys() == {"distinct"}
     assert skipped["lift"] == "needs at least two classes"

@@ -26,7 +26,7 @@ from genset.pipeline.build import Verdict
 from genset.pipeline.company import Pool, TrainPart
 from genset.quality import gates, measure
 from genset.quality.classifier import Classifier
-from genset.quality.evidence import SEEDS, Features, Learned, embedding, gather, judges
+from genset.quality.evidence import SEEDS, Features, Learned, embedding, gather, judges, standardise
 from genset.quality.privacy import suspects
 from genset.quality.spaces import Embedding, unseen
 from genset.seeds import generator
@@ -144,14 +144,14 @@ class Judge:
 
     def _evidence(self, classes: tuple[str, ...], train: Side, test: Side, made: Side) -> Evidence:
         seen = [self._features(side.items, side.labels(classes), side.records) for side in (train, test, made)]
-        learned = self._learned(seen[0], train.records, len(classes))
         fresh = unseen(len(train.records))
         back = self._there_and_back(classes, Side([train.records[row] for row in fresh], train.items[fresh]), test)
-        if self.no_augmented:
-            found = gather(classes, seen[0], seen[1], seen[2], back, None, learned)
-            return replace(found, no_augmented=self.no_augmented)
-        copies = self._copies(classes, train, len(made.records)) if learned.judges else None
-        return gather(classes, seen[0], seen[1], seen[2], back, copies, learned)
+        two = len({record.label for record in train.records}) > 1
+        copies = self._copies(classes, train, len(made.records)) if two and not self.no_augmented else None
+        standardise([*seen, *back, *([copies] if copies else [])], shared=self.modality.shared_unit)
+        learned = self._learned(seen[0], train.records, len(classes))
+        found = gather(classes, seen[0], seen[1], seen[2], back, copies, learned)
+        return replace(found, no_augmented=self.no_augmented) if self.no_augmented else found
 
     def _features(self, items: Items, labels: Labels, of: Sequence[Record], *how: Any) -> Features:
         """The features of items; `of` and `how` say which these are."""
@@ -162,7 +162,7 @@ class Judge:
             return dict(zip(("features", "closeness"), (part[: len(items)] for part in rows), strict=True))
 
         arrays = self._known("features", of, make, *how)
-        return Features(arrays["features"], arrays["closeness"], labels, self.modality.shared_unit)
+        return Features(arrays["features"], arrays["closeness"], labels)
 
     def _learned(self, train: Features, of: Sequence[Record], classes: int) -> Learned:
         def space() -> Arrays:
@@ -200,7 +200,7 @@ class Judge:
                 return []
             labels = side.labels(classes)[::step]
             found = self.modality.features(back), self.modality.closeness(back)
-            out.append(Features(*found, labels, self.modality.shared_unit))
+            out.append(Features(*found, labels))
         return out
 
     def _copies(self, classes: Sequence[str], train: Side, count: int) -> Features | None:

@@ -1,6 +1,6 @@
 """The small classifier that judges: one hidden layer on fixed features, trained for a fixed number of steps."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -26,7 +26,7 @@ class Classifier:
     """Weights and biases: w0 (d, HIDDEN), b0, w1 (HIDDEN, classes), b1, for a softmax at the end."""
 
     @classmethod
-    def trained(cls, features: Floats, labels: Labels, classes: int, seed: int) -> Self:
+    def trained(cls, features: "Floats | Stacked", labels: Labels, classes: int, seed: int) -> Self:
         """Learn from features (N, d); deterministic for one seed.
 
         The number of steps is the same for any number of items, so that more data is not more training.
@@ -61,6 +61,22 @@ class Classifier:
         """(N, HIDDEN) activations of the hidden layer: the space in which this classifier sees items."""
         activations: Floats = np.maximum(0, features @ self.layers["w0"] + self.layers["b0"])
         return activations.astype(np.float32)
+
+
+class Stacked:
+    """The rows (N, d) of several arrays as those of one, without a copy of all of them."""
+
+    def __init__(self, parts: Sequence[Floats]) -> None:
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
+
+    def __getitem__(self, rows: Labels) -> Floats:
+        """(M, d) the rows of these numbers."""
+        out = np.empty((len(rows), self._parts[0].shape[1]), self._parts[0].dtype)
+        of = np.searchsorted(self._ends, rows, "right")
+        for number, (part, end) in enumerate(zip(self._parts, self._ends, strict=True)):
+            out[of == number] = part[rows[of == number] - end + len(part)]
+        return out
 
 
 def _rounds(items: int, seed: int) -> Iterator[Labels]:

@@ -14,26 +14,34 @@ SEEDS = 5  # classifiers a figure is the mean of
 
 @dataclass(frozen=True)
 class Features:
-    """The features of some items, as their modality gives them."""
+    """The features of some items."""
 
     features: Floats
     closeness: Floats
     labels: Labels
-    shared: bool = False  # whether all features are in one unit
+
+
+def standardise(parts: Sequence[Features], *, shared: bool) -> None:
+    """Bring features, as their modality gives them, to units of the first part, the real train items.
+
+    The arrays are changed where they stand: of very many items there is no place for two of them. `shared`: all
+    features are in one unit already.
+    """
+    scale = Scale.of(parts[0].features, shared=shared)
+    for part in parts:
+        scale.within(part.features)
 
 
 def judges(train: Features, classes: int, seeds: int = SEEDS) -> tuple[Classifier, ...]:
-    """Classifiers trained on real train items; none where there are no two classes."""
+    """Classifiers trained on standardised real train items; none where there are no two classes."""
     if len(set(train.labels.tolist())) < 2:
         return ()
-    scaled = Scale.of(train.features, shared=train.shared)(train.features)
-    return tuple(Classifier.trained(scaled, train.labels, classes, seed) for seed in range(seeds))
+    return tuple(Classifier.trained(train.features, train.labels, classes, seed) for seed in range(seeds))
 
 
 def embedding(train: Features, classes: int) -> Embedding:
-    """The space in which distributions are compared, learned from half of the real train items."""
-    scaled = Scale.of(train.features, shared=train.shared)(train.features)
-    return Embedding.learned(scaled, train.labels, classes)
+    """The space in which distributions are compared, learned from half of the standardised real train items."""
+    return Embedding.learned(train.features, train.labels, classes)
 
 
 @dataclass(frozen=True)
@@ -58,17 +66,16 @@ def gather(
     augmented: Features | None = None,
     learned: Learned | None = None,
 ) -> Evidence:
-    """See all parts as the judges do, which are trained on train unless they are given in `learned`.
+    """See all parts, standardised, as the judges do, which are trained on train unless they are given in `learned`.
 
     `back`: train items that the space was not learned on, and test, sent to tensors and back, where something is lost
     on that way; `augmented`: copies of train.
     """
     learned = learned or Learned.of(train, len(classes))
-    scale, space = Scale.of(train.features, shared=train.shared), learned.embedding
+    space = learned.embedding
 
     def seen(of: Features) -> Part:
-        scaled = scale(of.features)
-        return Part(scaled, space(scaled), of.closeness, of.labels)
+        return Part(of.features, space(of.features), of.closeness, of.labels)
 
     parts = [seen(part) for part in (train, test, made)]
     names = {

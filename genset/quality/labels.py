@@ -23,9 +23,12 @@ class LabelJudge:
 
     @classmethod
     def learn(cls, features: Floats, labels: Labels, classes: int, *, shared_unit: bool = False) -> Self:
-        """Learn from real train items: features (N, d), labels (N,), at least two classes."""
+        """Learn from real train items: features (N, d), labels (N,), at least two classes.
+
+        The features are brought to their units where they stand.
+        """
         scale = Scale.of(features, shared=shared_unit)
-        scaled = scale(features)
+        scaled = scale.within(features)
         arrays: dict[str, npt.NDArray[Any]] = {"mean": scale.mean, "deviation": scale.unit}
         for number, seed in enumerate(SEEDS):
             layers = Classifier.trained(scaled, labels, classes, seed).layers

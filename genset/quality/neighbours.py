@@ -108,17 +108,16 @@ def blocks(points: Rows, others: Rows) -> Iterator[tuple[slice, slice, Distances
     |a - b|^2 = |a|^2 + |b|^2 - 2ab loses digits near zero: in double precision around the mean few enough.
     """
     centre = others.mean(axis=0, dtype=np.float64) if len(others) else 0.0
-    seen = others - centre  # (M, d)
-    lengths = np.einsum("nd,nd->n", seen, seen)
     for start in range(0, len(points), _ROWS):
         part = points[start : start + _ROWS] - centre  # (n, d)
         own = np.einsum("nd,nd->n", part, part)[:, None]
         for column in range(0, len(others), _COLUMNS):
             block = slice(column, min(column + _COLUMNS, len(others)))
-            squared = part @ seen[block].T
+            seen = others[block] - centre  # (m, d), anew for each block: of all it would take twice what they take
+            squared = part @ seen.T
             squared *= -2
             squared += own
-            squared += lengths[block]
+            squared += np.einsum("nd,nd->n", seen, seen)
             yield slice(start, start + len(part)), block, squared
 
 

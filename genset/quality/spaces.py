@@ -13,6 +13,7 @@ from genset.seeds import generator
 
 COMPONENTS = 32  # principal components that a space has
 _COLUMNS = 32  # whose spread is taken at once, as it takes a copy of them
+_ROWS = 8192  # that are made points at once, for the same reason
 _LEAST_UNIT = 0.2  # of the root mean square of all deviations
 _TINY = np.float32(1e-6)  # below any spread: what never varies is divided by it
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -42,8 +43,7 @@ class Scale:
 
     def __call__(self, features: Floats) -> Floats:
         """Features (N, d) in these units."""
-        scaled: Floats = (features - self.mean) / self.unit
-        return scaled
+        return self.within(features.copy())
 
     def within(self, features: Floats) -> Floats:
         """Bring features (N, d) to these units where they stand; the same array."""
@@ -72,8 +72,7 @@ class Embedding:
         rows = np.setdiff1d(np.arange(len(labels)), unseen(len(labels)))
         some, own = scaled[rows], labels[rows]
         classifier = Classifier.trained(some, own, classes, 0) if len(set(own.tolist())) > 1 else None
-        centred = (some - some.mean(axis=0)).astype(np.float64)
-        _, vectors = np.linalg.eigh(centred.T @ centred)
+        _, vectors = np.linalg.eigh(_products(some))
         plain = cls(classifier, vectors[:, ::-1][:, :COMPONENTS].astype(np.float32), np.ones(2, np.float32))
         sizes = [float(np.sqrt(half.var(axis=0).sum())) for half in plain._halves(some)]
         return cls(classifier, plain.axes, np.array(sizes, np.float32) + _TINY)
@@ -91,6 +90,11 @@ class Embedding:
 
     def __call__(self, scaled: Floats) -> Floats:
         """(N, e) points of scaled features (N, d)."""
+        parts = [self._points(scaled[start : start + _ROWS]) for start in range(0, max(1, len(scaled)), _ROWS)]
+        points: Floats = np.concatenate(parts)
+        return points
+
+    def _points(self, scaled: Floats) -> Floats:
         halves = [half / size for half, size in zip(self._halves(scaled), self.sizes, strict=False)]
         points: Floats = np.hstack(halves).astype(np.float32)
         return points
@@ -106,3 +110,12 @@ class Embedding:
             return f"principal components of {learned}: {values} values"
         values += self.classifier.layers["b0"].shape[0]
         return f"hidden layer of a classifier trained on {learned}, and principal components of these: {values} values"
+
+
+def _products(rows: Floats) -> npt.NDArray[np.float64]:
+    """(d, d) the products of centred rows (N, d) in double precision, without a copy of all of them."""
+    mean, total = rows.mean(axis=0), np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(rows), _ROWS):
+        centred = (rows[start : start + _ROWS] - mean).astype(np.float64)
+        total += centred.T @ centred
+    return total

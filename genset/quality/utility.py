@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from genset.interfaces import Evidence, Figure, Labels, Measured, Metric, Part, SkipError
 from genset.quality import intervals
-from genset.quality.classifier import Classifier
+from genset.quality.classifier import Classifier, Stacked
 
 Right = npt.NDArray[np.float64]  # (K, N) whether each of N items got its own label from each of K classifiers
 _figure = partial(Figure, group="utility", space="features", source="Ravuri and Vinyals 2019, arXiv:1905.10887")
@@ -78,7 +78,7 @@ def _runs(evidence: Evidence) -> dict[str, Right]:
 
 
 def _classifiers(evidence: Evidence, parts: tuple[Part, ...]) -> list[Classifier]:
-    features = np.concatenate([part.features for part in parts])
+    features = Stacked([part.features for part in parts])
     labels = np.concatenate([part.labels for part in parts])
     return [Classifier.trained(features, labels, len(evidence.classes), seed) for seed in range(len(evidence.judges))]
 
