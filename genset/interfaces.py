@@ -628,6 +628,9 @@ class Stage:
     draw: Callable[[np.random.Generator, int], Mapping[str, Tensors]]
     """(generator, B) -> the random inputs of one step, so that no training rule draws anything itself."""
     share: float = 1.0  # of the budget
+    needs: tuple[int, float] = (0, 1.0)
+    """(steps, most): with fewer steps than that the next stage is of no use, so that a budget in seconds which has no
+    place for them in `share` gives more, up to `most` of it."""
     learning_rate: float = 2e-3  # at the start, where the config gives none
     largest_batch: int = 128
     evaluations: int = 40  # on the validation part, in the whole of the stage

@@ -43,6 +43,7 @@ FEW = 5000  # train items below which the discriminator would learn them by hear
 _LAZY_EVERY = 4
 _RATE = 2e-4
 _CODES_WARM_START = 0.8  # where the two play with codes: most of the work is the autoencoder's
+_WARM_START_NEEDS = 400, 0.75  # steps, and at most this share of a budget for them: docs/experiments.md
 _EVALUATIONS, _CODES_PATIENCE = 20, 12  # with items all are waited for: samples get worse before they get better
 _ANCHORED = 2  # one in so many items of a batch is rebuilt
 _CODES_WIDTH = 256  # units of the hidden layers that turn noise into codes, and judge codes
@@ -59,8 +60,9 @@ class GAN(Family):
     sounds, codes for texts, whose tokens no generator can shift a little. Items of texts: tokens are drawn while
     learning, with the gradient of soft ones (straight-through Gumbel-softmax)."""
     warm_start: float | None = pydantic.Field(None, ge=0, lt=1)
-    """Share of the budget before the two play. Items: the generator learns as the decoder of a VAE for 0.3 of it, for
-    0.6 with sounds and 0.8 with texts; 0 starts from nothing. Codes: the autoencoder learns for 0.8 of it."""
+    """Share of the budget before the two play. Items: the generator learns as the decoder of a VAE; 0 starts from
+    nothing. Codes: the autoencoder learns. When not given, 0.3 for images, 0.6 for sounds, 0.8 for texts and for codes,
+    and more of a budget in seconds which has no time for 400 steps in it, up to 0.75."""
     anchor: float | None = pydantic.Field(None, ge=0)
     """Weight of how well the generator still rebuilds train items from their codes after a warm start, so that it
     keeps to their classes; 0 for none. When not given, 0 for images and texts and 1 for sounds."""
@@ -69,11 +71,9 @@ class GAN(Family):
 
     def fitted(self, modality: type[Modality]) -> "GAN":
         space = self.space or modality.adversarial_space
-        usual = _CODES_WARM_START if space == "codes" else modality.adversarial_warm_start
-        warm_start = usual if self.warm_start is None else self.warm_start
         anchor = modality.adversarial_anchor if self.anchor is None else self.anchor
-        anchored = anchor if space == "items" and warm_start else 0.0
-        return self.model_copy(update={"space": space, "warm_start": warm_start, "anchor": anchored})
+        anchored = anchor if space == "items" and self._warm else 0.0
+        return self.model_copy(update={"space": space, "anchor": anchored})
 
     def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
         if self.space == "codes":
@@ -81,15 +81,17 @@ class GAN(Family):
             nets["generator"] = _layered(latent_dim + classes, "generator", latent_dim)
             nets["discriminator"] = _projection(_layered(latent_dim, "discriminator"), classes)
             return Nets(nets, network)
-        fed = latent_dim if self.warm_start else Labelled().length(latent_dim, classes)
+        fed = latent_dim if self._warm else Labelled().length(latent_dim, classes)
         nets = {"decoder": network.decoder(modality, fed, classes)}
-        if self.warm_start:
+        if self._warm:
             nets = dict(VAE().build(modality, network, latent_dim, classes).models)
         nets["discriminator"] = _projection(network.trunk(modality, "discriminator"), classes)
         return Nets(nets, network)
 
     def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
         coded = self.space == "codes"
+        usual = _CODES_WARM_START if coded else modality.adversarial_warm_start
+        warm_start = usual if self.warm_start is None else self.warm_start
         maker = "generator" if coded else "decoder"
         perturb = not coded and self._perturbs(items)
 
@@ -141,7 +143,7 @@ class GAN(Family):
             "gan",
             updates,
             draw,
-            share=1 - (self.warm_start or 0.0),
+            share=1 - warm_start,
             learning_rate=_RATE,
             largest_batch=64,
             evaluations=_EVALUATIONS,
@@ -152,10 +154,16 @@ class GAN(Family):
             lazy_every=_LAZY_EVERY if self.loss.penalty else 1,
             tuned=self.loss.weights,
         )
-        if not self.warm_start:
+        if not self._warm:
             return (adversarial,)
         (first,) = (Autoencoder() if coded else VAE()).stages(modality, latent_dim, items)
-        return (dataclasses.replace(first, share=self.warm_start), adversarial)
+        needs = _WARM_START_NEEDS if self.warm_start is None else first.needs
+        return (dataclasses.replace(first, share=warm_start, needs=needs), adversarial)
+
+    @property
+    def _warm(self) -> bool:
+        """Whether an autoencoder comes first."""
+        return self.warm_start != 0
 
     def _anchor_loss(self, nets: Nets, batch: Batch) -> Tensor:
         """() nats a value that items rebuilt from their codes are off: VAE/GAN (Larsen et al. 2016, arXiv:1512.09300),
@@ -175,7 +183,7 @@ class GAN(Family):
         return items < FEW if self.perturb is None else self.perturb
 
     def density(self, prior: Prior) -> Prior:
-        return prior if self.warm_start and self.space != "codes" else Labelled()
+        return prior if self._warm and self.space != "codes" else Labelled()
 
     def codes(self, nets: Nets, x: Tensor) -> Tensor:
         return (Autoencoder() if self.space == "codes" else VAE()).codes(nets, x)

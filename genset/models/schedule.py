@@ -95,6 +95,7 @@ class Leg:
     learning_rate: float
     patience: int
     evaluations: int
+    share: float = 1.0  # of a budget in seconds
     revisions: tuple[Revision, ...] = ()  # what was planned later
 
     @property
@@ -196,7 +197,8 @@ def plan(
         batch_size = min(items, settings.batch_size or usual_batch(items, stage.largest_batch))
         rate = settings.learning_rate if last and settings.learning_rate is not None else stage.learning_rate
         evaluations = settings.evaluations[number] if settings.evaluations else stage.evaluations
-        draft = Leg(1, batch_size, rate, settings.patience or stage.patience, evaluations)
+        share = 1 - sum(leg.share for leg in legs) if last else stage.share
+        draft = Leg(1, batch_size, rate, settings.patience or stage.patience, evaluations, share)
         if settings.revised:
             (_, steps), *revisions = settings.revised[number]
             draft = replace(draft, revisions=tuple(revisions))
@@ -206,9 +208,10 @@ def plan(
         elif settings.epochs is not None:
             steps = round(stage.share * settings.epochs * (items // batch_size))
         else:
-            seconds = stage.share * (settings.budget_seconds or DEFAULT_SECONDS)
-            steps, evaluations = measure(number, draft, seconds)
-            draft = replace(draft, evaluations=evaluations)
+            seconds = settings.budget_seconds or DEFAULT_SECONDS
+            steps, evaluations = measure(number, draft, share * seconds)
+            share, steps = _with_needs(stage, share, steps)
+            draft = replace(draft, evaluations=evaluations, share=share)
         if not last and settings.steps == 1:
             raise GensetError(
                 f"one step is too few: the {stage.name} comes first, and needs one of its own",
@@ -217,6 +220,15 @@ def plan(
             )
         legs.append(replace(draft, first_steps=max(1, steps)))
     return Plan(tuple(legs))
+
+
+def _with_needs(stage: Stage, share: float, steps: int) -> tuple[float, int]:
+    """The share of a budget and the steps in it, more than were asked for where a stage needs more."""
+    needed, most = stage.needs
+    if steps >= needed or share >= most:
+        return share, steps
+    longer = min(most, share * needed / steps)
+    return longer, int(steps * longer / share)
 
 
 def usual_batch(items: int, largest: int) -> int:

@@ -126,9 +126,7 @@ class Trainer:
             chosen, state = saved.plan, saved.state
             progress.say(f"going on with the training at step {state.done + state.step} of {chosen.steps}")
         self._announce(chosen, progress)
-        clock = _Clock(
-            settings.budget_seconds, [stage.share for stage in self.stages], time.monotonic() - state.seconds
-        )
+        clock = _Clock(settings.budget_seconds, [leg.share for leg in chosen.legs], time.monotonic() - state.seconds)
         with _signals_held() as stop:
             for number in range(state.stage, len(self.stages)):
                 run, leg = self.runs[number], chosen.legs[number]
