@@ -189,6 +189,28 @@ def test_a_gan_that_is_interrupted_in_both_its_stages_ends_with_the_same_bits(tm
     assert (resumed.family, resumed.best_step) == (straight.family, straight.best_step)
 
 
+@pytest.mark.parametrize(
+    ("warm_start", "seconds", "shares", "steps"),
+    [
+        (None, 1000, [0.3, 0.7], [1200, 2800]),  # time enough: the usual share
+        (None, 200, [0.5, 0.5], [400, 400]),
+        (None, 80, [0.75, 0.25], [240, 80]),  # all that it may have
+        (0.3, 80, [0.3, 0.7], [96, 224]),  # what was asked for
+    ],
+)
+def test_a_gan_on_a_short_budget_gives_its_warm_start_the_steps_that_it_needs(
+    warm_start: float | None, seconds: float, shares: list[float], steps: list[int]
+) -> None:
+    from genset.models.schedule import Train, plan
+
+    table = MODALITIES["image"]
+    family = FAMILIES["gan"](kind="gan", warm_start=warm_start).fitted(table)
+    stages = family.stages(table(table.Settings(size=8, mode="L")), 16, 1000)
+    told = plan(Train(seconds=seconds), 1000, stages, lambda number, leg, given: (round(4 * given), 20))
+    assert [leg.share for leg in told.legs] == pytest.approx(shares)
+    assert [leg.steps for leg in told.legs] == steps
+
+
 def test_a_plan_that_is_revised_is_gone_through_evenly_from_there() -> None:
     from genset.models.schedule import Leg
 
