@@ -11,9 +11,7 @@ import pydantic
 
 from genset.interfaces import Batch, Modality, Nets, Network, Tensor, Trunk
 
-_SILU_SQUARED = (
-    0.3557  # mean of silu(x)^2 for x drawn from N(0, 1); the rule is that of He et al. 2015, arXiv:1502.01852
-)
+_SILU_SQUARED = 0.3558  # mean of silu(x)^2 for x drawn from N(0, 1)
 
 
 class _Feedforward(Network):
@@ -153,7 +151,8 @@ def _initializer(activation: str) -> Any:
     """What draws the first weights of a layer, so that its values are as large as those that it is given.
 
     silu halves what it is given: with keras's usual weights, so little of a code is left behind seven layers of it that
-    hundreds of steps go by before the decoder makes more of it than the mean item. Leaky ones pass it on.
+    hundreds of steps go by before the decoder makes more of it than the mean item. The rule is that of He et al. 2015,
+    arXiv:1502.01852, for this activation.
     """
     import keras
 
