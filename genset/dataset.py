@@ -242,7 +242,12 @@ def write_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
 def same_columns(records: Sequence[Record]) -> list[Record]:
     """The records with the union of the users' columns, "" where a record has none: every split gets one schema."""
     names = sorted({name for record in records for name in record.columns})
-    return [replace(r, columns={name: r.columns.get(name, "") for name in names}) for r in records]
+    return [
+        record
+        if list(record.columns) == names
+        else replace(record, columns={n: record.columns.get(n, "") for n in names})
+        for record in records
+    ]
 
 
 def cell_of(by: Sequence[str], records: Sequence[Record], where: str) -> Callable[[Record], str]:

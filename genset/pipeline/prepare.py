@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -178,7 +179,7 @@ def _open(folder: Path) -> Prepared:
     index = json.loads((folder / "index.json").read_bytes())
     modality = MODALITIES[index["modality"]["kind"]]
     records = tuple(
-        Record(**{**fields, "path": Path(fields["path"]), "piece": _pair(fields["piece"])})
+        Record(**{**fields, **_shared(fields), "path": Path(fields["path"]), "piece": _pair(fields["piece"])})
         for fields in index["records"]
     )
     return Prepared(
@@ -188,6 +189,11 @@ def _open(folder: Path) -> Prepared:
         tuple(Quarantined(**problem) for problem in index["problems"]),
         index["identity"],
     )
+
+
+def _shared(fields: dict[str, Any]) -> dict[str, str]:
+    """What many records have in common, as one string for all of them."""
+    return {name: sys.intern(fields[name]) for name in ("label", "source", "split")}
 
 
 def _pair(values: list[float] | None) -> tuple[float, float] | None:
