@@ -304,7 +304,7 @@ def test_the_judge_of_labels_tells_classes_apart_and_is_arrays_alone(classes: in
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(classes), 50)
     features = (rng.standard_normal((len(labels), 5)) + 4 * labels[:, None]).astype(np.float32)
-    judge = LabelJudge(dict(LabelJudge.learn(features, labels, classes).arrays))
+    judge = LabelJudge(dict(LabelJudge.learn(features.copy(), labels, classes).arrays))
     probabilities = judge.probabilities(features)
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(len(labels)))
     assert (probabilities.argmax(axis=1) == labels).mean() > 0.95
