@@ -83,7 +83,7 @@ def _items(folder: Path, count: int = 200_000) -> int:
     for label in range(10):
         (folder / "many" / str(label)).mkdir(parents=True)
     for number in range(count):
-        real = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+        real = rng.integers(0, 192, (8, 8), dtype=np.uint8)
         real[:, number % 10 : number % 10 + 1] = 255
         PIL.Image.fromarray(real).save(folder / "many" / str(number % 10) / f"{number}.png", compress_level=1)
     config = {
