@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from genset.seeds import item_id
 from genset.versions import flush_tree, open_version, writing
 
 _DECODED = "decoded.npy"
+_NO_COLUMNS: Mapping[str, str] = {}
 FEWEST_ITEMS = 10  # below this there is nothing to learn a distribution from
 
 
@@ -191,9 +192,10 @@ def _open(folder: Path) -> Prepared:
     )
 
 
-def _shared(fields: dict[str, Any]) -> dict[str, str]:
-    """What many records have in common, as one string for all of them."""
-    return {name: sys.intern(fields[name]) for name in ("label", "source", "split")}
+def _shared(fields: dict[str, Any]) -> dict[str, Any]:
+    """What many records have in common, as one object for all of them."""
+    same = {name: sys.intern(fields[name]) for name in ("label", "source", "split")}
+    return {**same, "columns": fields["columns"] or _NO_COLUMNS}
 
 
 def _pair(values: list[float] | None) -> tuple[float, float] | None:

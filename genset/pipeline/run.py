@@ -76,16 +76,15 @@ def key_for(config: Config, identity: str, model: Version) -> str:
 
 
 def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Job) -> Result:
-    generator = replace(generate.Generator.open(model), sampling=config.generate.sampling)
     steps, form = _steps(config, prepared), prepared.modality.settings.model_dump(mode="json")
-    reference = generator.reference if build.uses_model(steps) else ""
+    reference = model.manifest["model"]["reference"] if build.uses_model(steps) else ""
     recipe = augment.Recipe(steps, config.seed, form, False, reference)
     real = augment.with_soft_labels(build.one_schema(prepared.dataset.records), recipe.steps)
     (train_items, _), (test_items, _) = prepared.part("train"), prepared.part("test")
     added = planned(config, [record for record in real if record.split == "train"])
     real, copies = added.kept(real), added.copies
-    filters = generate.Filters.of(config.generate, lambda: prepared.modality.closeness(train_items))
-    made = generate.make(generator, added.generated, filters, job, seed=config.seed)
+    made = _made(config, prepared, model, added, job)
+    give_back()  # judging has no use for what making took either
     rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
     problems = [*prepared.problems, *added.problems, *rare, *generate.given_up(made.given_up)]
     job.progress.say("judging the generated items against the held-out ones")
@@ -115,6 +114,13 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
         recipes=recipe.as_dict() if copies else {},
     )
     return Result(model, version, True, counts, verdict.as_dict(), [p.as_dict() for p in problems], made.redrawn)
+
+
+def _made(config: Config, prepared: Prepared, model: Version, added: Plan, job: Job) -> generate.Made:
+    """The generated items; the model and what it is filtered by are let go."""
+    generator = replace(generate.Generator.open(model), sampling=config.generate.sampling)
+    filters = generate.Filters.of(config.generate, lambda: prepared.modality.closeness(prepared.part("train")[0]))
+    return generate.make(generator, added.generated, filters, job, seed=config.seed)
 
 
 def planned(config: Config, train: Sequence[Record]) -> Plan:

@@ -90,7 +90,7 @@ def gather(
         parts[0],
         parts[1],
         parts[2],
-        parts[0].space[unseen(len(train.labels))],
+        unseen(len(train.labels)),
         learned.judges,
         Neighbours(*(part.closeness for part in parts)),
         names,
