@@ -1,8 +1,25 @@
-"""Memory that was freed, given back to the system."""
+"""No more memory than what is kept takes: arrays filled part by part, and what was freed given back to the system."""
 
 import ctypes
 import gc
 import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def filled(count: int, parts: Iterable[Sequence[npt.NDArray[Any]]]) -> list[npt.NDArray[Any]]:
+    """Arrays of `count` rows from those of each part, without holding them twice."""
+    out: list[npt.NDArray[Any]] = []
+    start = 0
+    for part in parts:
+        out = out or [np.empty((count, *rows.shape[1:]), rows.dtype) for rows in part]
+        for whole, rows in zip(out, part, strict=True):
+            whole[start : start + len(rows)] = rows
+        start += len(part[0])
+    return out
 
 
 def give_back() -> None:

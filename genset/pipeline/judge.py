@@ -146,10 +146,12 @@ class Judge:
         seen = [self._features(side.items, side.labels(classes), side.records) for side in (train, test, made)]
         fresh = unseen(len(train.records))
         back = self._there_and_back(classes, Side([train.records[row] for row in fresh], train.items[fresh]), test)
-        two = len({record.label for record in train.records}) > 1
-        copies = self._copies(classes, train, len(made.records)) if two and not self.no_augmented else None
-        standardise([*seen, *back, *([copies] if copies else [])], shared=self.modality.shared_unit)
+        scale = standardise([*seen, *back], shared=self.modality.shared_unit)
         learned = self._learned(seen[0], train.records, len(classes))
+        compared = learned.judges and not self.no_augmented
+        copies = self._copies(classes, train, len(made.records)) if compared else None
+        if copies:
+            scale.within(copies.features)
         found = gather(classes, seen[0], seen[1], seen[2], back, copies, learned)
         return replace(found, no_augmented=self.no_augmented) if self.no_augmented else found
 

@@ -21,8 +21,8 @@ class Features:
     labels: Labels
 
 
-def standardise(parts: Sequence[Features], *, shared: bool) -> None:
-    """Bring features, as their modality gives them, to units of the first part, the real train items.
+def standardise(parts: Sequence[Features], *, shared: bool) -> Scale:
+    """Bring features, as their modality gives them, to units of the first part, the real train items; these units.
 
     The arrays are changed where they stand: of very many items there is no place for two of them. `shared`: all
     features are in one unit already.
@@ -30,6 +30,7 @@ def standardise(parts: Sequence[Features], *, shared: bool) -> None:
     scale = Scale.of(parts[0].features, shared=shared)
     for part in parts:
         scale.within(part.features)
+    return scale
 
 
 def judges(train: Features, classes: int, seeds: int = SEEDS) -> tuple[Classifier, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
+from genset.memory import filled
 from genset.quality.classifier import Classifier
 from genset.seeds import generator
 
@@ -90,8 +91,8 @@ class Embedding:
 
     def __call__(self, scaled: Floats) -> Floats:
         """(N, e) points of scaled features (N, d)."""
-        parts = [self._points(scaled[start : start + _ROWS]) for start in range(0, max(1, len(scaled)), _ROWS)]
-        points: Floats = np.concatenate(parts)
+        starts = range(0, max(1, len(scaled)), _ROWS)
+        (points,) = filled(len(scaled), ([self._points(scaled[start : start + _ROWS])] for start in starts))
         return points
 
     def _points(self, scaled: Floats) -> Floats:

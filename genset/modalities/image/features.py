@@ -1,13 +1,10 @@
 """Fixed features of images: nothing learned, nothing fetched, the same on every machine."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 
 from genset.interfaces import Floats, Items
+from genset.memory import filled
 
 CELLS = 4  # along each side
 ORIENTATIONS = 8
@@ -28,18 +25,6 @@ def gradients_and_pixels(items: Items) -> Floats:
     """
     parts = (items[start : start + _CHUNK] for start in range(0, max(1, len(items)), _CHUNK))
     (out,) = filled(len(items), ([np.hstack([_gradients(part), _reduced(part, MOST_PIXELS)])] for part in parts))
-    return out
-
-
-def filled(count: int, parts: Iterable[Sequence[npt.NDArray[Any]]]) -> list[npt.NDArray[Any]]:
-    """Arrays of `count` rows from those of each part, without holding them twice."""
-    out: list[npt.NDArray[Any]] = []
-    start = 0
-    for part in parts:
-        out = out or [np.empty((count, *rows.shape[1:]), rows.dtype) for rows in part]
-        for whole, rows in zip(out, part, strict=True):
-            whole[start : start + len(rows)] = rows
-        start += len(part[0])
     return out
 
 

@@ -15,8 +15,8 @@ import PIL.Image
 import PIL.ImageFilter
 
 from genset.interfaces import Floats, Likeness, Pairs, Sketch
+from genset.memory import filled
 from genset.modalities.hashing import plane_keys
-from genset.modalities.image.features import filled
 
 SIDE = 32
 _GREY = 128  # of both colours, where there is none
