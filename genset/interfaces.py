@@ -738,7 +738,7 @@ class Evidence:
     train: Part
     test: Part
     made: Part
-    fresh: Labels  # (M,) rows of the train items that the space was not learned on
+    fresh: Labels  # (M,) rows of the train items that the space was not learned on: what made ones stand beside in it
     judges: tuple[Any, ...]  # classifiers trained on the real train part, one a seed; none without classes
     neighbours: Any  # the nearest items between the parts by `Part.closeness`, looked for once
     spaces: Mapping[str, str]  # what `Part.features`, `space` and `closeness` are, in words
@@ -748,12 +748,6 @@ class Evidence:
     """Transformed copies of real train items, which could stand in place of the made ones; None without any."""
     no_augmented: str = "no transformed copies were made"
     """Why there are none, where there are none."""
-
-    @property
-    def unseen(self) -> Floats:
-        """(M, e) the train items that the space was not learned on: what made ones are compared with in it."""
-        rows: Floats = self.train.space[self.fresh]
-        return rows
 
 
 class SkipError(Exception):

@@ -40,11 +40,11 @@ class Ceiling(Metric):
         """No figures where nothing is lost on the way."""
         if evidence.back is None:
             return {}
-        back, straight = evidence.back[0].space, evidence.unseen
-        straight = straight[:: -(-len(straight) // len(back))]  # the items that were sent
-        count = most_equal(straight, evidence.test.space, back)
+        back, sent = evidence.back[0].space, evidence.fresh
+        sent = sent[:: -(-len(sent) // len(back))]
+        count = most_equal(sent, evidence.test.space, back)
         # The same items, straight and by that way: with others, chance would stand in a figure of few.
-        train, back = (some_of(part, count, "train") for part in (straight, back))
+        train, back = evidence.train.space[some_of(sent, count, "train")], some_of(back, count, "train")
         test = some_of(evidence.test.space, count, "test")
         if len(test) <= NEIGHBOURS:
             raise SkipError(f"needs more than {NEIGHBOURS} real held-out items, has {len(test)}")

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Evidence, Figure, Floats, Measured, Metric, Part, SkipError
+from genset.interfaces import Evidence, Figure, Floats, Labels, Measured, Metric, Part, SkipError
 from genset.quality import intervals
 from genset.quality.neighbours import blocks
 from genset.seeds import generator
 
 Rows = npt.NDArray[np.floating[Any]]  # (N, d)
+Some = TypeVar("Some", Floats, Labels)
 _MOST = 10_000  # items of each part: all pairs of them are looked at
 NEIGHBOURS = 5
 _EDGE = 1 - 1e-9  # what lies on the edge of a ball is outside, however the last digits fall
@@ -192,15 +193,13 @@ def _kernel_sums(a: Rows, b: Rows) -> npt.NDArray[np.float64]:
 
 def equal_parts(evidence: Evidence) -> tuple[Floats, Floats, Floats]:
     """Equally many train, held-out and made items, drawn by a fixed seed: these figures depend on N."""
-    parts = (evidence.unseen, evidence.test.space, evidence.made.space)
-    count = most_equal(*parts)
-    first, second, third = (
-        some_of(part, count, name) for part, name in zip(parts, ("train", "test", "made"), strict=True)
-    )
-    return first, second, third
+    fresh, test, made = evidence.fresh, evidence.test.space, evidence.made.space
+    count = most_equal(fresh, test, made)
+    train = evidence.train.space[some_of(fresh, count, "train")]
+    return train, some_of(test, count, "test"), some_of(made, count, "made")
 
 
-def most_equal(*parts: Floats) -> int:
+def most_equal(*parts: Floats | Labels) -> int:
     """How many items can be taken of each of train, held-out and made items. Raises SkipError below two."""
     count = min(_MOST, *map(len, parts))
     if count < 2:
@@ -208,7 +207,7 @@ def most_equal(*parts: Floats) -> int:
     return count
 
 
-def some_of(part: Floats, count: int, name: str) -> Floats:
-    """So many of the items (N, e), drawn by a fixed seed; the same of two parts of one length and name."""
-    some: Floats = part[generator(0, "fidelity", name).permutation(len(part))[:count]]
+def some_of(part: Some, count: int, name: str) -> Some:
+    """So many of the items (N, e), or of their rows (N,), drawn by a fixed seed: the same of parts of one length."""
+    some: Some = part[generator(0, "fidelity", name).permutation(len(part))[:count]]
     return some

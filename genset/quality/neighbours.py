@@ -11,7 +11,7 @@ from genset.interfaces import Floats, Labels
 
 Distances = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.floating]
-_ROWS, _COLUMNS = 1024, 4096  # of a block of distances held at once: 32 MB
+_ROWS, _COLUMNS = 1024, 2048  # of a block of distances held at once: 16 MB, and as much again for the next one
 _FEW = 10  # nearest ones, where several are asked for
 _REFERENCES = 10_000  # among which they are looked for, at most
 

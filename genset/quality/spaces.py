@@ -1,6 +1,6 @@
 """In what features are compared: units for each of them, and the space in which distributions are told apart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -75,7 +75,7 @@ class Embedding:
         classifier = Classifier.trained(some, own, classes, 0) if len(set(own.tolist())) > 1 else None
         _, vectors = np.linalg.eigh(_products(some))
         plain = cls(classifier, vectors[:, ::-1][:, :COMPONENTS].astype(np.float32), np.ones(2, np.float32))
-        sizes = [float(np.sqrt(half.var(axis=0).sum())) for half in plain._halves(some)]
+        sizes = [float(np.sqrt(half.var(axis=0).sum())) for half in filled(len(some), map(plain._halves, _parts(some)))]
         return cls(classifier, plain.axes, np.array(sizes, np.float32) + _TINY)
 
     @classmethod
@@ -91,8 +91,7 @@ class Embedding:
 
     def __call__(self, scaled: Floats) -> Floats:
         """(N, e) points of scaled features (N, d)."""
-        starts = range(0, max(1, len(scaled)), _ROWS)
-        (points,) = filled(len(scaled), ([self._points(scaled[start : start + _ROWS])] for start in starts))
+        (points,) = filled(len(scaled), ([self._points(part)] for part in _parts(scaled)))
         return points
 
     def _points(self, scaled: Floats) -> Floats:
@@ -116,7 +115,12 @@ class Embedding:
 def _products(rows: Floats) -> npt.NDArray[np.float64]:
     """(d, d) the products of centred rows (N, d) in double precision, without a copy of all of them."""
     mean, total = rows.mean(axis=0), np.zeros((rows.shape[1], rows.shape[1]))
-    for start in range(0, len(rows), _ROWS):
-        centred = (rows[start : start + _ROWS] - mean).astype(np.float64)
+    for part in _parts(rows):
+        centred = (part - mean).astype(np.float64)
         total += centred.T @ centred
     return total
+
+
+def _parts(rows: Floats) -> Iterator[Floats]:
+    """Rows (N, d) some at once; of none, none once."""
+    return (rows[start : start + _ROWS] for start in range(0, max(1, len(rows)), _ROWS))
