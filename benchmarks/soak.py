@@ -1,29 +1,45 @@
 """What a night may bring: python benchmarks/soak.py [--minutes 10] [--only moments kills rounds items]
 
 The long form of tests/test_crash.py and tests/test_unattended.py. moments: split, augment, generate and prune killed at
-all moments at which they change the disk, each twice, the second time with a torn file. kills: `run` killed at random
-moments until the time is over. rounds: 200 generations in one process. items: the whole way with 200,000 tiny pictures,
-its peak memory. Prints a line for each.
+all moments at which they change the disk, each twice, the second time with a torn file. kills: `run` killed (SIGKILL)
+or told to stop (SIGTERM, SIGINT) at random moments and started again until it is done, over and over until the time is
+over. rounds: 200 generations in one process. items: the whole way with 200,000 tiny pictures, its peak memory. Prints a
+line for each.
 """
 
 import argparse
 import json
+import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 
 from genset.sums import verify_sums
-from genset.versions import open_version
+from genset.versions import KINDS, open_version
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from zygote import become, prepare  # noqa: E402
+
 ITEMS = ROOT / "samples" / "image"
 _PARTS = ("moments", "kills", "rounds", "items")
+_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+_ENDS = {  # exit codes, also of a process that has not come so far as to hear of signals
+    signal.SIGKILL: (-signal.SIGKILL,),
+    signal.SIGTERM: (143, -signal.SIGTERM),
+    signal.SIGINT: (130,),
+}
+_MOST_SECONDS = 5  # from a signal to the end
 _SHOWN = ("stage", "seconds", "done", "peak_mb", "status")
 
 
@@ -39,14 +55,12 @@ def main() -> None:
             (folder / "few" / label).mkdir(parents=True)
             for path in sorted((ITEMS / label).iterdir())[:4]:
                 (folder / "few" / label / path.name).write_bytes(path.read_bytes())
-        started = time.monotonic()
         _genset(*_run(folder / "out"))
-        whole = time.monotonic() - started
         for _ in range(2):
             _genset("split", folder / "few", "--anew", "--output", folder / "out", "--quiet")
         parts = {
             "moments": lambda: _boundaries(folder),
-            "kills": lambda: _moments(folder, whole, time.monotonic() + 60 * asked.minutes),
+            "kills": lambda: _kills(folder, 60 * asked.minutes),
             "rounds": lambda: _rounds(folder),
             "items": lambda: _items(folder),
         }
@@ -131,23 +145,83 @@ def _boundaries(folder: Path) -> int:
     return faults
 
 
-def _moments(folder: Path, whole: float, until: float) -> int:
-    rng, out, kills, faults = random.Random(0), folder / "killed", 0, 0
-    while time.monotonic() < until:
-        with subprocess.Popen([sys.executable, "-m", "genset", *map(str, _run(out))]) as process:
-            try:
-                process.wait(timeout=rng.uniform(0, whole))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                kills += 1
-        versions = [path for kind in ("models", "datasets") for path in (out / kind).glob("*/v*")]
-        faults += sum((version := open_version(path)) is None or bool(verify_sums(version)) for path in versions)
-    _genset(*_run(out))
-    for kind in ("models", "datasets"):
-        same = len({(root / kind / "digits/latest/SHA256SUMS").read_bytes() for root in (out, folder / "out")}) == 1
-        faults += not same
-    print(f"run       killed at {kills} random moments, {faults} faults; the next one completes", flush=True)
-    return faults
+def _kills(folder: Path, seconds: float) -> int:
+    """Every command is a fork of this process: importing TensorFlow anew would take most of the time."""
+    prepare()
+    started = time.monotonic()
+    assert _Forked(_run(folder / "timed"), folder).ended() == 0
+    whole = time.monotonic() - started
+    rng, out, faults = random.Random(0), folder / "killed", list[str]()
+    signals: Counter[str] = Counter()
+    done, slowest = 0, 0.0
+    while time.monotonic() - started < seconds or out.exists():
+        late = time.monotonic() - started >= seconds
+        forked = _Forked(_run(out), folder)
+        sent = None if late or forked.done_within(rng.uniform(0, whole)) else rng.choice(_SIGNALS)
+        if sent:
+            asked = time.monotonic()
+            os.kill(forked.pid, sent)
+            signals[sent.name] += 1
+        code = forked.ended()
+        if sent and sent != signal.SIGKILL:
+            slowest = max(slowest, time.monotonic() - asked)
+        if code not in (0, *(_ENDS[sent] if sent else ())):
+            faults.append(f"it ended with {code} after {sent}: {forked.told()}")
+        versions = [path for kind in KINDS for path in (out / kind).glob("*/v*")]
+        faults += [f"{path} is not whole" for path in versions if not _whole(path)]
+        if code == 0:
+            faults += [
+                f"{kind} are others than undisturbed"
+                for kind in KINDS
+                if _sums(out, kind) != _sums(folder / "out", kind)
+            ]
+            shutil.rmtree(out)
+            done += 1
+    print(f"run       {dict(sorted(signals.items()))} at random moments, {done} times to its end, ", end="")
+    print(f"stops within {slowest:.1f} s, {len(faults)} faults", *faults, sep="\n  ", flush=True)
+    return len(faults) + (slowest > _MOST_SECONDS)
+
+
+class _Forked:
+    """A command in a process of its own."""
+
+    def __init__(self, arguments: Sequence[object], folder: Path) -> None:
+        self._places = [folder / name for name in ("stdout", "stderr")]
+        for place in self._places:
+            place.unlink(missing_ok=True)
+        told = {"cwd": str(folder), "env": dict(os.environ), "places": list(map(str, self._places))}
+        self.pid = os.fork()
+        if not self.pid:
+            become({"arguments": [str(each) for each in arguments], **told})
+        self._code: int | None = None
+
+    def done_within(self, seconds: float) -> bool:
+        """Wait for its end, but no longer."""
+        until = time.monotonic() + seconds
+        while self._code is None and time.monotonic() < until:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+            time.sleep(0.01)
+        return self._code is not None
+
+    def ended(self) -> int:
+        """Its exit code, once it has ended."""
+        if self._code is None:
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._code
+
+    def told(self) -> str:
+        """What it said of itself."""
+        return "".join(place.read_text() for place in self._places if place.exists())
+
+
+def _whole(path: Path) -> bool:
+    version = open_version(path)
+    return version is not None and not verify_sums(version)
+
+
+def _sums(out: Path, kind: str) -> bytes:
+    return (out / kind / "digits/latest/SHA256SUMS").read_bytes()
 
 
 def _run(out: Path) -> list[object]:

@@ -77,7 +77,8 @@ class Zygote:
             self._process = None
 
 
-def _serve(requests: IO[bytes], answers: int) -> None:
+def prepare() -> None:
+    """Import all that a command may import."""
     import genset
 
     for name in _LIBRARIES:
@@ -85,17 +86,21 @@ def _serve(requests: IO[bytes], answers: int) -> None:
     for module in pkgutil.walk_packages(genset.__path__, "genset."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+
+
+def _serve(requests: IO[bytes], answers: int) -> None:
+    prepare()
     for line in iter(requests.readline, b""):
         pid = os.fork()
         if not pid:
             os.close(answers)
-            _be(json.loads(line))
+            become(json.loads(line))
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         os.write(answers, f"{code}\n".encode())
 
 
-def _be(request: dict[str, object]) -> None:
-    """Become the command of a request, to its end."""
+def become(request: Mapping[str, object]) -> None:
+    """Become the command of a request, to its end: arguments, cwd, env, and the places of stdout and stderr."""
     code = 1
     try:
         for number, place in enumerate((os.devnull, *request["places"])):  # type: ignore[misc]
