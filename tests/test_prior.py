@@ -36,10 +36,21 @@ def test_a_mixture_draws_from_the_class_with_its_mean_and_spread() -> None:
     assert drawn.std(axis=0) == pytest.approx(CODES[200:].std(axis=0), abs=0.05)
 
 
-def test_the_number_of_components_is_chosen_by_bic() -> None:
-    two_humps = np.concatenate([CODES, CODES[:1]])
-    arrays = GaussianMixture().fit(two_humps, np.zeros(len(two_humps), np.int64), 1, 0)
-    assert (arrays["weights"][0] > 0).sum() == 2
+@pytest.mark.parametrize(("items", "asked", "components"), [(200, None, 10), (3000, None, 64), (200, 3, 3), (2, 3, 2)])
+def test_a_class_has_a_gaussian_for_each_twenty_items(items: int, asked: int | None, components: int) -> None:
+    codes = np.random.default_rng(5).normal(0, 1, (items, 4))
+    arrays = GaussianMixture(components=asked).fit(codes, np.zeros(items, np.int64), 1, 0)
+    assert (arrays["weights"][0] > 0).sum() == components
+
+
+def test_a_mixture_follows_a_class_where_it_bends() -> None:
+    rng = np.random.default_rng(6)
+    angle, radius = rng.uniform(0, 2 * np.pi, 600), rng.normal(1, 0.02, 600)
+    ring = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    prior = GaussianMixture(shrinkage=0)
+    drawn = np.linalg.norm(prior.draw(prior.fit(ring, np.zeros(600, np.int64), 1, 0), 0, rngs(500)), axis=1)
+    assert np.abs(drawn - 1).mean() < 0.1
+    assert (drawn > 0.6).all()
 
 
 def test_kernels_are_narrow_where_a_class_falls_into_clusters_and_usual_where_it_does_not() -> None:
@@ -91,7 +102,7 @@ def test_a_kernel_draws_about_each_item_with_half_the_spread_of_the_class() -> N
 
 
 def test_temperature_scales_the_spread() -> None:
-    cold, warm = GaussianMixture(temperature=0.5, shrinkage=0), GaussianMixture(shrinkage=0)
+    cold, warm = (GaussianMixture(temperature=scale, shrinkage=0, components=1) for scale in (0.5, 1))
     spread = [prior.draw(prior.fit(CODES, LABELS, 2, 0), 0, rngs(500)).std() for prior in (cold, warm)]
     assert spread[0] == pytest.approx(spread[1] / 2, rel=0.01)
 

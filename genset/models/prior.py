@@ -19,11 +19,11 @@ from genset.seeds import generator
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Codes = npt.NDArray[np.float64]  # (N, latent_dim)
-_CANDIDATES = (1, 2, 3, 5, 8)
-_ITEMS_PER_COMPONENT = 20  # fewer cannot hold a component up
+_ITEMS_PER_COMPONENT, _MOST_COMPONENTS = 20, 64  # docs/experiments.md
 _FEW = 4  # times the length of a code: a class of fewer items cannot hold a covariance up, but its items can
 _OWN_SCALE = 2  # items that the scale shared by all classes counts for
 _NEAR, _ASKED = 5, 500  # the neighbour that tells how near items stand, and how many items are asked for theirs
+_FEW_TO_CLUSTER = 40  # so many items or fewer tell nothing of clusters
 _FLOOR = 1e-4  # added to the variances, in units of the codes
 _MOST_TRIES = 4096  # draws of N(0, I) until one falls into the class asked for
 _AT_ONCE = 64
@@ -100,7 +100,7 @@ def _clustering(codes: Codes, seed: int) -> float:
     """How near items stand to each other: the usual squared distance to a near one, in units of what it is among as
     many draws of a Gaussian of the same covariance; 1 at most, and for few items."""
     count = len(codes)
-    if count <= _NEAR * _CANDIDATES[-1]:
+    if count <= _FEW_TO_CLUSTER:
         return 1.0
     centred = codes - codes.mean(axis=0)
     variances, axes = np.linalg.eigh(centred.T @ centred / count)
@@ -117,14 +117,15 @@ def _near(codes: Codes) -> float:
 
 
 class GaussianMixture(_Gaussians):
-    """A Gaussian mixture with full covariances for each class; for a class of few items, a Gaussian about each.
+    """A Gaussian mixture for each class, whose Gaussians share a covariance; for a class of few items, one about each.
 
-    Few is less than four times as many as a code has values.
+    Few is less than four times as many as a code has values. Many Gaussians follow a class where it bends, and one
+    covariance is held up by all its items. No draw has a single real item for a parent, as those of `kernel` have.
     """
 
     kind: Literal["gmm"] = "gmm"
-    components: int | None = pydantic.Field(None, ge=1, le=64)
-    """Gaussians a class; by the Bayesian information criterion when not given."""
+    components: int | None = pydantic.Field(None, ge=1, le=_MOST_COMPONENTS)
+    """Gaussians a class; when not given, one for each 20 items, 64 at most."""
     shrinkage: float = pydantic.Field(10.0, ge=0)
     """How many items the covariance shared by all classes counts for: what holds up a class of few items."""
 
@@ -132,11 +133,9 @@ class GaussianMixture(_Gaussians):
         count, size = codes.shape
         if self.components is None and count < _FEW * size:
             return Kernel()._fit_class(codes, shared, seed)
-        chosen = self._mixture(codes, seed)
-        weights, means, covariances = chosen.weights_, chosen.means_, chosen.covariances_
-        effective = (weights * count)[:, None, None]
-        covariances = (effective * covariances + self.shrinkage * shared) / (effective + self.shrinkage)
-        return weights, means, covariances + _FLOOR * np.eye(size)
+        found = self._mixture(codes, seed)
+        covariance = (count * found.covariances_ + self.shrinkage * shared) / (count + self.shrinkage)
+        return found.weights_, found.means_, (covariance + _FLOOR * np.eye(size))[None]
 
     def _mixture(self, codes: Codes, seed: int) -> Any:
         import warnings
@@ -146,14 +145,11 @@ class GaussianMixture(_Gaussians):
 
         if len(codes) == 1:  # its own mean; the spread is the shared one
             codes = np.repeat(codes, 2, axis=0)
-        if self.components:
-            counts = [min(self.components, len(codes))]
-        else:
-            counts = [k for k in _CANDIDATES if k == 1 or k * _ITEMS_PER_COMPONENT <= len(codes)]
+        asked = self.components or max(1, min(len(codes) // _ITEMS_PER_COMPONENT, _MOST_COMPONENTS))
+        count = min(asked, len(codes))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # an unconverged mixture loses by its BIC
-            fits = [Mixture(k, reg_covar=1e-3, random_state=seed % 2**32).fit(codes) for k in counts]
-        return min(fits, key=lambda mixture: float(mixture.bic(codes)))
+            warnings.simplefilter("ignore", ConvergenceWarning)  # what more steps would add tells on no sample
+            return Mixture(count, covariance_type="tied", reg_covar=1e-3, random_state=seed % 2**32).fit(codes)
 
 
 class Labelled(Prior):
