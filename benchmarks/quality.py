@@ -255,6 +255,8 @@ def _plot(rows: list[dict[str, Any]], path: Path) -> None:
             else:
                 axes.plot(*zip(*sorted(points), strict=True), marker="o", label=model)
         axes.set_xscale("log")
+        axes.set_xticks(BUDGETS, [f"{budget}" for budget in BUDGETS])
+        axes.minorticks_off()
         axes.set_yscale("log" if name == "frechet_ratio" else "linear")
         axes.set_xlabel("seconds of training on two cores")
         axes.set_ylabel(name)
