@@ -34,7 +34,7 @@ class _Gaussians(Prior):
     """A weighted sum of Gaussians for each class."""
 
     temperature: float = pydantic.Field(1.0, gt=0, le=2)
-    """Scale of the spread: below 1 safer and less diverse, above 1 bolder."""
+    """Scale of the spread of each Gaussian: below 1 safer and less diverse, above 1 bolder."""
 
     @abc.abstractmethod
     def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
