@@ -524,14 +524,27 @@ def _words(error: Any, location: tuple[Any, ...], model: type[Section]) -> str:
         "less_than": ("less than", "lt"),
     }
     if kind == "extra_forbidden":
-        return f"unknown key{did_you_mean(location[-1], _fields(model, location))}"
+        section = _section_of(model, location)
+        now = section.renamed.get(str(location[-1]))
+        return (
+            f"this key is now called {now!r}"
+            if now
+            else f"unknown key{did_you_mean(location[-1], list(section.model_fields))}"
+        )
     if kind == "missing":
         if location and isinstance(location[-1], int):
             return "an item is missing"
         return "required key is missing"
     if kind == "kind":
-        return _not_among(context["got"], context["kinds"])
+        return (
+            f"{context['got']!r} is now called {context['now']!r}"
+            if context.get("now")
+            else _not_among(context["got"], context["kinds"])
+        )
     if kind == "literal_error":
+        now = _section_of(model, location).renamed_values.get(str(location[-1]), {}).get(str(got))
+        if now:
+            return f"{got!r} is now called {now!r}"
         return _not_among(got, [word.strip("'") for word in re.findall(r"'[^']*'", context["expected"])])
     if kind in limits:
         words, name = limits[kind]
@@ -563,8 +576,8 @@ def _shown(value: object) -> str:
     return repr(value)
 
 
-def _fields(model: Any, location: tuple[Any, ...]) -> list[str]:
-    """The keys that the section has in which a fault stands."""
+def _section_of(model: Any, location: tuple[Any, ...]) -> type[Section]:
+    """The section in which a fault stands."""
     kinds = Kinds({})
     for part in location[:-1]:
         if isinstance(part, int):
@@ -577,7 +590,8 @@ def _fields(model: Any, location: tuple[Any, ...]) -> list[str]:
         kinds = next((one for one in found if isinstance(one, Kinds)), kinds)
         if isinstance(field.annotation, type) and issubclass(field.annotation, pydantic.BaseModel):
             model = field.annotation
-    return list(model.model_fields)
+    found_section: type[Section] = model
+    return found_section
 
 
 def _annotations(annotation: Any) -> list[Any]:

@@ -59,6 +59,10 @@ class Section(pydantic.BaseModel):
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
+    renamed: ClassVar[Mapping[str, str]] = {}  # {old key: new key}: an old key is answered with the new one
+    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}  # {key: {old word: new word}}, likewise
+    formerly: ClassVar[str] = ""  # the old name of this kind, where it is one of a table: answered with the new one
+
 
 class Kinds:
     """Annotation of a config key: a section picked from `table` by its `kind:`; a bare word stands for {kind: word},
@@ -96,7 +100,8 @@ class Kinds:
             value = {"kind": named[0], **value}
         kind = value.get("kind", next((key for key in value if did_you_mean(key, self.table)), None))
         if "kind" not in value or not isinstance(kind, str) or kind not in self.table:
-            raise PydanticCustomError("kind", "no such kind", {"got": kind, "kinds": list(self.table)})
+            now = next((name for name, section in self.table.items() if kind and section.formerly == kind), "")
+            raise PydanticCustomError("kind", "no such kind", {"got": kind, "kinds": list(self.table), "now": now})
         return value
 
 
