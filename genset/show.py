@@ -20,7 +20,7 @@ from genset.pipeline.judge import SUSPECTS_LISTED
 from genset.pipeline.replay import Replayed
 from genset.pipeline.run import Result
 from genset.pipeline.verify import Verified
-from genset.report import words
+from genset.report import formatting
 from genset.versions import Version, write_atomically
 
 _MOST_CLASSES = 12
@@ -170,34 +170,37 @@ def figures(console: Console, verdict: Mapping[str, Any], *, whole: bool = True)
     details = verdict.get("details", {})  # versions of before have none
     figures = verdict["figures"]
     _say_verdict(console, figures, verdict["n"])
-    groups = list(words.grouped(list(figures), EVERY_FIGURE).items())
+    groups = list(formatting.grouped(list(figures), EVERY_FIGURE).items())
     for group, names in groups if whole else groups[:1]:
         rows = [_figure_row(name, figures[name], details.get(name, {})) for name in names]
         head = ("", "value", "95% interval", "real", "better", "")
-        console.table(words.GROUPS[group], rows, head, optional=(5, 4))
+        console.table(formatting.GROUPS[group], rows, head, optional=(5, 4))
     _say_classes(console, details)
-    for title, lines in (("not computed", words.by_reason(verdict["skipped"])), ("note", verdict.get("notes", ()))):
+    for title, lines in (
+        ("not computed", formatting.by_reason(verdict["skipped"])),
+        ("note", verdict.get("notes", ())),
+    ):
         for line in lines:
             console.say(f"{title}: {line}")
     _say_suspicious(console, verdict.get("suspicious", ()), _MOST_SUSPECTS if whole else 1)
-    for line in words.places(details, verdict.get("spaces", {})) if whole else ():
+    for line in formatting.places(details, verdict.get("spaces", {})) if whole else ():
         console.say(line)
 
 
 def _figure_row(name: str, value: float, told: Mapping[str, Any]) -> list[str]:
     figure, real = EVERY_FIGURE[name], told.get("real")
-    reached = "" if real is None else words.number(real)
-    ends = words.interval(told.get("interval"))
-    return [name, words.number(value), ends, reached, words.goal(figure), figure.what]
+    reached = "" if real is None else formatting.number(real)
+    ends = formatting.interval(told.get("interval"))
+    return [name, formatting.number(value), ends, reached, formatting.goal(figure), figure.what]
 
 
 def _say_classes(console: Console, details: Mapping[str, Mapping[str, Any]]) -> None:
     """The classes with their own figures, those of the lowest coverage first where there are many."""
     rows: dict[str, list[str]] = {}
-    columns = words.class_columns(details)
+    columns = formatting.class_columns(details)
     for label in dict.fromkeys(label for own in columns.values() for label in own):
         values = [own.get(label) for own in columns.values()]
-        rows[label] = [label, *("-" if value is None else words.number(value) for value in values)]
+        rows[label] = [label, *("-" if value is None else formatting.number(value) for value in values)]
     shown = list(rows.values())
     if len(shown) > _MOST_CLASSES:
         coverage = details.get("coverage", {}).get("classes", {})
@@ -216,11 +219,11 @@ def _say_suspicious(console: Console, suspicious: Sequence[Mapping[str, Any]], m
 
 
 def _say_verdict(console: Console, figures: Mapping[str, float], sizes: Mapping[str, int]) -> None:
-    told = words.lift(figures, sizes)
+    told = formatting.lift(figures, sizes)
     if told:
         console.say(told.line)
         if "augmented_acc" in figures:
-            console.say(words.copies_instead(figures))
+            console.say(formatting.copies_instead(figures))
 
 
 def gates_failed(console: Console, failed: Sequence[str]) -> ExitCode:

@@ -13,7 +13,7 @@ from typing import Any
 from genset.command import Command
 from genset.config import EVERY_FIGURE
 from genset.errors import ExitCode, GensetError, Interrupt
-from genset.report import words
+from genset.report import formatting
 
 _CLOSES = {"[": "]", "{": "}", "(": ")", '"': '"', "'": "'"}
 _WORST = (ExitCode.BUG, ExitCode.WRONG, ExitCode.LOCKED, ExitCode.FAILED)  # which exit code stands for all
@@ -118,7 +118,7 @@ def _show(rows: Sequence[Mapping[str, Any]], command: Command) -> None:
     body = []
     for row in rows:
         own = row.get("figures", {})
-        values = [words.number(own[name]) if name in own else "" for name in figures]
+        values = [formatting.number(own[name]) if name in own else "" for name in figures]
         failed = row.get("failed_gates", [])
         ended = f"{len(failed)} gate{'s' * (len(failed) != 1)} failed" if failed else ""
         ended = row["error"]["message"] if "error" in row else ended

@@ -27,7 +27,7 @@ from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import collect
 from genset.pipeline.near import candidates, clusters, near_pairs
 from genset.pipeline.split import assign
-from genset.quality import wrong_labels
+from genset.quality import label_errors
 
 
 def modality(kind: str) -> Modality:
@@ -278,7 +278,7 @@ def test_what_is_said_of_labels_does_not_depend_on_how_many_are_looked_at_at_onc
     given = np.where(np.arange(600) < 12, (labels + 1) % 3, labels)  # the first twelve are wrong
     units = np.arange(600)
     told = [judged(scaled, given, units)]
-    monkeypatch.setattr(wrong_labels, "_AT_ONCE", 37)
+    monkeypatch.setattr(label_errors, "_AT_ONCE", 37)
     told.append(judged(scaled, given, units))
     np.testing.assert_allclose(told[0].margin, told[1].margin, atol=1e-5)
     for said in told:
@@ -286,5 +286,5 @@ def test_what_is_said_of_labels_does_not_depend_on_how_many_are_looked_at_at_onc
         assert doubtful.tolist() == list(range(12))
 
 
-def judged(scaled: Any, labels: Any, units: Any) -> wrong_labels.Opinion:
-    return wrong_labels.opinion(wrong_labels.Space.of(scaled, units), labels, wrong_labels.folds(units))
+def judged(scaled: Any, labels: Any, units: Any) -> label_errors.Opinion:
+    return label_errors.opinion(label_errors.Space.of(scaled, units), labels, label_errors.folds(units))

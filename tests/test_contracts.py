@@ -23,7 +23,7 @@ from genset.pipeline import augment, build, replay
 from genset.pipeline.company import Pool, TrainPart
 from genset.pipeline.job import Job
 from genset.quality import METRICS
-from genset.report.exhibits import element
+from genset.report.media import element
 from genset.steps import COMBINATIONS, FROM_TABLE, table_of
 from genset.versions import Root
 

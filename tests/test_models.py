@@ -15,8 +15,8 @@ from genset.modalities import MODALITIES
 from genset.models import FAMILIES
 from genset.models.adversarial import LOSSES
 from genset.models.prior import GaussianMixture
-from genset.quality.labels import LabelJudge, label_limit
-from genset.quality.yardstick import Yardstick
+from genset.quality.label_filter import LabelJudge, label_limit
+from genset.quality.sample_score import Yardstick
 
 REAL, MADE = np.array([2.0, -1.0], np.float32), np.array([0.5, 1.0], np.float32)
 SOFTPLUS = lambda x: np.log1p(np.exp(x))  # noqa: E731

@@ -9,14 +9,14 @@ import pytest
 from genset.interfaces import Evidence, Progress
 from genset.pipeline.judge import Kept
 from genset.quality import FIGURES, gates, measure
-from genset.quality.ceiling import Ceiling
 from genset.quality.classifier import Stacked
 from genset.quality.diversity import vendi
-from genset.quality.evidence import Features, gather, standardise
+from genset.quality.feature_space import Embedding, Scale, unseen
 from genset.quality.fidelity import frechet, kernel_distance, manifold
+from genset.quality.metric_inputs import Features, gather, standardise
 from genset.quality.neighbours import nearest, nearest_others
 from genset.quality.privacy import Privacy, data_copying, suspects
-from genset.quality.spaces import Embedding, Scale, unseen
+from genset.quality.round_trip import Ceiling
 from genset.versions import Root
 
 

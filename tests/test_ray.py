@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, Trained, digits, genset
 
-from genset.engine import Engine, Local, Ray, cluster
+from genset.engine import Engine, Local, Ray, ray_cluster
 from genset.errors import GensetError
 
 ray = pytest.importorskip("ray", reason="genset[ray] is not installed")
@@ -44,7 +44,7 @@ def nodes() -> Iterator[Any]:
 def connected(nodes: Any) -> Iterator[Ray]:
     """An engine of this process, connected to the cluster."""
     yield Ray(address=nodes.address)
-    cluster._connection.clear()
+    ray_cluster._connection.clear()
     ray.shutdown()
 
 
@@ -177,7 +177,7 @@ def _refused(engine: Engine) -> str:
 def test_a_worker_with_another_genset_is_refused(connected: Ray, monkeypatch: pytest.MonkeyPatch) -> None:
     from genset import __version__
 
-    monkeypatch.setattr(cluster, "__version__", "9.9.9")
+    monkeypatch.setattr(ray_cluster, "__version__", "9.9.9")
     assert _refused(connected) == (
         f"{connected.address}: a node of the cluster is of no use: it has genset {__version__}, this command is of 9.9.9\n"
         "  Install genset 9.9.9 on every node."
@@ -187,7 +187,7 @@ def test_a_worker_with_another_genset_is_refused(connected: Ray, monkeypatch: py
 def test_a_worker_with_other_libraries_is_refused(connected: Ray, monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy
 
-    monkeypatch.setattr(cluster, "libraries", lambda: {"numpy": "1.2.3"})
+    monkeypatch.setattr(ray_cluster, "libraries", lambda: {"numpy": "1.2.3"})
     assert _refused(connected) == (
         f"{connected.address}: a node of the cluster is of no use: it has other libraries, so its bytes could differ: "
         f"numpy {numpy.__version__} and not 1.2.3\n"

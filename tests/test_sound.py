@@ -20,7 +20,7 @@ from genset.modalities.sound import clips, forms, judging, spectra
 from genset.modalities.sound.augment import AUGMENTATIONS
 from genset.modalities.sound.codec import Sound, SoundSettings
 from genset.modalities.sound.levels import Levels, finished, loudness
-from genset.report.exhibits import element
+from genset.report.media import element
 
 DRUMS = ROOT / "samples" / "sound"
 RATE = 8000

@@ -1,8 +1,8 @@
 """Where work on many independent items runs."""
 
 from genset.engine.base import Engine
-from genset.engine.cluster import Ray
 from genset.engine.local import Local
+from genset.engine.ray_cluster import Ray
 
 ENGINES: dict[str, type[Engine]] = {"local": Local, "ray": Ray}
 

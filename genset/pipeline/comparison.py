@@ -10,7 +10,7 @@ from genset.export.card import cell
 from genset.interfaces import Figure
 from genset.pipeline.judge import rounded
 from genset.pipeline.page_parts import footer
-from genset.report import charts, words
+from genset.report import charts, formatting
 from genset.report.page import Block, Chart, Page, Section, Table, Verdict, Words, render
 
 Word = Literal["better", "worse", "not told apart", "no interval", "neutral"]
@@ -55,7 +55,7 @@ class Change:
     @property
     def told(self) -> str:
         """In a few words."""
-        return f"{self.figure.name} {words.number(self.before)} to {words.number(self.after)}"
+        return f"{self.figure.name} {formatting.number(self.before)} to {formatting.number(self.after)}"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -106,7 +106,7 @@ class Comparison:
         return [change for change in believed if change.word == word]
 
     @property
-    def tone(self) -> words.Tone:
+    def tone(self) -> formatting.Tone:
         """Good where something that is to be believed is better and nothing worse."""
         better, worse = bool(self._weighty("better")), bool(self._weighty("worse"))
         return "neutral" if better == worse else "good" if better else "bad"
@@ -165,10 +165,10 @@ def rows(comparison: Comparison) -> list[list[str]]:
     return [
         [
             change.figure.name,
-            words.number(change.before),
-            words.number(change.after),
+            formatting.number(change.before),
+            formatting.number(change.after),
             f"{change.difference:+.3f}",
-            words.interval(change.interval),
+            formatting.interval(change.interval),
             change.word,
         ]
         for change in comparison.changes
@@ -193,15 +193,15 @@ def markdown(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
 
 def judged_markdown(name: str, verdict: Mapping[str, Any]) -> bytes:
     """The same of made items beside real ones."""
-    told = words.lift(verdict["figures"], verdict["n"])
+    told = formatting.lift(verdict["figures"], verdict["n"])
     parts = [f"### {cell(name)}\n", *([f"{cell(told.line)}.\n"] if told else [])]
     parts += _gates(verdict["failed_gates"])
     body = []
     for figure, value in verdict["figures"].items():
         known, ends = EVERY_FIGURE[figure], verdict["details"][figure]["interval"]
-        body.append([figure, words.number(value), words.interval(ends), words.goal(known), known.what])
+        body.append([figure, formatting.number(value), formatting.interval(ends), formatting.goal(known), known.what])
     parts.append(_table(("figure", "value", "95% interval", "better", "what it is"), body))
-    parts += [f"Not computed: {cell(line)}.\n" for line in words.by_reason(verdict["skipped"])]
+    parts += [f"Not computed: {cell(line)}.\n" for line in formatting.by_reason(verdict["skipped"])]
     parts += [f"Note: {cell(note)}.\n" for note in verdict["notes"]]
     return "\n".join(parts).encode()
 
@@ -218,7 +218,7 @@ def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 def page(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
     """The same as a page."""
     tones = {row: change.word for row, change in enumerate(comparison.changes)}
-    marks: dict[int, words.Tone] = {
+    marks: dict[int, formatting.Tone] = {
         row: "good" if word == "better" else "bad" for row, word in tones.items() if word in ("better", "worse")
     }
     blocks: list[Block] = []
@@ -242,5 +242,5 @@ def _verdict(comparison: Comparison, failed: Sequence[str]) -> Verdict:
     wrong = [f"gate failed: {reason}" for reason in failed]
     wrong += [f"worse: {change.told}" for change in comparison.of("worse") if comparison.tone == "bad"]
     gates = f"; {len(failed)} gate{'s' * (len(failed) != 1)} failed" if failed else ""
-    tone: words.Tone = "bad" if failed else comparison.tone
+    tone: formatting.Tone = "bad" if failed else comparison.tone
     return Verdict(tone, f"{comparison.headline}{gates}", [f"{comparison.line}."], wrong)

@@ -23,8 +23,8 @@ from genset.interfaces import (
 )
 from genset.pipeline.near import Near, clusters
 from genset.pipeline.rules import reason, scored
-from genset.quality.spaces import Scale
-from genset.quality.wrong_labels import FEWEST, Opinion, Space, folds, opinion
+from genset.quality.feature_space import Scale
+from genset.quality.label_errors import FEWEST, Opinion, Space, folds, opinion
 
 _AT_ONCE = 256  # items that are decoded together, so that memory holds features alone
 _RECOGNISED = 0.5  # share of a class that is recognised, below which its labels are not doubted

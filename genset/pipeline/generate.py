@@ -19,7 +19,7 @@ from genset.modalities import MODALITIES
 from genset.models.runtime import BATCH, Exported, arrays_of
 from genset.pipeline import prepare as preparing
 from genset.pipeline.job import Job
-from genset.quality.labels import LabelJudge, own
+from genset.quality.label_filter import LabelJudge, own
 from genset.quality.neighbours import nearest
 from genset.seeds import generator, item_id
 from genset.sums import verified

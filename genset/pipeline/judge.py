@@ -26,9 +26,9 @@ from genset.pipeline.build import Verdict
 from genset.pipeline.company import Pool, TrainPart
 from genset.quality import gates, measure
 from genset.quality.classifier import Classifier
-from genset.quality.evidence import SEEDS, Features, Learned, embedding, gather, judges, standardise
+from genset.quality.feature_space import Embedding, unseen
+from genset.quality.metric_inputs import SEEDS, Features, Learned, embedding, gather, judges, standardise
 from genset.quality.privacy import suspects
-from genset.quality.spaces import Embedding, unseen
 from genset.seeds import generator
 from genset.versions import Root
 

@@ -12,8 +12,8 @@ from genset.pipeline import inspect
 from genset.pipeline.explain import Explained, Real, plane
 from genset.pipeline.job import Job
 from genset.pipeline.page_parts import card, footer, origin, problem_section
-from genset.report import charts, words
-from genset.report.curves import series
+from genset.report import charts, formatting
+from genset.report.learning_curves import series
 from genset.report.page import (
     Block,
     Card,
@@ -244,7 +244,7 @@ def _borrowed(explained: Explained) -> Section:
         same = sum(records[row].label == label for row in own)
         sources = len({records[row].id for row in own})
         mean = float(np.mean([distances[row] for row in own]))
-        table.append([label or "no class", f"{same} of {len(own)}", f"{sources}", words.number(mean)])
+        table.append([label or "no class", f"{same} of {len(own)}", f"{sources}", formatting.number(mean)])
     head = ("class", "nearest is of the class", "different train items", "mean distance")
     gallery = _gallery("Generated items and the nearest train item", rows(), "borrowed", paired=True)
     lead = "Where few train items serve many generated ones, or the distance is near 0, items were learned by heart."

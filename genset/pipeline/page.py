@@ -9,7 +9,7 @@ from genset.dataset import Record
 from genset.engine import Engine
 from genset.interfaces import Modality
 from genset.pipeline.page_parts import SOURCES, card, counted, footer, origin, problem_section, without_places
-from genset.report import charts, words
+from genset.report import charts, formatting
 from genset.report.page import (
     Block,
     Card,
@@ -90,7 +90,7 @@ def _verdict(subject: Subject) -> Verdict:
     found = f"{len(subject.problems):,} problem{'s' * (len(subject.problems) != 1)}"
     items = f"in the items{subject.among}"
     problems = f"{found} {items}." if subject.problems else f"No problem was found {items}."
-    told = words.lift(verdict["figures"], verdict["n"]) if verdict.get("figures") else None
+    told = formatting.lift(verdict["figures"], verdict["n"]) if verdict.get("figures") else None
     if told is None:
         why = verdict.get("skipped", {}).get("lift")
         judged = f"Whether the made items help is not known: {why}." if why else ""
@@ -99,7 +99,7 @@ def _verdict(subject: Subject) -> Verdict:
         looked = [f"{_title(subject.looked)}."] if subject.looked else []
         return Verdict("bad" if wrong else "neutral", headline, [*looked, problems], wrong)
     lines = [f"{_title(told.measured)}."]
-    instead = words.copies_instead(verdict["figures"])
+    instead = formatting.copies_instead(verdict["figures"])
     lines += [f"{_title(line)}." for line in (instead, subject.looked) if line]
     headline = f"Training on real and made items {told.word}"
     return Verdict("bad" if wrong else told.tone, headline, [*lines, problems], wrong)
@@ -110,8 +110,8 @@ def _tiles(verdict: Mapping[str, Any]) -> list[Tile]:
     for name, value in verdict["figures"].items():
         if EVERY_FIGURE[name].headline:
             told = verdict.get("details", {}).get(name, {})
-            shown = f"{value:+.3f}" if name == "lift" else words.number(value)
-            out.append(Tile(name, shown, words.interval(told.get("interval")), EVERY_FIGURE[name].what))
+            shown = f"{value:+.3f}" if name == "lift" else formatting.number(value)
+            out.append(Tile(name, shown, formatting.interval(told.get("interval")), EVERY_FIGURE[name].what))
     return out
 
 
@@ -119,17 +119,17 @@ def _figures(verdict: Mapping[str, Any]) -> Section:
     """Every figure by group, with intervals and what real items reach."""
     details, figures = verdict.get("details", {}), verdict["figures"]
     blocks: list[Block] = []
-    groups = words.grouped(list(figures), EVERY_FIGURE)
+    groups = formatting.grouped(list(figures), EVERY_FIGURE)
     groups.pop("headline", None)  # seen as tiles
     drawn = [chart for group, names in groups.items() if (chart := _group_chart(group, names, verdict))]
     blocks += [Side(drawn)] if drawn else []
     head = ("figure", "value", "95% interval", "real items", "better", "N", "what it is")
     for group, names in groups.items():
         rows = [_figure_row(name, figures[name], details.get(name, {})) for name in names]
-        blocks.append(Table(_title(words.GROUPS[group]), head, rows, prose=(5, 6)))
-    lines = [f"Not computed: {line}." for line in words.by_reason(verdict.get("skipped", {}))]
+        blocks.append(Table(_title(formatting.GROUPS[group]), head, rows, prose=(5, 6)))
+    lines = [f"Not computed: {line}." for line in formatting.by_reason(verdict.get("skipped", {}))]
     lines += [f"Note: {line}." for line in verdict.get("notes", ())]
-    places = "\n".join(words.places(details, verdict.get("spaces", {})))
+    places = "\n".join(formatting.places(details, verdict.get("spaces", {})))
     blocks += [Words(lines)] if lines else []
     blocks += [Code("Where each figure looks, and at how many items", places)] if places else []
     lead = "A dot is the value, the bar its 95% interval, the upright tick what real train items reach in its place."
@@ -142,10 +142,18 @@ def _title(text: str) -> str:
 
 def _figure_row(name: str, value: float, told: Mapping[str, Any]) -> list[str]:
     figure, real = EVERY_FIGURE[name], told.get("real")
-    reached = "" if real is None else words.number(real)
+    reached = "" if real is None else formatting.number(real)
     n = ", ".join(f"{count:,} {part}" for part, count in told.get("n", {}).items())
     what = f"{figure.what} ({figure.source})" if figure.source else figure.what
-    return [name, words.number(value), words.interval(told.get("interval")), reached, words.goal(figure), n, what]
+    return [
+        name,
+        formatting.number(value),
+        formatting.interval(told.get("interval")),
+        reached,
+        formatting.goal(figure),
+        n,
+        what,
+    ]
 
 
 def _group_chart(group: str, names: Sequence[str], verdict: Mapping[str, Any]) -> Chart | None:
@@ -158,8 +166,10 @@ def _group_chart(group: str, names: Sequence[str], verdict: Mapping[str, Any]) -
             rows.append(charts.Range(name, value, ends, told.get("real")))
     if not rows:
         return None
-    said = "; ".join(f"{row.name} {words.number(row.value)}" for row in rows)
-    return Chart(_title(words.GROUPS[group]), charts.ranges(rows, "value"), f"{said}. All values stand in the table.")
+    said = "; ".join(f"{row.name} {formatting.number(row.value)}" for row in rows)
+    return Chart(
+        _title(formatting.GROUPS[group]), charts.ranges(rows, "value"), f"{said}. All values stand in the table."
+    )
 
 
 def _is_share(name: str) -> bool:
@@ -171,13 +181,13 @@ def _pair(ends: Sequence[float] | None) -> tuple[float, float] | None:
 
 
 def _classes(verdict: Mapping[str, Any]) -> list[Section]:
-    columns = words.class_columns(verdict.get("details", {}))
+    columns = formatting.class_columns(verdict.get("details", {}))
     labels = list(dict.fromkeys(label for own in columns.values() for label in own))
     if not labels:
         return []
     values = [[own.get(label) for own in columns.values()] for label in labels]
     rows = [
-        [label, *("–" if value is None else words.number(value) for value in row)]
+        [label, *("–" if value is None else formatting.number(value) for value in row)]
         for label, row in zip(labels, values, strict=True)
     ]
     blocks: list[Block] = [Table("Figures of each class", ("class", *columns), rows)]
@@ -299,7 +309,7 @@ def _suspicious(subject: Subject, engine: Engine) -> list[Section]:
 
     def row(one: Mapping[str, Any]) -> Row:
         cards = [card_of(by_name[one[side]], subject.modality) for side in ("made", "real")]
-        return Row(words.closeness(one), cards)
+        return Row(formatting.closeness(one), cards)
 
     rows, left = [], _SUSPECT_BYTES
     for pair in engine.map(row, pairs):

@@ -22,11 +22,11 @@ from genset.models.workers import VARIABLE, Place, Workers
 from genset.pipeline import generate, outliers
 from genset.pipeline.job import Job, as_dicts, as_json, counts, key_of, up_to_date
 from genset.pipeline.prepare import Prepared, prepare, with_settings
-from genset.quality.labels import LabelJudge, label_limit
+from genset.quality.label_filter import LabelJudge, label_limit
 from genset.quality.neighbours import copy_limit, nearest_others
 from genset.quality.privacy import EXPECTED_SHARE
-from genset.quality.yardstick import Yardstick
-from genset.report.curves import curves
+from genset.quality.sample_score import Yardstick
+from genset.report.learning_curves import curves
 from genset.seeds import generator
 from genset.versions import CONFIG, WORK, Draft, Root, Version, writing
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from genset.interfaces import Evidence, Figure, Measured, Metric, SkipError
-from genset.quality.ceiling import Ceiling
 from genset.quality.diversity import Distinct, Vendi
 from genset.quality.fidelity import Frechet, KernelDistance, Manifold
 from genset.quality.privacy import Privacy
+from genset.quality.round_trip import Ceiling
 from genset.quality.utility import Utility
 
 METRICS: tuple[Metric, ...] = (

@@ -13,8 +13,8 @@ from importlib import resources
 from typing import ClassVar
 
 from genset.interfaces import Exhibit
-from genset.report import charts, exhibits
-from genset.report.words import Tone
+from genset.report import charts, media
+from genset.report.formatting import Tone
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def render(page: Page) -> bytes:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_file), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters["element"] = lambda exhibit, name: markupsafe.Markup(exhibits.element(exhibit, name))
+    environment.filters["element"] = lambda exhibit, name: markupsafe.Markup(media.element(exhibit, name))
     environment.filters["drawn"] = lambda chart: markupsafe.Markup(chart.svg)
     script = _file("page.js")
     own = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

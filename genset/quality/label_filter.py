@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
 from genset.quality.classifier import LAYERS, Classifier
-from genset.quality.spaces import Scale
+from genset.quality.feature_space import Scale
 
 SEEDS = (101, 102, 103)  # others than those of the classifiers that judge the result in the end
 Rows = npt.NDArray[np.float64]

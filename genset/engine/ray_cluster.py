@@ -19,7 +19,7 @@ import pydantic
 
 from genset import __version__
 from genset.engine.base import Engine, In, Out
-from genset.engine.task import Done, Strange, Surroundings, libraries, print_of
+from genset.engine.ray_worker import Done, Strange, Surroundings, libraries, print_of
 from genset.errors import GensetError
 
 TRIES = 3  # of a stretch whose worker is lost
@@ -166,7 +166,7 @@ def _task() -> Callable[..., Any]:
             return genset.__version__
         import ray
 
-        from genset.engine.task import work
+        from genset.engine.ray_worker import work
 
         return work(sent, lambda: ray.get(function[0]))
 

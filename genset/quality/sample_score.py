@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
+from genset.quality.feature_space import COMPONENTS, Scale
 from genset.quality.fidelity import NEIGHBOURS, Balls, frechet
-from genset.quality.spaces import COMPONENTS, Scale
 
 
 class Yardstick:

@@ -6,8 +6,8 @@ from typing import Self
 
 from genset.interfaces import Evidence, Floats, Labels, Part
 from genset.quality.classifier import Classifier
+from genset.quality.feature_space import Embedding, Scale, unseen
 from genset.quality.neighbours import Neighbours
-from genset.quality.spaces import Embedding, Scale, unseen
 
 SEEDS = 5  # classifiers a figure is the mean of
 
