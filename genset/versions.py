@@ -143,11 +143,6 @@ class Version:
             return "damaged"
 
     @property
-    def roots(self) -> "list[Root]":
-        """The output root that it lies in: none, where too few folders are above it."""
-        return [Root(self.path.parents[2])] if len(self.path.parents) > 2 else []
-
-    @property
     def reference(self) -> str:
         """NAME@vNNNN, as commands take it."""
         return f"{self.name}@{self.id}"
@@ -421,6 +416,11 @@ def _manifest_fault(manifest: Any) -> str:
 
 def _damaged(folder: Path, fault: str) -> DamagedError:
     return DamagedError(fault, where=str(folder / MANIFEST), hint="The version is damaged: make it again with --force.")
+
+
+def roots_of(version: Version) -> list[Root]:
+    """The output root that contains a version: none where too few folders are above it."""
+    return [Root(version.path.parents[2])] if len(version.path.parents) > 2 else []
 
 
 def is_output(path: Path) -> bool:

@@ -23,7 +23,7 @@ from genset.quality.label_filter import LabelJudge, own
 from genset.quality.neighbours import nearest
 from genset.seeds import generator, item_id
 from genset.sums import verified
-from genset.versions import CONFIG, MANIFEST, WORK, Version
+from genset.versions import CONFIG, MANIFEST, WORK, Version, roots_of
 
 CODES = "codes"  # the network from draws of the density to codes, where they differ
 ENCODER = "encoder.onnx"
@@ -422,7 +422,7 @@ def learned(version: Version, job: Job, cure: str) -> preparing.Prepared:
     Raises GensetError, with the cure, when those items are no longer what and where they were.
     """
     identity = version.manifest["inputs"]["identity"]
-    for work in {root.path / WORK / version.name for root in (*version.roots, job.root)}:
+    for work in {root.path / WORK / version.name for root in (*roots_of(version), job.root)}:
         prepared = preparing.kept(work, identity)
         if prepared:
             return prepared

@@ -11,7 +11,7 @@ from genset.errors import GensetError
 from genset.interfaces import INFORMATION, Quarantined
 from genset.pipeline.collect import reader
 from genset.pipeline.prepare import Prepared, kept
-from genset.versions import KINDS, WORK, Version
+from genset.versions import KINDS, WORK, Version, roots_of
 
 
 def learned_from(records: Iterable[Record], learned: Prepared) -> list[Record]:
@@ -85,7 +85,7 @@ class Heritage:
         if not held_out:
             return
         identity = model.manifest["inputs"]["identity"]
-        found = (kept(root.path / WORK / model.name, identity) for root in model.roots)
+        found = (kept(root.path / WORK / model.name, identity) for root in roots_of(model))
         learned = next((prepared for prepared in found if prepared), None)
         if learned:
             for record in learned_from(held_out, learned):
@@ -112,5 +112,5 @@ def _manifest(version: Version) -> dict[str, Any]:
 def _of_reference(child: Version, reference: str) -> list[Version]:
     """The versions beside a child that a reference NAME@vNNNN may mean: a dataset, a model, or both."""
     name, _, number = reference.partition("@")
-    found = (version for root in child.roots for kind in KINDS for version in root.versions(kind, name))
+    found = (version for root in roots_of(child) for kind in KINDS for version in root.versions(kind, name))
     return [version for version in found if version.id == number and version.path != child.path]

@@ -25,7 +25,7 @@ from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
 from genset.seeds import generator
 from genset.sums import STRANGE, verify_sums
-from genset.versions import CONFIG, Version, open_version
+from genset.versions import CONFIG, Version, open_version, roots_of
 
 _ONLY_DUPLICATES = Clean(exact_duplicates="report").named()
 QUICK_ITEMS = 2000  # of each part
@@ -184,7 +184,7 @@ def _learned(version: Version | None, job: Job) -> Prepared | None:
         return None
     for reference in version.manifest["parents"]:
         name, _, number = reference.partition("@")
-        found = (each for root in version.roots for each in root.versions("models", name))
+        found = (each for root in roots_of(version) for each in root.versions("models", name))
         model = next((each for each in found if each.id == number), None)
         if model:
             try:

@@ -10,7 +10,7 @@ from typing import Any
 from genset.dataset import Record, read_version
 from genset.errors import GensetError
 from genset.pipeline.collect import reader
-from genset.versions import Root, Version, open_version
+from genset.versions import Root, Version, open_version, roots_of
 
 ITEM_ID = re.compile(r"[cag][0-9a-f]{15}")
 
@@ -90,7 +90,7 @@ def _sources(version: Version) -> list[str]:
 
 def _model(reference: str, version: Version, root: Root) -> dict[str, Any]:
     """The model version of a reference, and what it learned from; the reference alone where it is not at hand."""
-    for place in (root, *version.roots):
+    for place in (root, *roots_of(version)):
         for name in place.names("models"):
             for model in place.versions("models", name):
                 manifest = model.manifest

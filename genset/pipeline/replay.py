@@ -19,7 +19,7 @@ from genset.pipeline.collect import reader
 from genset.pipeline.company import Latent, Pool, TrainPart
 from genset.pipeline.job import Job
 from genset.steps import table_of
-from genset.versions import Version, write_atomically
+from genset.versions import Version, roots_of, write_atomically
 
 FOLDER = "replayed"  # under the output root
 
@@ -114,7 +114,7 @@ class _AsRecorded(TrainPart):
 
 def _model(version: Version, reference: str, given: Version | None, job: Job) -> Version:
     """The model of a reference: the one that was given, or one under the output root. Raises GensetError."""
-    roots = [job.root, *version.roots]
+    roots = [job.root, *roots_of(version)]
     every = [found for root in roots for name in root.names("models") for found in root.versions("models", name)]
     for found in [given] if given else every:
         if found.manifest["model"]["reference"] == reference:
