@@ -25,7 +25,7 @@ import numpy as np
 from genset.engine import Local
 from genset.interfaces import Items, Labels, Modality, Probe, Progress
 from genset.modalities import MODALITIES
-from genset.models.prior import Normal
+from genset.models.priors import Normal
 from genset.pipeline.generate import Filters, Generator, learned, make, train_closeness
 from genset.pipeline.job import Job
 from genset.pipeline.like import encoder

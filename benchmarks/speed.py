@@ -26,9 +26,9 @@ from genset.interfaces import Modality, Moment
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES
 from genset.models.losses import gaussian_loss, kl_loss
-from genset.models.prior import GaussianMixture
+from genset.models.priors import GaussianMixture
 from genset.models.schedule import Leg
-from genset.models.stage_run import Examples, StageRun
+from genset.models.stage_steps import Examples, StageRun
 from genset.models.trainer import Trainer
 
 CLASSES, ITEMS = 10, 4096

@@ -224,10 +224,10 @@ def _made(model: str, arguments: argparse.Namespace, place: Path) -> list[tuple[
 
 
 def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str]]]:
-    from genset.models.runtime import Exported
-    from genset.models.saving import onnx_bytes
+    from genset.models.export import onnx_bytes
+    from genset.models.onnx_network import Exported
     from genset.models.schedule import Train
-    from genset.models.stage_run import Examples
+    from genset.models.stage_steps import Examples
     from genset.models.trainer import Trainer
 
     texts = list(dict.fromkeys(_texts(arguments.folder / "train")))

@@ -150,7 +150,7 @@ def train(
 
     def work(command: "Command") -> int:
         from genset import show
-        from genset.models.workers import Place
+        from genset.models.distributed import Place
         from genset.pipeline.prepare import prepare
         from genset.pipeline.train import help_train
         from genset.pipeline.train import train as pipeline

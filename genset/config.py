@@ -30,7 +30,7 @@ from genset.interfaces import (
 )
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES, PRIORS
-from genset.models.prior import GaussianMixture
+from genset.models.priors import GaussianMixture
 from genset.models.schedule import Train
 from genset.models.vae import VAE
 from genset.quality import FIGURES, gates

@@ -8,7 +8,7 @@ from genset.command import Command
 from genset.config import EVERY_FIGURE
 from genset.console import Console
 from genset.errors import ExitCode
-from genset.models.workers import Place
+from genset.models.distributed import Place
 from genset.pipeline import inspect
 from genset.pipeline.build import REPORT
 from genset.pipeline.comparison import judged_markdown

@@ -18,7 +18,7 @@ from genset.engine import Local
 from genset.interfaces import Item, Items, Kinds, Modality, Progress, Raw, Step
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES
-from genset.models.prior import GaussianMixture
+from genset.models.priors import GaussianMixture
 from genset.pipeline import augment, build, replay
 from genset.pipeline.company import Pool, TrainPart
 from genset.pipeline.job import Job
@@ -273,10 +273,10 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
 ) -> None:
     import keras
 
-    from genset.models.runtime import Exported
-    from genset.models.saving import keras_bytes, onnx_bytes
+    from genset.models.export import keras_bytes, onnx_bytes
+    from genset.models.onnx_network import Exported
     from genset.models.schedule import Train
-    from genset.models.stage_run import Examples
+    from genset.models.stage_steps import Examples
     from genset.models.trainer import Trainer
 
     # Two characters of each text: TensorFlow takes minutes for graphs of loops over many tokens

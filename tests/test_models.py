@@ -13,8 +13,8 @@ from genset.errors import GensetError, Interrupt
 from genset.interfaces import Items, Labels, Moment, Progress
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES
-from genset.models.adversarial import LOSSES
-from genset.models.prior import GaussianMixture
+from genset.models.adversarial_losses import LOSSES
+from genset.models.priors import GaussianMixture
 from genset.quality.label_filter import LabelJudge, label_limit
 from genset.quality.sample_score import Yardstick
 
@@ -91,7 +91,7 @@ def trained(
     import keras
 
     from genset.models.schedule import Train
-    from genset.models.stage_run import Examples
+    from genset.models.stage_steps import Examples
     from genset.models.trainer import Trainer
 
     keras.utils.clear_session()
@@ -239,7 +239,7 @@ def test_a_budget_in_seconds_that_was_planned_wrongly_is_kept_and_can_be_made_ag
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from genset.models.schedule import Train
-    from genset.models.stage_run import StageRun
+    from genset.models.stage_steps import StageRun
 
     # As on a machine that has other work to do once the first steps are measured
     monkeypatch.setattr(StageRun, "measure", lambda self, draft, seconds: (50_000, draft.evaluations))
@@ -354,7 +354,7 @@ def test_codes_that_tell_no_item_from_another_are_reported(tmp_path: Path) -> No
 
 
 def test_an_epoch_shows_equal_classes_once_and_others_by_the_root_of_their_size() -> None:
-    from genset.models.stage_run import shown
+    from genset.models.stage_steps import shown
 
     even = shown(np.repeat([0, 1], 50), np.random.default_rng(0))
     assert sorted(even) == list(range(100))
@@ -365,7 +365,7 @@ def test_an_epoch_shows_equal_classes_once_and_others_by_the_root_of_their_size(
 
 def test_layers_compute_in_bfloat16_while_learning_and_in_float32_when_exported() -> None:
     from genset.models import precision
-    from genset.models.saving import onnx_bytes
+    from genset.models.export import onnx_bytes
 
     table = MODALITIES["image"]
     modality = table(table.Settings(size=8, mode="L"))

@@ -6,7 +6,7 @@ import pytest
 from genset.errors import GensetError
 from genset.interfaces import Prior
 from genset.models import PRIORS
-from genset.models.prior import GaussianMixture, Kernel, Normal
+from genset.models.priors import GaussianMixture, Kernel, Normal
 from genset.seeds import generator
 
 CODES = np.concatenate(

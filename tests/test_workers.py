@@ -14,7 +14,7 @@ import pytest
 from conftest import Outcome, config, digits, genset
 
 from genset.errors import GensetError
-from genset.models.workers import Place
+from genset.models.distributed import Place
 
 STEPS = 500
 
@@ -157,7 +157,7 @@ def test_two_devices_of_one_process_train_together(short: Path, tmp_path: Path) 
 import sys
 import tensorflow as tf
 from genset.cli import main
-from genset.models.workers import Workers
+from genset.models.distributed import Workers
 
 two = [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()]
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)

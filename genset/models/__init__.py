@@ -4,7 +4,7 @@ from genset.interfaces import Family, Prior
 from genset.models.autoencoder import Autoencoder
 from genset.models.flow import Flow
 from genset.models.gan import GAN
-from genset.models.prior import GaussianMixture, Kernel, Normal
+from genset.models.priors import GaussianMixture, Kernel, Normal
 from genset.models.vae import VAE
 
 FAMILIES: dict[str, type[Family]] = {"vae": VAE, "ae": Autoencoder, "gan": GAN}

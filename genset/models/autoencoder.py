@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pydantic
 
 from genset.interfaces import Batch, Family, Modality, Moment, Nets, Network, Stage, Tensor, Update
-from genset.models import parts
+from genset.models import autoencoder_parts as parts
 from genset.models.losses import LIKELIHOODS, per_item
 
 _LONGEST = 2.0  # root mean square of the values of a code, at most

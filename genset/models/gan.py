@@ -33,10 +33,10 @@ from genset.interfaces import (
     Tensors,
     Update,
 )
-from genset.models.adversarial import LOSSES, AdversarialLoss, Relativistic
+from genset.models.adversarial_losses import LOSSES, AdversarialLoss, Relativistic
 from genset.models.autoencoder import Autoencoder
 from genset.models.losses import LIKELIHOODS
-from genset.models.prior import Labelled
+from genset.models.priors import Labelled
 from genset.models.vae import VAE
 
 FEW = 5000  # train items below which the discriminator would learn them by heart

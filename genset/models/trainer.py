@@ -21,9 +21,9 @@ from genset.errors import GensetError, Interrupt
 from genset.interfaces import INFORMATION, Family, Items, Modality, Nets, Prior, Progress
 from genset.models import checkpoint as checkpoints
 from genset.models.checkpoint import Row, State
+from genset.models.distributed import Workers
 from genset.models.schedule import Leg, Plan, Train, plan
-from genset.models.stage_run import Examples, Judging, StageRun, Task
-from genset.models.workers import Workers
+from genset.models.stage_steps import Examples, Judging, StageRun, Task
 from genset.seeds import generator
 
 CHECKPOINT_SECONDS = 10.0

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pydantic
 
 from genset.interfaces import INFORMATION, Batch, Family, Modality, Moment, Nets, Network, Stage, Tensor, Update
-from genset.models import parts
+from genset.models import autoencoder_parts as parts
 from genset.models.losses import LIKELIHOODS, kl_loss
 
 _COLLAPSED = 1.0  # nats in z below which it tells nothing worth having

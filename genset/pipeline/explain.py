@@ -10,7 +10,7 @@ import numpy.typing as npt
 from genset.dataset import Record
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items
-from genset.models.runtime import Exported
+from genset.models.onnx_network import Exported
 from genset.pipeline import generate
 from genset.pipeline.generate import Generator
 from genset.pipeline.job import Job

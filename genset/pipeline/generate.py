@@ -16,7 +16,7 @@ from genset.dataset import Dataset, Record, check_label
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items, Labels, Modality, Prior, Quarantined, Sampling
 from genset.modalities import MODALITIES
-from genset.models.runtime import BATCH, Exported, arrays_of
+from genset.models.onnx_network import BATCH, Exported, arrays_of
 from genset.pipeline import prepare as preparing
 from genset.pipeline.job import Job
 from genset.quality.label_filter import LabelJudge, own

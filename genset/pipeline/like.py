@@ -11,7 +11,7 @@ import numpy as np
 
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items, Raw, UndecodableError
-from genset.models.runtime import Exported
+from genset.models.onnx_network import Exported
 from genset.pipeline.generate import ENCODER, Generator, Places
 from genset.seeds import item_id
 from genset.sums import verified

@@ -8,7 +8,7 @@ import numpy as np
 from genset.dataset import Record
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items, Quarantined, UndecodableError
-from genset.models.runtime import BATCH, Exported
+from genset.models.onnx_network import BATCH, Exported
 from genset.pipeline.generate import Generator
 from genset.pipeline.job import Job
 from genset.pipeline.like import encoder

@@ -12,7 +12,7 @@ from genset.dataset import Item, Record
 from genset.errors import GensetError
 from genset.interfaces import Quarantined, Step
 from genset.memory import give_back
-from genset.models.workers import VARIABLE, Place
+from genset.models.distributed import VARIABLE, Place
 from genset.pipeline import augment, build, generate, inspect
 from genset.pipeline.job import Job, key_of, up_to_date
 from genset.pipeline.judge import Judge, Side

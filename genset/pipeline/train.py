@@ -15,10 +15,10 @@ from genset.config import Config, dump
 from genset.errors import GensetError
 from genset.export.card import model_card
 from genset.interfaces import INFORMATION, Items, Labels, Modality, Nets, Quarantined
-from genset.models.logs import TensorBoard
-from genset.models.native import STDERR, silenced
-from genset.models.runtime import Exported
-from genset.models.workers import VARIABLE, Place, Workers
+from genset.models.distributed import VARIABLE, Place, Workers
+from genset.models.onnx_network import Exported
+from genset.models.silence import STDERR, silenced
+from genset.models.tensorboard import TensorBoard
 from genset.pipeline import generate, outliers
 from genset.pipeline.job import Job, as_dicts, as_json, counts, key_of, up_to_date
 from genset.pipeline.prepare import Prepared, prepare, with_settings
@@ -31,7 +31,7 @@ from genset.seeds import generator
 from genset.versions import CONFIG, WORK, Draft, Root, Version, writing
 
 if TYPE_CHECKING:
-    from genset.models.stage_run import Examples
+    from genset.models.stage_steps import Examples
     from genset.models.trainer import Outcome
 
 CHECKPOINT = "checkpoint.npz"
@@ -95,7 +95,7 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
         import tensorflow as tf
 
         from genset.models import precision
-        from genset.models.stage_run import Examples
+        from genset.models.stage_steps import Examples
         from genset.models.trainer import Trainer
 
     if place.count > 1:
@@ -160,7 +160,7 @@ def _check_key(key: str, workers: Workers) -> None:
 
 def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
     """The validation part as the training looks at it: all of it, or some of each class where it is large."""
-    from genset.models.stage_run import Examples
+    from genset.models.stage_steps import Examples
 
     if len(labels) > _MOST_VALIDATION:
         rows = np.sort(generator(seed, "validation part").permutation(len(labels))[:_MOST_VALIDATION])
@@ -169,7 +169,7 @@ def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
 
 
 def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: str, asked: Config) -> Version:
-    from genset.models.saving import keras_bytes, onnx_bytes
+    from genset.models.export import keras_bytes, onnx_bytes
 
     job.progress.say("exporting the model")
     config, outcome, family = trained.config, trained.outcome, trained.config.model.family

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from genset.errors import GensetError
-from genset.models.native import STDOUT, silenced
-from genset.models.runtime import Exported
+from genset.models.onnx_network import Exported
+from genset.models.silence import STDOUT, silenced
 from genset.seeds import generator
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold

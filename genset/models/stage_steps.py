@@ -21,8 +21,8 @@ from genset.errors import GensetError
 from genset.interfaces import Family, Items, Labels, Modality, Moment, Nets, Prior, Progress, Stage
 from genset.models import checkpoint as checkpoints
 from genset.models.checkpoint import Arrays, Row, State
+from genset.models.distributed import Workers
 from genset.models.schedule import Leg, Plan, steps_within
-from genset.models.workers import Workers
 from genset.seeds import generator
 
 _MEASURED_SHARE = 0.04  # of a budget in seconds, spent on measuring the first steps
