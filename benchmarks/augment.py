@@ -17,7 +17,7 @@ import numpy as np
 
 from genset.dataset import Record
 from genset.interfaces import Item, Step
-from genset.modalities.image import damage, tones, warps
+from genset.modalities.image.augment import colour, degradation, geometry
 from genset.modalities.sound import augment as sounds
 from genset.pipeline import augment
 from genset.pipeline.company import Pool, TrainPart
@@ -36,14 +36,14 @@ def image_steps() -> Mapping[str, tuple[Step, Any]]:
     none = {"rotate": 0, "shear": 0, "translate_percent": 0, "scale": 1.0}
     blur = other.GaussianBlur(blur_limit=0, sigma_limit=(0.0, 1.0), p=1.0)
     return {
-        "flip": (warps.Flip(p=1.0), other.HorizontalFlip(p=1.0)),
-        "rotate": (warps.Rotate(), other.Rotate(limit=10, **edge)),
-        "shift": (warps.Shift(), other.Affine(**{**none, "translate_percent": (-0.08, 0.08)}, **edge)),
-        "zoom": (warps.Zoom(), other.Affine(**{**none, "scale": (0.9, 1.1)}, **edge)),
-        "brightness": (tones.Brightness(), other.RandomBrightnessContrast(0.15, 0.0, p=1.0)),
-        "contrast": (tones.Contrast(), other.RandomBrightnessContrast(0.0, 0.2, p=1.0)),
-        "blur": (damage.Blur(), blur),
-        "noise": (damage.Noise(), other.GaussNoise(std_range=(0.0, 0.05), p=1.0)),
+        "flip": (geometry.Flip(p=1.0), other.HorizontalFlip(p=1.0)),
+        "rotate": (geometry.Rotate(), other.Rotate(limit=10, **edge)),
+        "shift": (geometry.Shift(), other.Affine(**{**none, "translate_percent": (-0.08, 0.08)}, **edge)),
+        "zoom": (geometry.Zoom(), other.Affine(**{**none, "scale": (0.9, 1.1)}, **edge)),
+        "brightness": (colour.Brightness(), other.RandomBrightnessContrast(0.15, 0.0, p=1.0)),
+        "contrast": (colour.Contrast(), other.RandomBrightnessContrast(0.0, 0.2, p=1.0)),
+        "blur": (degradation.Blur(), blur),
+        "noise": (degradation.Noise(), other.GaussNoise(std_range=(0.0, 0.05), p=1.0)),
     }
 
 

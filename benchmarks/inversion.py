@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from genset.modalities.sound import forms, spectra
-from genset.modalities.sound.clips import waveform
-from genset.modalities.sound.codec import Sound, SoundSettings
+from genset.modalities.sound import representations, spectra
+from genset.modalities.sound.codec import waveform
+from genset.modalities.sound.modality import Sound, SoundSettings
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     files = files[:: max(1, len(files) // arguments.clips)][: arguments.clips]
     raw = Sound(SoundSettings())
     sound = Sound(Sound.settle(raw.settings, [raw.probe(path) for path in files]))
-    form = forms.Mel(forms.whole_length(sound.item_shape[0], sound.rate), 1, sound.rate)
+    form = representations.Mel(representations.whole_length(sound.item_shape[0], sound.rate), 1, sound.rate)
     clips = np.zeros((len(files), form.length), np.float32)
     clips[:, : sound.item_shape[0]] = waveform(np.stack([sound.decode(path) for path in files]))[..., 0]
     clips /= np.abs(clips).max(axis=1, keepdims=True)
@@ -44,14 +44,14 @@ def main() -> None:
         print(f"genset, {steps} steps: {told}, {seconds / own:.0f} times as fast")
 
 
-def _ours(mel: Any, form: forms.Mel, draws: Any, steps: int) -> tuple[float, Any]:
+def _ours(mel: Any, form: representations.Mel, draws: Any, steps: int) -> tuple[float, Any]:
     started = time.perf_counter()
     magnitudes = spectra.magnitudes_of(mel, form.bank)
     made = spectra.griffin_lim(magnitudes, draws * np.float32(2 * np.pi), form.hop, steps)
     return (time.perf_counter() - started) / len(mel), made
 
 
-def _theirs(mel: Any, form: forms.Mel) -> tuple[float, Any]:
+def _theirs(mel: Any, form: representations.Mel) -> tuple[float, Any]:
     """Non-negative least squares and fast Griffin-Lim, as librosa.feature.inverse.mel_to_audio does them."""
     import librosa
 
@@ -67,7 +67,7 @@ def _theirs(mel: Any, form: forms.Mel) -> tuple[float, Any]:
     return seconds, np.stack(late)
 
 
-def _distance(made: Any, mel: Any, form: forms.Mel) -> float:
+def _distance(made: Any, mel: Any, form: representations.Mel) -> float:
     """dB between the bands of what was made and those that were asked for, as loud as each other."""
     found = spectra.mel_of(np.abs(spectra.stft(made.astype(np.float32), form.hop)), form.bank)
     levels = [20 * np.log10(np.maximum(bands, 1e-2)) for bands in (found, mel[: len(made)])]

@@ -18,10 +18,10 @@ from genset.config import Clean, Data, NearDuplicates
 from genset.engine import Local
 from genset.interfaces import Likeness, Modality, Progress
 from genset.modalities import MODALITIES
-from genset.modalities.image.sketch import of as image_sketch
-from genset.modalities.sound.clips import Clip
-from genset.modalities.sound.clips import read as read_sound
-from genset.modalities.sound.sketch import of as sound_sketch
+from genset.modalities.image.near_duplicates import of as image_sketch
+from genset.modalities.sound.codec import Clip
+from genset.modalities.sound.codec import read as read_sound
+from genset.modalities.sound.near_duplicates import of as sound_sketch
 from genset.modalities.text.sketch import of as text_sketch
 from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import collect

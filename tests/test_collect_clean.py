@@ -14,7 +14,7 @@ from genset.config import Clean, Data
 from genset.engine import Local
 from genset.errors import GensetError
 from genset.interfaces import Progress
-from genset.modalities.image.codec import Image as ImageModality
+from genset.modalities.image.modality import Image as ImageModality
 from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import Collected, collect
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from genset.interfaces import UndecodableError
-from genset.modalities.image.codec import Image as ImageModality
-from genset.modalities.image.codec import ImageSettings
+from genset.modalities.image.modality import Image as ImageModality
+from genset.modalities.image.modality import ImageSettings
 
 
 def modality(size: int = 8, mode: str = "L", **more: str) -> ImageModality:
@@ -114,24 +114,24 @@ def test_a_float_image_with_nan_is_refused(tmp_path: Path) -> None:
 
 
 def test_mild_perturbations_move_whole_pixels_and_repeat_the_border() -> None:
-    from genset.modalities.image import perturb
+    from genset.modalities.image import diff_augment
 
     x = np.random.default_rng(0).random((20, 28, 28, 1), dtype=np.float32)
-    moved = np.asarray(perturb.apply(x, perturb.draw(np.random.default_rng(1), 20, 28, strong=False)))
+    moved = np.asarray(diff_augment.apply(x, diff_augment.draw(np.random.default_rng(1), 20, 28, strong=False)))
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     for before, after in zip(padded, moved, strict=True):
         places = [before[row : row + 28, column : column + 28] for row in range(3) for column in range(3)]
         assert any((place == after).all() for place in places)
     small = np.random.default_rng(0).random((5, 8, 8, 1), dtype=np.float32)
-    same = np.asarray(perturb.apply(small, perturb.draw(np.random.default_rng(1), 5, 8, strong=False)))
+    same = np.asarray(diff_augment.apply(small, diff_augment.draw(np.random.default_rng(1), 5, 8, strong=False)))
     assert (same == small).all()
 
 
 def test_strong_perturbations_cut_a_hole_of_half_the_side() -> None:
-    from genset.modalities.image import perturb
+    from genset.modalities.image import diff_augment
 
-    drawn = perturb.draw(np.random.default_rng(1), 200, 16, strong=True)
-    seen = np.asarray(perturb.apply(np.ones((200, 16, 16, 3), np.float32), drawn))
+    drawn = diff_augment.draw(np.random.default_rng(1), 200, 16, strong=True)
+    seen = np.asarray(diff_augment.apply(np.ones((200, 16, 16, 3), np.float32), drawn))
     gone = (seen == 0).all(axis=3).sum(axis=(1, 2))
     assert gone.max() == 8 * 8
     assert gone.min() >= 4 * 4  # a hole around a corner of the picture

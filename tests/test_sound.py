@@ -16,10 +16,10 @@ from conftest import ROOT, config, genset
 from genset.config import dump, load
 from genset.errors import GensetError
 from genset.interfaces import Entry, Items, Piece, UndecodableError
-from genset.modalities.sound import clips, forms, judging, spectra
+from genset.modalities.sound import codec, metrics, representations, spectra
 from genset.modalities.sound.augment import AUGMENTATIONS
-from genset.modalities.sound.codec import Sound, SoundSettings
-from genset.modalities.sound.levels import Levels, finished, loudness
+from genset.modalities.sound.loudness import Levels, finished, loudness
+from genset.modalities.sound.modality import Sound, SoundSettings
 from genset.report.media import element
 
 DRUMS = ROOT / "samples" / "sound"
@@ -111,10 +111,10 @@ def test_a_file_that_ends_too_early_is_told_of_in_every_format_and_nothing_else_
     path = tmp_path / f"a{suffix}"
     soundfile.write(path, tone(rate=22_050) + np.random.default_rng(0).normal(0, 0.01, 22_050), 22_050, subtype=subtype)
     whole = path.read_bytes()
-    assert clips.read(path).samples.shape == (22_050, 1)
+    assert codec.read(path).samples.shape == (22_050, 1)
     path.write_bytes(whole[: int(share * len(whole))])
     assert re.fullmatch(told, refusal(path))
-    (entry,) = clips.windows(path, 0.5) if suffix != ".flac" else [Entry(fault=refusal(path))]
+    (entry,) = codec.windows(path, 0.5) if suffix != ".flac" else [Entry(fault=refusal(path))]
     assert re.fullmatch(told, entry.fault)
     assert capfd.readouterr().err == ""
 
@@ -124,7 +124,7 @@ def test_an_mpeg_file_is_looked_at_behind_its_tags_and_by_its_samples(tmp_path: 
     soundfile.write(path, tone(seconds=60), RATE, subtype="MPEG_LAYER_III")
     whole, tag = path.read_bytes(), b"ID3\3\0\0\0\0\2\x10" + bytes(272)
     path.write_bytes(tag + whole)
-    assert len(clips.read(path).samples) == 60 * RATE
+    assert len(codec.read(path).samples) == 60 * RATE
     path.write_bytes(tag + whole[: len(whole) // 2])
     assert refusal(path) == f"truncated: {len(whole) // 2:,} of {len(whole):,} bytes"
     path.write_bytes(whole[: int(0.992 * len(whole))])  # so near to whole that the sizes do not tell
@@ -187,7 +187,7 @@ def test_a_clip_is_followed_by_silence_and_written_without_it(tmp_path: Path) ->
     path = tmp_path / "a.wav"
     soundfile.write(path, tone(seconds=0.3), RATE)
     item = sound().decode(path)
-    assert (clips.sounding(item), item[2400:].any()) == (2400, False)
+    assert (codec.sounding(item), item[2400:].any()) == (2400, False)
     rate, samples = scipy.io.wavfile.read(io.BytesIO(sound().encode(item)))
     assert (rate, samples.dtype, samples.shape) == (RATE, np.int16, (2400,))
     rate, samples = scipy.io.wavfile.read(io.BytesIO(sound(lengths="equal").encode(item)))
@@ -226,9 +226,9 @@ def test_a_clip_with_high_peaks_is_as_loud_as_asked_for_and_stays_within_full_sc
         assert abs(clip.mean()) < 1e-3
 
 
-@pytest.mark.parametrize("name", forms.REPRESENTATIONS)
+@pytest.mark.parametrize("name", representations.REPRESENTATIONS)
 def test_a_clip_survives_its_representation(name: str) -> None:
-    form = forms.REPRESENTATIONS[name](4096, 2, RATE)
+    form = representations.REPRESENTATIONS[name](4096, 2, RATE)
     left = tone(523.0)[:4096] * np.hanning(4096)
     real = np.stack([left, 0.5 * left], axis=1)[None].astype(np.float32)
     tensor = form.to_tensor(np.concatenate([real, 0.1 * real]))
@@ -250,19 +250,19 @@ def test_made_clips_are_as_loud_as_real_ones_within_their_peaks_and_start_and_en
     assert np.median(drawn) == pytest.approx(loudness(tone(peak=0.4)) - 3, abs=0.5)
     waveforms = 7 * (np.stack([tone(), tone(900.0)])[..., None] + 0.2)
     made = finished(waveforms, [-14.0, -70.0], [8000, 4000], RATE, (-12.0, -0.3))
-    assert loudness(clips.waveform(made[0])) == pytest.approx(-14, abs=0.1)
+    assert loudness(codec.waveform(made[0])) == pytest.approx(-14, abs=0.1)
     assert 20 * np.log10(np.abs(made[1]).max() / 32768) == pytest.approx(-12, abs=0.1)  # not as quiet as asked for
     assert not made[1, 4000:].any()
-    figures = judging.measure(real, real, made, RATE)
+    figures = metrics.measure(real, real, made, RATE)
     assert figures["offset"] < 0.005
     assert figures["click_share"] == 0
-    assert judging.faults(made).tolist() == ["", ""]
+    assert metrics.faults(made).tolist() == ["", ""]
 
 
 def test_a_page_shows_a_clip_and_plays_its_beginning() -> None:
     modality = sound(sample_rate=48_000, seconds=8.0, channels=2)
     left = np.round(tone(523.0, 48_000, 7.0) * 32767)
-    item = clips.fitted(np.stack([left, left], axis=1).astype(np.int16), 8 * 48_000)
+    item = codec.fitted(np.stack([left, left], axis=1).astype(np.int16), 8 * 48_000)
     shown, played = modality.exhibit(item)
     assert (shown.media_type, played.media_type) == ("image/png", "audio/wav")
     image = PIL.Image.open(io.BytesIO(shown.data))
@@ -273,7 +273,7 @@ def test_a_page_shows_a_clip_and_plays_its_beginning() -> None:
     assert pitch(samples, rate) == pytest.approx(523, abs=0.5)
     assert abs(int(samples[-1])) < 200
     short = tone(seconds=0.3)
-    _, whole = sound().exhibit(clips.fitted(np.round(short[:, None] * 32767).astype(np.int16), RATE))
+    _, whole = sound().exhibit(codec.fitted(np.round(short[:, None] * 32767).astype(np.int16), RATE))
     rate, samples = scipy.io.wavfile.read(io.BytesIO(whole.data))
     assert (rate, samples.shape) == (RATE, (2400,))
     assert element(whole, 'kick "1" & 2').startswith('<audio controls preload="none" src="data:audio/wav;base64,UklGR')
@@ -284,7 +284,7 @@ def test_clips_of_no_use_are_named() -> None:
     silent, full = np.zeros((RATE, 1), np.int16), np.clip(np.round(tone(peak=3.0)[:, None] * 32767), -32768, 32767)
     beside = np.round((0.3 + 0.1 * tone()[:, None]) * 32767)
     items = np.stack([silent, full.astype(np.int16), beside.astype(np.int16)])
-    assert judging.faults(items).tolist() == ["silent", "clipped", "offset"]
+    assert metrics.faults(items).tolist() == ["silent", "clipped", "offset"]
 
 
 def step(kind: str, item: Items, drawn: dict[str, Any] | None = None, seed: int = 0, **settings: Any) -> Items:
@@ -295,37 +295,37 @@ def step(kind: str, item: Items, drawn: dict[str, Any] | None = None, seed: int 
 
 def test_transforms_do_what_was_drawn() -> None:
     item = np.round(tone(seconds=0.5) * 32767).astype(np.int16)[:, None]
-    item = clips.fitted(item, RATE)
-    before = loudness(clips.waveform(item[:4000]))
+    item = codec.fitted(item, RATE)
+    before = loudness(codec.waveform(item[:4000]))
     after = step("gain", item, {"decibels": -6.0})
-    assert loudness(clips.waveform(after[:4000])) == pytest.approx(before - 6, abs=0.05)
+    assert loudness(codec.waveform(after[:4000])) == pytest.approx(before - 6, abs=0.05)
     assert np.abs(step("gain", item, {"decibels": 30.0})).max() < 32767  # never beyond full scale
-    assert clips.sounding(step("time_shift", item, {"seconds": 0.1})) == pytest.approx(4800, abs=2)
-    assert clips.sounding(step("time_shift", item, {"seconds": -0.1})) == pytest.approx(3200, abs=2)
+    assert codec.sounding(step("time_shift", item, {"seconds": 0.1})) == pytest.approx(4800, abs=2)
+    assert codec.sounding(step("time_shift", item, {"seconds": -0.1})) == pytest.approx(3200, abs=2)
     slower = step("time_stretch", item, {"factor": 1.2})
-    assert clips.sounding(slower) == pytest.approx(4800, abs=130)
+    assert codec.sounding(slower) == pytest.approx(4800, abs=130)
     assert pitch(slower[500:4000], RATE) == pytest.approx(440, abs=3)
     higher = step("pitch_shift", item, {"semitones": 12.0})
     assert pitch(higher[500:3500], RATE) == pytest.approx(880, abs=6)
     noisy = step("noise", item, {"snr": 20.0})
-    added = clips.waveform(noisy[:4000]) - clips.waveform(item[:4000])
+    added = codec.waveform(noisy[:4000]) - codec.waveform(item[:4000])
     assert loudness(added) == pytest.approx(before - 20, abs=0.2)
     assert not noisy[4000:].any()  # what is silent stays silent
     dull = step("filter", item, {"hertz": 220.0})
-    assert loudness(clips.waveform(dull[1000:4000])) == pytest.approx(before - 12.3, abs=1)  # Butterworth: an octave
-    assert clips.sounding(step("reverb", item, {"wet": 0.3, "seconds": 0.2})) > 4400
+    assert loudness(codec.waveform(dull[1000:4000])) == pytest.approx(before - 12.3, abs=1)  # Butterworth: an octave
+    assert codec.sounding(step("reverb", item, {"wet": 0.3, "seconds": 0.2})) > 4400
     assert np.abs(step("clipping", item, {"at": 0.5})).max() == pytest.approx(np.abs(item).max() / 2, abs=2)
     gone = step("dropout", item, {"moments": [[0.5, 0.02]]})
     assert (gone[1925:2070] == 0).all()
     masked = step("mask", item, {"bands": [0.05, 0.2], "moments": [0.9, 0.9]})
-    assert loudness(clips.waveform(masked[500:3500])) < before - 30  # its only tone is gone
+    assert loudness(codec.waveform(masked[500:3500])) < before - 30  # its only tone is gone
 
 
 def test_noise_and_rooms_come_from_folders_of_the_user(tmp_path: Path) -> None:
     item = np.round(tone() * 32767).astype(np.int16)[:, None]
     soundfile.write(tmp_path / "hum.wav", tone(50.0, 16_000, 3.0), 16_000)
     made = step("noise", item, {"snr": 0.0, "file": "hum.wav", "place": 0.5}, folder=str(tmp_path))
-    assert pitch(clips.waveform(made) - clips.waveform(item), RATE) == pytest.approx(50, abs=1)
+    assert pitch(codec.waveform(made) - codec.waveform(item), RATE) == pytest.approx(50, abs=1)
     click = np.zeros(400, np.float32)
     click[80] = 1.0
     soundfile.write(tmp_path / "hum.wav", click, RATE, subtype="FLOAT")

@@ -1,376 +1,159 @@
-"""Sound files to compact arrays and back: any file that libsndfile reads, brought to one rate and length."""
+"""Sound files to arrays and back: whatever libsndfile reads, at one rate, as 16-bit samples."""
 
-import hashlib
-import math
-import statistics
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pydantic
 
-from genset.errors import GensetError
-from genset.interfaces import (
-    Choice,
-    Entry,
-    Exhibit,
-    Floats,
-    Item,
-    Items,
-    Labels,
-    Likeness,
-    Modality,
-    Network,
-    Probe,
-    Raw,
-    Sampling,
-    Section,
-    Sketch,
-    Step,
-    Tensor,
-    Tensors,
-    UndecodableError,
-)
-from genset.modalities.sound import augment, clips, features, flaws, forms, judging, networks, perturb, preview, sketch
-from genset.modalities.sound.levels import Levels, finished
+from genset.interfaces import Entry, Floats, Item, Piece, Raw, UndecodableError
+from genset.modalities.sound import truncation
 
-LEVELS = "levels.json"
-_LONGEST = 4.0  # seconds that clips get, where the config gives none
-_HIGHEST_RATE = 22_050  # that is taken from the data
-_ROOM_FOR = 0.99  # share of the clips that the length has room for
-_MOST_VALUES = 2**20  # of one clip, as a network sees it: a batch of more does not fit into memory
-_LOUDNESS = -20.0  # dB below full scale, of clips whose own is not known
-_BLOCK = 256  # clips whose spectra are taken at once
-
-_MODELS = Mapping[str, Callable[..., Sequence[Tensors]]]
+SHORTEST = 0.01  # seconds; what is shorter is no sound that could be learned from
+FULL = 32768  # of 16-bit samples
+_MOST_BYTES = 10**9  # of samples as float32: 95 minutes in mono at 44.1 kHz
+_NO_FRAME = 7  # libsndfile's code where its MPEG decoder finds none; its words are of a file that does not exist
+_LEAST_WINDOW = 0.5  # of the length, that the last window of a recording must have
 
 
-class SoundSettings(Section):
-    """The form that every clip is brought to."""
+@dataclass(frozen=True)
+class Clip:
+    """A sound as its file holds it."""
 
-    kind: Literal["sound"] = "sound"
-    sample_rate: int | None = pydantic.Field(None, ge=2000, le=96_000)
-    """Samples a second; the most frequent in the data, and at most 22,050, when not given."""
-    seconds: float | None = pydantic.Field(None, gt=0, le=60)
-    """Length that clips have room for; taken from the data, and at most 4, when not given. Longer ones are cut."""
-    channels: Literal[1, 2] = 1
-    """1 for mono, to which others are mixed down; 2 for stereo."""
-    lengths: Literal["own", "equal"] | None = None
-    """own: what is written ends where its sound ends; equal: it is as long as `seconds`. When not given, equal where
-    all files are equally long."""
-    long_files: Literal["cut", "windows"] = "cut"
-    """cut: the end of a file that is longer than `seconds` is left out; windows: each stretch of `seconds` is a clip,
-    and those of one file stay in one split."""
-    representation: Literal["mel", "stft", "waveform"] = "mel"
-    """What networks see: mel (magnitudes in bands as the ear has them; phases are found afterwards), stft (magnitudes
-    and how fast phases turn, for tonal sounds) or waveform (the samples: the classic, slow)."""
-
-    @pydantic.model_validator(mode="after")
-    def _windows_have_a_length(self) -> Self:
-        if self.long_files == "windows" and self.seconds is None:
-            raise ValueError("`long_files: windows` needs `seconds`, the length of a window")
-        return self
+    samples: Floats  # (T, channels)
+    rate: int
+    subtype: str  # libsndfile's name of how samples are stored, such as PCM_16
+    container: str  # libsndfile's name of the format, such as WAV
 
 
-class SoundSampling(Sampling):
-    """How spectra become clips."""
+def read(raw: Raw) -> Clip:
+    """A file, or a piece of one. Raises UndecodableError with the reason, OSError."""
+    import soundfile
 
-    iterations: int = pydantic.Field(2, ge=0, le=500)
-    """Steps of fast Griffin-Lim, which mends phases that were guessed from the magnitudes: more makes spectra more
-    exact, and waveforms flatter."""
-    quietest_peak: float = pydantic.Field(-12.0, ge=-60, le=-0.1)
-    """dB below full scale that the loudest sample of a clip has at least."""
-    loudest_peak: float = pydantic.Field(-0.3, ge=-60, le=-0.1)
-    """dB below full scale that no sample is above."""
+    path = raw.path if isinstance(raw, Piece) else Path(raw)
+    if not os.path.getsize(path):
+        raise UndecodableError("the file is empty")
+    fault = truncation.missing(path)
+    if fault:
+        raise UndecodableError(fault)
+    try:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            rate = file.samplerate
+            start, stop = 0, -1
+            if isinstance(raw, Piece):
+                start, stop = round(raw.start * rate), round(raw.stop * rate)
+                file.seek(min(start, file.frames))
+            _check_room((stop if stop > 0 else file.frames) - start, file.channels)
+            samples = file.read(stop - start if stop > 0 else -1, dtype="float32", always_2d=True)
+            clip = Clip(samples, rate, file.subtype, file.format)
+            whole = file.frames if stop < 0 else 0
+    except soundfile.LibsndfileError as error:
+        raise UndecodableError(_reason(error)) from None
+    if len(samples) < whole - truncation.MPEG_FRAME:
+        raise UndecodableError(f"truncated: {len(samples):,} of {whole:,} samples")
+    _check(clip)
+    return clip
 
 
-class Sound(Modality):
-    """Clips as int16 samples (T, channels), followed by zeros where a clip is shorter."""
+def _reason(error: Any) -> str:
+    """libsndfile's own words, without the path that soundfile puts before them."""
+    told = "no frame of sound in it" if error.code == _NO_FRAME else str(error.error_string).rstrip(".")
+    return f"not a sound that libsndfile can read: {told}"
 
-    kind = "sound"
-    Settings = SoundSettings
-    suffixes = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
-    suffix = ".wav"
-    networks: ClassVar[Mapping[str, type[Network]]] = networks.NETWORKS
-    augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
-    default_steps = augment.DEFAULT_STEPS
-    Sampling = SoundSampling
-    item_dtype = "int16"
-    adversarial_anchor = 1.0
-    adversarial_warm_start = 0.6
-    state_files = (LEVELS,)
-    feature = "Audio"
-    array_axes = (1,)
-    near = 0.86
-    rules = flaws.RULES
-    figures = judging.FIGURES
-    faults_told = judging.FAULTS
-    settings: SoundSettings
 
-    def __init__(self, settings: SoundSettings, levels: Levels | None = None) -> None:
-        self.settings = settings
-        self._levels = levels
-
-    def entries(self, path: Path, *, top: bool) -> Iterable[Entry]:
-        if self.settings.long_files == "windows" and self.settings.seconds:
-            return clips.windows(path, self.settings.seconds)
-        return (Entry(),)
-
-    def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
-        clip = clips.read(raw)
-        facts = (clip.rate, clip.samples.shape)
-        digest = hashlib.sha256(repr(facts).encode() + clip.samples.tobytes()).hexdigest()
-        traits = {
-            "rate": clip.rate,
-            "channels": clip.samples.shape[1],
-            "samples": len(clip.samples),
-            "seconds": len(clip.samples) / clip.rate,
-            "stored": clip.subtype,
-        }
-        plain = isinstance(raw, Path) and (clip.container, clip.subtype) == ("WAV", "PCM_16")
-        drawn = sketch.of(clip) if sketched else None
-        return Probe(digest, traits, self.suffix if plain else "", drawn, flaws.values(clip) if measured else {})
-
-    @classmethod
-    def settle(cls, settings: SoundSettings, probes: Sequence[Probe]) -> SoundSettings:
-        """The most frequent rate, and a length that has room for all but a few clips.
-
-        Raises GensetError for clips that are longer than networks can take.
-        """
-        rate = settings.sample_rate or min(_HIGHEST_RATE, _usual_rate(probes))
-        told = sorted(probe.traits["seconds"] for probe in probes) or [1.0]
-        seconds = settings.seconds or min(_LONGEST, told[round(_ROOM_FOR * (len(told) - 1))])
-        equal = told[-1] - told[0] < 1 / rate
-        lengths = settings.lengths or ("equal" if equal else "own")
-        out = settings.model_copy(update={"sample_rate": rate, "seconds": seconds, "lengths": lengths})
-        values = int(np.prod(cls(out).tensor_shape))
-        if values > _MOST_VALUES:
-            raise GensetError(
-                f"clips of {seconds:g} s at {rate:,} Hz are {values:,} values each for a network, at most "
-                f"{_MOST_VALUES:,} fit into memory",
-                where="modality.seconds",
-                hint="Give fewer seconds, a lower sample_rate, or long_files: windows.",
-            )
-        return out
-
-    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
-        rates = Counter(p.traits["rate"] for p in probes)
-        told = sorted(p.traits["seconds"] for p in probes)
-        stereo = sum(p.traits["channels"] > 1 for p in probes)
-        rate, share = rates.most_common(1)[0]
-        room = self.item_shape[0] / self.rate
-        lengths = f"{told[0]:.3g}" if told[-1] - told[0] < 1 / self.rate else f"{told[0]:.3g} to {told[-1]:.3g}"
-        longer = sum(seconds > room + 1 / self.rate for seconds in told)
-        high = f", more than {_HIGHEST_RATE:,} would only be slow" if rate > _HIGHEST_RATE else ""
-        windows = Choice("long_files", "windows", "each stretch of `seconds` is a clip, and nothing is cut off", False)
-        return (
-            Choice("sample_rate", self.rate, f"{share:,} of {len(probes):,} have {rate:,} Hz{high}"),
-            Choice(
-                "seconds",
-                math.ceil(room * 1000) / 1000,
-                f"they last {lengths} s{f'; {longer:,} are cut' if longer else ''}",
-            ),
-            Choice("channels", self.settings.channels, f"{stereo:,} of {len(probes):,} have more than one"),
-            *([windows] if longer > len(probes) * (1 - _ROOM_FOR) + 1 else []),
+def _check_room(samples: int, channels: int) -> None:
+    """Raises UndecodableError for more samples than are read at once, whether they are there or only promised."""
+    size = samples * channels * np.dtype(np.float32).itemsize
+    if size > _MOST_BYTES:
+        raise UndecodableError(
+            f"too long: {samples:,} samples in {channels} channel{'s' * (channels != 1)} take {size / 1e6:,.0f} MB, at "
+            f"most {_MOST_BYTES / 1e6:,.0f} MB are read at once; `long_files: windows` takes it in pieces"
         )
 
-    def conversions(self, probes: Sequence[Probe]) -> str:
-        rate, room, channels = self.rate, self.item_shape[0] / self.rate, self.settings.channels
-        rates = Counter(p.traits["rate"] for p in probes if p.traits["rate"] != rate).most_common()
-        others = Counter(p.traits["channels"] for p in probes if p.traits["channels"] != channels).most_common()
-        longer = sum(p.traits["seconds"] > room + 1 / rate for p in probes)
-        told = [f"{count:,} from {other:,} Hz to {rate:,}" for other, count in rates]
-        told += [f"{count:,} from {_channels(other)} to {channels}" for other, count in others]
-        told += [f"{longer:,} cut to {room:.4g} s"] if longer else []
-        return f"of {len(probes):,} clips: {', '.join(told)}" if told else ""
 
-    @property
-    def rate(self) -> int:
-        """Samples a second, once that is settled."""
-        if self.settings.sample_rate is None:
-            raise ValueError("the sample rate is not settled yet")
-        return self.settings.sample_rate
-
-    def beside(self, probes: Sequence[Probe]) -> Self:
-        if self.settings.sample_rate or not probes:
-            return self
-        return type(self)(self.settings.model_copy(update={"sample_rate": _usual_rate(probes)}), self._levels)
-
-    def native(self, raw: Raw) -> Item:
-        return clips.at_rate(clips.read(raw), self.rate, self.settings.channels)
-
-    def decode(self, raw: Raw) -> Item:
-        return clips.fitted(self.native(raw), self.item_shape[0])
-
-    def encode(self, item: Item) -> bytes:
-        end = clips.sounding(item) if self.settings.lengths == "own" else 0
-        return clips.wav(item[: end or None], self.rate)
-
-    def from_array(self, array: npt.NDArray[Any]) -> Item:
-        if self.settings.sample_rate is None:
-            raise UndecodableError("an array has no rate: set modality.sample_rate to that of the arrays")
-        samples = array[:, None] if array.ndim == 1 else array
-        if samples.ndim == 2 and samples.shape[0] in (1, 2) and samples.shape[1] > 2:
-            samples = samples.T  # channels first
-        if samples.ndim != 2 or samples.shape[1] not in (1, 2) or not samples.size:
-            raise UndecodableError(f"an array of shape {array.shape} is no sound")
-        if samples.dtype.kind == "f" and np.abs(samples).max() <= 1:
-            samples = np.round(samples * (clips.FULL - 1))
-        if samples.dtype != np.int16 and not (np.isfinite(samples).all() and np.abs(samples).max() <= clips.FULL):
-            raise UndecodableError("values beyond 16 bits: -1 to 1, or whole numbers to 32,767, are samples")
-        item: Item = samples.clip(-clips.FULL, clips.FULL - 1).astype(np.int16)
-        return item
-
-    @property
-    def form(self) -> Mapping[str, Any]:
-        return {"sample_rate": self.rate, "channels": self.settings.channels}
-
-    def learned(self, items: Items, labels: Labels) -> Self:
-        classes = int(labels.max(initial=0)) + 1
-        return type(self)(self.settings, Levels.learn(items, labels, classes, self.form_of.hop))
-
-    @property
-    def levels_known(self) -> Levels:
-        """The levels, once they are learned."""
-        if self._levels is None:
-            raise ValueError("the levels are not learned yet")
-        return self._levels
-
-    @property
-    def state(self) -> Mapping[str, bytes]:
-        return {LEVELS: self.levels_known.as_bytes()}
-
-    def restored(self, state: Mapping[str, bytes]) -> Self:
-        return type(self)(self.settings, Levels.read(state[LEVELS]))
-
-    @property
-    def item_shape(self) -> tuple[int, ...]:
-        if self.settings.seconds is None:
-            raise ValueError("the length of clips is not settled yet")
-        return (round(self.settings.seconds * self.rate), self.settings.channels)
-
-    @cached_property
-    def form_of(self) -> forms.Representation:
-        """The way to tensors and back."""
-        return self._form(self.settings.representation)
-
-    def _form(self, name: str) -> forms.Representation:
-        length = forms.whole_length(self.item_shape[0], self.rate)
-        return forms.REPRESENTATIONS[name](length, self.settings.channels, self.rate)
-
-    @property
-    def tensor_shape(self) -> tuple[int, ...]:
-        return self.form_of.shape
-
-    @property
-    def latent_dim(self) -> int:
-        return 48 if self.item_shape[0] <= 16_384 else 64
-
-    def to_tensor(self, items: Items) -> Tensors:
-        return self._tensors(self.form_of, items)
-
-    def _tensors(self, form: forms.Representation, items: Items) -> Floats:
-        """(N, *shape), a few clips at a time: their spectra are many times as large."""
-        out = np.empty((len(items), *form.shape), np.float32)
-        for start in range(0, len(items), _BLOCK):
-            part = clips.waveform(items[start : start + _BLOCK])
-            padded = np.zeros((len(part), form.length, part.shape[2]), np.float32)
-            padded[:, : part.shape[1]] = part
-            out[start : start + _BLOCK] = form.to_tensor(padded)
-        return out
-
-    def from_tensor(self, tensor: Tensors) -> Items:
-        """Clips of the usual loudness."""
-        return self._undrawn(tensor, self._levels.usual if self._levels else _LOUDNESS)
-
-    def _undrawn(self, tensor: Tensors, loud: float) -> Items:
-        """Clips of one loudness, of which nothing is drawn for each."""
-        rngs = [np.random.Generator(np.random.Philox(0)) for _ in tensor]
-        return self._clips(tensor, rngs, [loud] * len(tensor), SoundSampling())
-
-    def _clips(
-        self, tensor: Tensors, rngs: list[np.random.Generator], loud: Sequence[float], sampling: SoundSampling
-    ) -> Items:
-        waveforms = self.form_of.to_clips(tensor, rngs, sampling.iterations)[:, : self.item_shape[0]]
-        ends = [len(waveform) for waveform in waveforms]
-        if self.settings.lengths == "own" and self._levels:
-            ends = [self._levels.end(waveform, self.form_of.hop) for waveform in waveforms]
-        return finished(waveforms, loud, ends, self.rate, (sampling.quietest_peak, sampling.loudest_peak))
-
-    def render(
-        self, models: _MODELS, z: Floats, label: Floats, rngs: Sequence[np.random.Generator], sampling: Any
-    ) -> Items:
-        classes = label.argmax(axis=1) if label.shape[1] else np.zeros(len(label), int)
-        loud = [self.levels_known.drawn(int(k), rng) for k, rng in zip(classes, rngs, strict=True)]
-        return self._clips(models["generator"](z)[0], list(rngs), loud, sampling)
-
-    def faults(self, items: Items) -> npt.NDArray[np.str_]:
-        return judging.faults(items)
-
-    def measure(self, train: Items, test: Items, made: Items) -> Mapping[str, float]:
-        return judging.measure(train, test, made, self.rate)
-
-    def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Tensors]:
-        return perturb.draw(rng, size, self.tensor_shape, strong=strong)
-
-    def perturb(self, x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
-        return perturb.apply(x, drawn)
-
-    def _by_spectra(self, items: Items, what: Callable[[Floats], Floats]) -> Floats:
-        """What a function makes of log-mel spectra, a few clips at a time."""
-        form = self._form(forms.Mel.name)
-        starts = range(0, max(1, len(items)), _BLOCK)
-        return np.concatenate([what(self._tensors(form, items[start : start + _BLOCK])) for start in starts])
-
-    def features(self, items: Items) -> Floats:
-        return self._by_spectra(items, features.of_spectra)
-
-    def tensor_features(self, tensor: Tensors) -> Floats:
-        if isinstance(self.form_of, forms.Mel):
-            return features.of_spectra(np.clip(tensor, 0, 1))
-        return super().tensor_features(tensor)
-
-    def there_and_back(self, items: Items) -> Items | None:
-        return self._undrawn(self.to_tensor(items), _LOUDNESS)
-
-    def closeness(self, items: Items) -> Floats:
-        return self._by_spectra(items, features.close)
-
-    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
-        return sketch.Overlay(sketches)
-
-    def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
-        return preview.sheet(items, self._by_spectra(items, lambda levels: levels), titles)
-
-    def exhibit(self, item: Item) -> Sequence[Exhibit]:
-        (levels,) = self._by_spectra(item[None], lambda levels: levels)
-        return (Exhibit("image/png", preview.picture(item, levels)), Exhibit("audio/wav", preview.wav(item, self.rate)))
-
-    def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
-        return {
-            "rate": dict(Counter(f"{p.traits['rate']:,} Hz" for p in probes).most_common()),
-            "channels": dict(Counter(str(p.traits["channels"]) for p in probes).most_common()),
-            "seconds": dict(Counter(_length(p.traits["seconds"]) for p in probes).most_common()),
-            "stored": dict(Counter(p.traits["stored"] for p in probes).most_common()),
-        }
+def _check(clip: Clip) -> None:
+    samples = clip.samples
+    if not len(samples):
+        raise UndecodableError("it holds no samples")
+    if len(samples) < SHORTEST * clip.rate:
+        count = f"{len(samples):,} sample{'s' * (len(samples) != 1)}"
+        raise UndecodableError(f"too short: {count}, less than {SHORTEST:g} s")
+    if not np.isfinite(samples).all():
+        raise UndecodableError("it holds NaN or infinite samples")
+    if not np.ptp(samples, axis=0).any():
+        raise UndecodableError("silent: all its samples are equal")
 
 
-def _usual_rate(probes: Sequence[Probe]) -> int:
-    """The rate of most clips."""
-    return int(statistics.mode(probe.traits["rate"] for probe in probes)) if probes else 8000
+def windows(path: Path, seconds: float) -> Iterator[Entry]:
+    """A recording as pieces of equal length, all of one group, so that they never stand in different splits."""
+    import soundfile
+
+    fault = truncation.missing(path)
+    if fault:
+        yield Entry(fault=fault)
+        return
+    try:
+        told = soundfile.info(os.fsencode(path))
+    except soundfile.LibsndfileError as error:
+        yield Entry(fault=_reason(error))
+        return
+    length = told.frames / told.samplerate
+    count = max(1, int(length / seconds + 1 - _LEAST_WINDOW))
+    for number in range(count):
+        start = number * seconds
+        piece = (round(start, 6), round(min(length, start + seconds), 6))
+        yield Entry(place=f"{start:.2f}s", piece=piece)
 
 
-def _channels(count: int) -> str:
-    return f"{count} channel{'s' * (count != 1)}"
+def at_rate(clip: Clip, rate: int, channels: int) -> Item:
+    """(T, channels) int16 samples at a rate. Two channels of one are the same; more are mixed down."""
+    samples = clip.samples
+    if channels == 1 or samples.shape[1] > channels:
+        samples = samples.mean(axis=1, keepdims=True)
+    if samples.shape[1] < channels:
+        samples = np.repeat(samples, channels, axis=1)
+    if clip.rate != rate:
+        import soxr
+
+        samples = soxr.resample(np.ascontiguousarray(samples), clip.rate, rate, quality="HQ")
+    return quantised(samples)
 
 
-def _length(seconds: float) -> str:
-    """A length as people read it."""
-    most = 0.125
-    while most < seconds:
-        most *= 2
-    return f"up to {most:g} s"
+def quantised(samples: Floats) -> Item:
+    """16-bit samples of a waveform in [-1, 1]; a louder one is made as much quieter as it needs."""
+    peak = float(np.abs(samples).max(initial=0.0))
+    scaled = samples * np.float32(FULL * min(1.0, (1 - 1 / FULL) / peak if peak else 1.0))
+    item: Item = np.clip(np.rint(scaled), -FULL, FULL - 1).astype(np.int16)
+    return item
+
+
+def waveform(items: npt.NDArray[Any]) -> Floats:
+    """Samples in [-1, 1) as float32."""
+    out: Floats = items.astype(np.float32) / np.float32(FULL)
+    return out
+
+
+def fitted(item: Item, length: int) -> Item:
+    """(length, channels): cut at the end, or followed by silence."""
+    out = np.zeros((length, item.shape[1]), item.dtype)
+    out[: min(length, len(item))] = item[:length]
+    return out
+
+
+def sounding(item: Item) -> int:
+    """The number of samples up to the last that is not 0."""
+    (places,) = np.nonzero(item.any(axis=1))
+    return int(places[-1]) + 1 if len(places) else 0
+
+
+def wav(item: Item, rate: int) -> bytes:
+    """A 16-bit PCM WAV file: the one kind that every loader reads."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, item, rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()

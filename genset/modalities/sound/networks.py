@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from genset.interfaces import Modality, Network, Trunk
-from genset.modalities import grids
+from genset.modalities import grid_networks
 
 _STEP, _KERNEL = 4, 25  # of a level, as in WaveGAN (Donahue et al. 2018, arXiv:1802.04208)
 _SHORTEST = 32  # samples that a waveform is reduced to, at most
 
 
-class Conv(grids.Conv):
+class Conv(grid_networks.Conv):
     """Convolutions: 3x3 over spectra; over waveforms, of 25 samples in levels of four, as in WaveGAN."""
 
     def trunk(self, modality: Modality, role: Trunk) -> Any:
@@ -28,7 +28,7 @@ class Conv(grids.Conv):
         for level in range(levels):
             wide = self.width * 2 ** min(level, 2)
             x = layers.Conv1D(wide, _KERNEL, strides=_STEP, padding="same", activation="leaky_relu")(x)
-        x = layers.Dense(4 * self.width, activation="leaky_relu")(grids.flat(x))
+        x = layers.Dense(4 * self.width, activation="leaky_relu")(grid_networks.flat(x))
         return keras.Model(sound, x, name=role)
 
     def decoder(self, modality: Modality, latent_dim: int, classes: int) -> Any:
@@ -43,13 +43,13 @@ class Conv(grids.Conv):
         z = keras.Input((latent_dim,), name="z")
         wide = self.width * 4
         x = layers.Dense(side * wide, activation="silu")(z)
-        x = grids.shaped(x, (side, wide))
+        x = grid_networks.shaped(x, (side, wide))
         for level in range(levels):
             last = level == levels - 1
             wide = self.width * 2 ** max(0, 2 - level)
             x = layers.Conv1D(_STEP * (channels if last else wide), _KERNEL, padding="same")(x)
             side *= _STEP
-            x = grids.shaped(x, (side, channels if last else wide))  # neighbours in the channels become samples
+            x = grid_networks.shaped(x, (side, channels if last else wide))  # neighbours in the channels become samples
             x = x if last else layers.Activation("silu")(x)
         return keras.Model(z, x[:, :length], name="decoder")
 
@@ -61,4 +61,4 @@ def _levels(length: int) -> int:
     return levels
 
 
-NETWORKS: Mapping[str, type[Network]] = {"conv": Conv, "mlp": grids.Mlp}
+NETWORKS: Mapping[str, type[Network]] = {"conv": Conv, "mlp": grid_networks.Mlp}

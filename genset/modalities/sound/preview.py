@@ -10,7 +10,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 
 from genset.interfaces import Floats, Item, Items
-from genset.modalities.sound import clips as sound_clips
+from genset.modalities.sound import codec
 
 _WIDTH, _WAVE, _SPECTRUM = 112, 28, 64  # pixels of a clip
 _GAP = 4
@@ -50,13 +50,13 @@ def picture(item: Item, levels: Floats) -> bytes:
 def wav(item: Item, rate: int) -> bytes:
     """What a page plays of a clip: its beginning, in mono, at a rate that speech needs no more than."""
     seconds, most = _PLAYED
-    end = max(1, sound_clips.sounding(item))
-    samples = sound_clips.waveform(item[: min(end, round(seconds * rate))])
+    end = max(1, codec.sounding(item))
+    samples = codec.waveform(item[: min(end, round(seconds * rate))])
     if len(samples) < end:
         fade = round(_FADE * rate)
         samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
     played = min(rate, most)
-    return sound_clips.wav(sound_clips.at_rate(sound_clips.Clip(samples, rate, "", ""), played, 1), played)
+    return codec.wav(codec.at_rate(codec.Clip(samples, rate, "", ""), played, 1), played)
 
 
 def _cell(item: Item, levels: Floats) -> PIL.Image.Image:
@@ -74,7 +74,7 @@ def _png(image: PIL.Image.Image) -> bytes:
 
 def _wave(item: Item) -> PIL.Image.Image:
     """The lowest and highest sample of each column, on the scale of 16 bits."""
-    samples = sound_clips.waveform(item).mean(axis=1)
+    samples = codec.waveform(item).mean(axis=1)
     starts = np.arange(_WIDTH) * len(samples) // _WIDTH
     low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
     rows = np.arange(_WAVE)[:, None]

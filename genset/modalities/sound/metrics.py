@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Figure, Item, Items, SkipError
-from genset.modalities.sound import clips as sound_clips
-from genset.modalities.sound.levels import loudness
+from genset.modalities.sound import codec
+from genset.modalities.sound.loudness import loudness
 
 FAULTS: Mapping[str, str] = {
     "silent": "silent",
@@ -29,7 +29,7 @@ FIGURES = (
     Figure("seconds_real", "neutral", "the same of real held-out clips"),
 )
 _SILENT = -60.0  # dB below full scale
-_AT_SCALE = sound_clips.FULL - 8
+_AT_SCALE = codec.FULL - 8
 _CLIPPED = 0.01  # share of samples at full scale
 _OFFSET = 0.05  # share of full scale
 _CLICK = 0.05  # of the peak: what a first or last sample may have
@@ -41,12 +41,12 @@ def faults(items: Items) -> npt.NDArray[np.str_]:
 
 
 def _fault(item: Item) -> str:
-    end = sound_clips.sounding(item)
-    if not end or loudness(sound_clips.waveform(item[:end])) < _SILENT:
+    end = codec.sounding(item)
+    if not end or loudness(codec.waveform(item[:end])) < _SILENT:
         return "silent"
     if (np.abs(item[:end].astype(np.int32)) >= _AT_SCALE).mean() > _CLIPPED:
         return "clipped"
-    if np.abs(item[:end].mean(axis=0)).max() > _OFFSET * sound_clips.FULL:
+    if np.abs(item[:end].mean(axis=0)).max() > _OFFSET * codec.FULL:
         return "offset"
     return ""
 
@@ -85,15 +85,15 @@ def _share(told: Sequence[Mapping[str, float]], name: str) -> float:
 def _told(items: Items) -> Sequence[Mapping[str, float]]:
     out = []
     for item in items:
-        end = max(1, sound_clips.sounding(item))
+        end = max(1, codec.sounding(item))
         samples = np.abs(item[:end].astype(np.int32))
         peak = max(1, int(samples.max()))
-        level = loudness(sound_clips.waveform(item[:end]))
+        level = loudness(codec.waveform(item[:end]))
         out.append(
             {
                 "loudness": level,
-                "peak": float(20 * np.log10(peak / sound_clips.FULL)),
-                "offset": float(np.abs(item[:end].mean(axis=0)).max() / sound_clips.FULL),
+                "peak": float(20 * np.log10(peak / codec.FULL)),
+                "offset": float(np.abs(item[:end].mean(axis=0)).max() / codec.FULL),
                 "clipped": float((samples >= _AT_SCALE).any()),
                 "silent": float(level < _SILENT),
                 "click": float(max(samples[0].max(), samples[-1].max()) > _CLICK * peak),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Item, Items, Labels
-from genset.modalities.sound import clips as sound_clips
+from genset.modalities.sound import codec
 
 _QUANTILES = 33
 _ENDINGS = (-70.0, -30.0)  # dB below the loudest moment: between these a clip is taken to end
@@ -39,7 +39,7 @@ class Levels:
         told = np.empty(len(items))
         endings = []
         for row, item in enumerate(items):
-            sounding = sound_clips.waveform(item[: max(1, sound_clips.sounding(item))])
+            sounding = codec.waveform(item[: max(1, codec.sounding(item))])
             told[row] = loudness(sounding)
             if len(sounding) < len(item):
                 envelope = _envelope(sounding[-(len(sounding) // moment) * moment or None :], moment)
@@ -115,7 +115,7 @@ def _finished(waveform: Floats, wanted: float, rate: int, peaks: tuple[float, fl
         level = np.sqrt(np.mean(np.square(limited))) + _QUIET
         factor = min(max(factor * 10 ** (wanted / 20) / level, quietest), _MOST_DRIVEN * loudest)
         limited = _limited(faded * factor, peak * loudest) if factor > loudest else faded * factor
-    item: Item = np.rint(limited * (sound_clips.FULL - 1)).astype(np.int16)
+    item: Item = np.rint(limited * (codec.FULL - 1)).astype(np.int16)
     return item
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pydantic
 
 from genset.interfaces import Company, Drawn, Item, Mixing, Partner
-from genset.modalities.image.damage import window
+from genset.modalities.image.augment.degradation import window
 
 
 class MixUp(Mixing):

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Keys, Likeness, Pairs, Sketch
-from genset.modalities.hashing import plane_keys
+from genset.modalities.lsh import plane_keys
 from genset.modalities.sound import spectra
-from genset.modalities.sound.clips import Clip
+from genset.modalities.sound.codec import Clip
 
 _RATE = 8000  # all sounds are looked at as if they had it
 _HOP = 64  # samples: 8 ms

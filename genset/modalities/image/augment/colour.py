@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pydantic
 
 from genset.interfaces import Augmentation, Drawn, Item
-from genset.modalities.image.warps import around_one, uniform
+from genset.modalities.image.augment.geometry import around_one, uniform
 
 _VALUES = np.arange(256, dtype=np.float64)
 

@@ -1,10 +1,9 @@
 """The transforms of an image (H, W, C) uint8. To add one: a class in the file of its like and its line in the table."""
 
 from genset.interfaces import Augmentation, Step
-from genset.modalities.image.damage import Blur, Erase, Jpeg, Noise, Sharpen
-from genset.modalities.image.mixing import CutMix, MixUp
-from genset.modalities.image.tones import Brightness, Contrast, Gamma, Hue, Invert, Posterise, Saturation
-from genset.modalities.image.warps import (
+from genset.modalities.image.augment.colour import Brightness, Contrast, Gamma, Hue, Invert, Posterise, Saturation
+from genset.modalities.image.augment.degradation import Blur, Erase, Jpeg, Noise, Sharpen
+from genset.modalities.image.augment.geometry import (
     Affine,
     CropResize,
     Elastic,
@@ -15,6 +14,7 @@ from genset.modalities.image.warps import (
     Shift,
     Zoom,
 )
+from genset.modalities.image.augment.mixing import CutMix, MixUp
 
 AUGMENTATIONS: dict[str, type[Step]] = {
     "flip": Flip,

@@ -27,12 +27,12 @@ from genset.interfaces import (
     Step,
     UndecodableError,
 )
-from genset.modalities.sound import clips, spectra
+from genset.modalities.sound import codec, spectra
 
 _HOP = 128  # of the spectra that transforms work on
 _RATE = 16_000  # of a clip whose modality was not told
 _MOST_BITS = 12  # of a degraded clip
-_LOUDEST = 1 - 2 / clips.FULL  # peak of a clip, of full scale
+_LOUDEST = 1 - 2 / codec.FULL  # peak of a clip, of full scale
 _RECORDINGS = (".wav", ".flac", ".ogg", ".mp3")
 
 
@@ -47,10 +47,10 @@ class SoundStep(Augmentation):
         return out
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
-        end = clips.sounding(item)
+        end = codec.sounding(item)
         if not end:
             return item.copy()
-        return _like(item, self.changed(clips.waveform(item[:end]), rng, room=len(item), **drawn))
+        return _like(item, self.changed(codec.waveform(item[:end]), rng, room=len(item), **drawn))
 
     @abstractmethod
     def changed(self, waveform: Floats, rng: np.random.Generator, *, room: int, **drawn: Any) -> Floats:
@@ -348,7 +348,7 @@ class Mix(Mixing):
     def mixed(
         self, item: Item, partner: Partner, rng: np.random.Generator, company: Company, **drawn: Any
     ) -> tuple[Item, float]:
-        mine, theirs = (clips.waveform(each[: clips.sounding(each)]) for each in (item, partner.item))
+        mine, theirs = (codec.waveform(each[: codec.sounding(each)]) for each in (item, partner.item))
         if not len(mine) or not len(theirs):
             return item.copy(), 0.0
         ratio = 10 ** (-drawn["snr"] / 20)
@@ -387,7 +387,7 @@ def _like(item: Item, waveform: Floats) -> Item:
     out = np.zeros_like(item)
     made = waveform[: len(item)]
     peak = float(np.abs(made).max(initial=0.0))
-    out[: len(made)] = np.rint(made * np.float32(clips.FULL * min(1.0, _LOUDEST / max(peak, 1e-9)))).astype(np.int16)
+    out[: len(made)] = np.rint(made * np.float32(codec.FULL * min(1.0, _LOUDEST / max(peak, 1e-9)))).astype(np.int16)
     return out
 
 
@@ -448,7 +448,7 @@ def _recordings(folder: str) -> list[Path]:
 def _recording(path: Path, rate: int) -> npt.NDArray[Any]:
     """(T, 1) samples of a file at a rate. Raises GensetError where it cannot be read."""
     try:
-        return clips.waveform(clips.at_rate(clips.read(path), rate, 1))
+        return codec.waveform(codec.at_rate(codec.read(path), rate, 1))
     except (UndecodableError, OSError) as error:
         raise GensetError(f"cannot be used: {error}", where=str(path)) from None
 

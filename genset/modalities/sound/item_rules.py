@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from genset.interfaces import Rule
-from genset.modalities.sound.clips import Clip
+from genset.modalities.sound.codec import Clip
 
 RULES: Mapping[str, Rule] = {
     "silent": Rule(

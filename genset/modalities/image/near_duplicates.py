@@ -16,7 +16,7 @@ import PIL.ImageFilter
 
 from genset.interfaces import Floats, Likeness, Pairs, Sketch
 from genset.memory import filled
-from genset.modalities.hashing import plane_keys
+from genset.modalities.lsh import plane_keys
 
 SIDE = 32
 _GREY = 128  # of both colours, where there is none

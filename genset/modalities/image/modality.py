@@ -1,0 +1,209 @@
+"""Image files to compact arrays and back: any image that Pillow reads, brought to one size and mode."""
+
+import hashlib
+import math
+import statistics
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageColor
+import pydantic
+
+from genset.interfaces import (
+    Choice,
+    Exhibit,
+    Floats,
+    Item,
+    Items,
+    Likeness,
+    Modality,
+    Network,
+    Probe,
+    Raw,
+    Section,
+    Sketch,
+    Step,
+    Tensor,
+    Tensors,
+)
+from genset.modalities import grid_networks
+from genset.modalities.image import augment, codec, diff_augment, features, item_rules, near_duplicates, preview
+
+SMALLEST, LARGEST = 8, 64
+
+
+class ImageSettings(Section):
+    """The form that every image is brought to."""
+
+    kind: Literal["image"] = "image"
+    size: int | None = pydantic.Field(None, ge=SMALLEST, le=LARGEST)
+    """Width and height in pixels; taken from the data when not given."""
+    mode: Literal["L", "RGB"] | None = None
+    """L for grey, RGB for colour; taken from the data when not given."""
+    fit: Literal["stretch", "crop"] = "stretch"
+    """How an image that is not square becomes square: stretched whole, or its centre cropped."""
+    background: str = "white"
+    """The colour that stands behind transparent pixels: a CSS name or #rrggbb."""
+
+    @pydantic.field_validator("background")
+    @classmethod
+    def _is_colour(cls, value: str) -> str:
+        try:
+            PIL.ImageColor.getrgb(value)
+        except ValueError:
+            raise ValueError(f"must be a colour such as white or #ffffff, got {value!r}") from None
+        return value
+
+
+class Image(Modality):
+    """Square images as uint8 arrays (H, W, C), C = 1 for grey and 3 for RGB."""
+
+    kind = "image"
+    Settings = ImageSettings
+    suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+    suffix = ".png"
+    networks: ClassVar[Mapping[str, type[Network]]] = grid_networks.NETWORKS
+    augmentations: ClassVar[Mapping[str, type[Step]]] = augment.AUGMENTATIONS
+    default_steps = augment.DEFAULT_STEPS
+    feature = "Image"
+    array_axes = (2, 3)
+    near = 0.86
+    rules = item_rules.RULES
+    wide_steps = augment.WIDE_STEPS
+    settings: ImageSettings
+
+    def __init__(self, settings: ImageSettings) -> None:
+        self.settings = settings
+
+    def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
+        image = codec.read(_path(raw))
+        pixels = np.asarray(codec.convert(image, "RGBA"))
+        digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+        traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": codec.is_grey(image.mode)}
+        shown = codec.convert(image, "RGB", self.settings.background) if sketched or measured else None
+        drawn = near_duplicates.of(shown) if shown and sketched else None
+        return Probe(
+            digest, traits, codec.loadable_suffix(image), drawn, item_rules.values(shown) if shown and measured else {}
+        )
+
+    @classmethod
+    def settle(cls, settings: ImageSettings, probes: Sequence[Probe]) -> ImageSettings:
+        """Take the median of the longer sides, within what the networks can do, and grey when all images are grey."""
+        size = settings.size
+        if size is None:
+            longer = statistics.median_low([max(p.traits["width"], p.traits["height"]) for p in probes])
+            size = min(LARGEST, max(SMALLEST, longer))
+        mode: Literal["L", "RGB"] = "L" if all(p.traits["grey"] for p in probes) else "RGB"
+        return settings.model_copy(update={"size": size, "mode": settings.mode or mode})
+
+    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
+        longer = sorted(max(p.traits["width"], p.traits["height"]) for p in probes)
+        colours = sum(not p.traits["grey"] for p in probes)
+        oblong = sum(p.traits["width"] != p.traits["height"] for p in probes)
+        sides = (
+            f"all are {longer[0]}" if longer[0] == longer[-1] else f"longer sides go from {longer[0]} to {longer[-1]}"
+        )
+        limit = f"; {LARGEST} is the most" if longer[-1] > LARGEST else ""
+        mode = f"{colours:,} of {len(probes):,} have colours" if colours else "all are grey"
+        squared = Choice("fit", "crop", f"{oblong:,} are not square: stretch keeps all of each, crop the centre", False)
+        return (
+            Choice("size", self.settings.size, f"pixels: {sides}{limit}"),
+            Choice("mode", self.settings.mode, mode),
+            *([squared] if oblong else []),
+        )
+
+    def native(self, raw: Raw) -> Item:
+        image = codec.read(_path(raw))
+        mode = self.settings.mode or ("L" if codec.is_grey(image.mode) else "RGB")
+        return codec.pixels(codec.convert(image, mode, self.settings.background))
+
+    def decode(self, raw: Raw) -> Item:
+        size = self.item_shape[0]
+        image = codec.convert(codec.read(_path(raw)), self._mode, self.settings.background)
+        if image.size != (size, size):
+            box = None
+            if self.settings.fit == "crop":
+                side, (width, height) = min(image.size), image.size
+                box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
+            image = image.resize((size, size), PIL.Image.Resampling.BICUBIC, box=box)  # Pillow antialiases
+        return codec.pixels(image)
+
+    def encode(self, item: Item) -> bytes:
+        return codec.png(item)
+
+    def from_array(self, array: npt.NDArray[Any]) -> Item:
+        return codec.from_array(array)
+
+    @property
+    def _mode(self) -> str:
+        return self.settings.mode or "RGB"
+
+    @property
+    def item_shape(self) -> tuple[int, ...]:
+        if self.settings.size is None:
+            raise ValueError("the image size is not settled yet")
+        return (self.settings.size, self.settings.size, 1 if self._mode == "L" else 3)
+
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        return self.item_shape
+
+    @property
+    def latent_dim(self) -> int:
+        values = math.prod(self.item_shape)
+        return 16 if values <= 256 else 32 if values <= 1024 else 64
+
+    def to_tensor(self, items: Items) -> Tensors:
+        return items.astype(np.float32) / np.float32(255)
+
+    def from_tensor(self, tensor: Tensors) -> Items:
+        return (np.clip(tensor, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+    def render(
+        self,
+        models: Mapping[str, Callable[..., Sequence[Tensors]]],
+        z: Floats,
+        label: Floats,
+        rngs: Sequence[np.random.Generator],
+        sampling: Any,
+    ) -> Items:
+        return self.from_tensor(models["generator"](z)[0])
+
+    def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Tensors]:
+        return diff_augment.draw(rng, size, self.item_shape[0], strong=strong)
+
+    def perturb(self, x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
+        return diff_augment.apply(x, drawn)
+
+    def features(self, items: Items) -> Floats:
+        return features.gradients_and_pixels(items)
+
+    def closeness(self, items: Items) -> Floats:
+        return features.pixels(items)
+
+    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
+        return near_duplicates.Overlay(sketches)
+
+    def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
+        return preview.sheet(items, titles)
+
+    def exhibit(self, item: Item) -> Sequence[Exhibit]:
+        return (Exhibit("image/png", self.encode(item)),)
+
+    def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
+        sizes = Counter(f"{p.traits['width']}x{p.traits['height']}" for p in probes)
+        return {
+            "size": dict(sizes.most_common()),
+            "mode": dict(Counter(p.traits["mode"] for p in probes).most_common()),
+        }
+
+
+def _path(raw: Raw) -> Path:
+    """Every image is a file."""
+    assert isinstance(raw, Path), raw
+    return raw
