@@ -103,4 +103,4 @@ def test_no_banned_phrase_is_used(texts: Callable[[], Iterator[Text]]) -> None:
     ],
 )
 def test_banned_phrases_are_found_and_others_are_not(line: str, count: int) -> None:
-    assert len(faults(iter([(ROOT / "README.md", 1, line)]))) == count
+    assert len(faults(iter([(ROOT / "any.md", 1, line)]))) == count
