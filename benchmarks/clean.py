@@ -21,8 +21,8 @@ import soundfile
 import soxr
 from PIL import Image, ImageFilter
 
+from genset.cli.console import Console
 from genset.config import clean_class
-from genset.console import Console
 from genset.engine import Local
 from genset.pipeline import inspect
 from genset.pipeline.collect import kind_of

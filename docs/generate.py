@@ -154,7 +154,7 @@ def pages() -> dict[str, str]:
         "config.schema.json": schema(),
         "commands.md": commands(),
         "licences.md": licences(),
-        "../genset/keys.txt": keys(),
+        "../genset/cli/keys.txt": keys(),
     }
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from genset import cli
-from genset.command import Command  # noqa: F401 - what children need is imported once
+from genset.cli.session import Command  # noqa: F401 - what children need is imported once
 from genset.pipeline import derive, enlarge  # noqa: F401
 from genset.sums import verify_sums
 from genset.versions import KINDS, WORK, open_version

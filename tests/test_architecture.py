@@ -14,11 +14,6 @@ PACKAGE = Path(genset.__file__).parent
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"housekeeping", "inspected"},
-    {"options", "outputs"},
-    {"show", "begin", "upkeep", "sweep"},
-    {"command"},
-    {"console", "journal"},
     {"pipeline"},
     {"schema"},
     {"config"},
@@ -38,6 +33,16 @@ LAYERS = [
     },
 ]
 GROUND = LAYERS[-1]
+# The same within cli/.
+CLI_LAYERS = [
+    {"__init__"},
+    {"housekeeping"},
+    {"inspect", "init", "upkeep", "sweep"},
+    {"rendering"},
+    {"options"},
+    {"session"},
+    {"console", "run_log", "completion", "json_output"},
+]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 
 
@@ -68,6 +73,19 @@ def test_imports_point_down(path: Path) -> None:
         if other != room and (LEVEL[other] < LEVEL[room] or (LEVEL[other] == LEVEL[room] and room not in GROUND))
     ]
     assert not wrong, f"{relative} imports {wrong}, which stand above it or beside it"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda path: path.name)
+def test_imports_within_cli_point_down(path: Path) -> None:
+    level = {name: number for number, names in enumerate(CLI_LAYERS) for name in names}
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "genset.cli":
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("genset.cli."):
+            imported.add((node.module or "").split(".")[2])
+    wrong = sorted(name for name in imported if level[name] <= level[path.stem])
+    assert not wrong, f"{path.name} imports {wrong}, which stand above it or beside it"
 
 
 def test_no_room_but_modalities_asks_which_modality_it_is() -> None:

@@ -13,10 +13,10 @@ import pytest
 from conftest import ROOT, Trained, config, genset, manifest_of
 
 from genset.cli import app
+from genset.cli.json_output import output_schema
 from genset.engine import Local
 from genset.errors import GensetError
 from genset.interfaces import Progress
-from genset.outputs import output_schema
 from genset.pipeline.job import Job
 from genset.pipeline.shelf import prune, remove, shelf
 from genset.versions import Root

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from genset.cli.run_log import Journal
 from genset.interfaces import Progress
-from genset.journal import Journal
 from tests.conftest import Trained, config, digits, genset
 
 RUN = r"\d{8}T\d{6}Z-\d+"

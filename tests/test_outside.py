@@ -16,7 +16,7 @@ from conftest import ROOT, Trained, digits, genset
 
 from genset import config
 from genset.cli import app
-from genset.outputs import output_schema
+from genset.cli.json_output import output_schema
 from genset.yaml_source import ConfigError
 
 BROKEN = [json.loads(line) for line in (ROOT / "tests" / "broken_configs.jsonl").read_text("utf-8").splitlines()]

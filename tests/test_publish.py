@@ -18,7 +18,7 @@ import pytest
 from conftest import ROOT, Trained, digits, genset
 from moto.server import ThreadedMotoServer
 
-from genset.outputs import output_schema
+from genset.cli.json_output import output_schema
 
 
 @pytest.fixture(scope="module")

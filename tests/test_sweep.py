@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from genset.cli.sweep import combinations
 from genset.errors import GensetError
-from genset.sweep import combinations
 from tests.conftest import config, digits, genset
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genset.command import Command
+from genset.cli.session import Command
 from genset.config import EVERY_FIGURE
 from genset.errors import ExitCode, GensetError, Interrupt
 from genset.report import formatting

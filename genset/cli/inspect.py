@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from genset import show
-from genset.command import Command, check_place
+from genset.cli import rendering as show
+from genset.cli.session import Command, check_place
 from genset.config import EVERY_FIGURE, dump, load
 from genset.engine import Engine
 from genset.errors import ExitCode, GensetError

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genset.command import Command
+from genset.cli.console import Console
+from genset.cli.session import Command
 from genset.config import EVERY_FIGURE
-from genset.console import Console
 from genset.errors import ExitCode
 from genset.models.distributed import Place
 from genset.pipeline import inspect

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from genset.command import Command
+from genset.cli.session import Command
 from genset.config import dump
 from genset.dataset import SPLITS
 from genset.errors import ExitCode

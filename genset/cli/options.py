@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genset import completion
+from genset.cli import completion
 
 if TYPE_CHECKING:
-    from genset.command import Command
+    from genset.cli.session import Command
 
 DEFAULT_LOCK_TIMEOUT = 600.0
 _HERE = "Common options"
@@ -110,6 +110,6 @@ def do(
     log_file: Path | None = None,
 ) -> None:
     """Run a command's work and leave with its exit code."""
-    from genset.command import Command, execute
+    from genset.cli.session import Command, execute
 
     raise typer.Exit(execute(Command(name, json, quiet, lock_timeout), work, debug, log_file))

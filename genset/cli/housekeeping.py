@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genset import completion
-from genset.options import (
+from genset.cli import completion
+from genset.cli.options import (
     DEFAULT_LOCK_TIMEOUT,
     ConfigFile,
     Debug,
@@ -24,7 +24,7 @@ from genset.options import (
 )
 
 if TYPE_CHECKING:
-    from genset.command import Command
+    from genset.cli.session import Command
 
 _PANEL = "Configs and versions"
 _OneName = Annotated[
@@ -74,7 +74,7 @@ def init(
     """Look at a folder and begin a config for it, with the reason for each choice. Printed where it is not written."""
 
     def work(command: "Command") -> int:
-        from genset import begin
+        from genset.cli import init as begin
 
         return begin.begin(folder, config, modality, name, command, command.engine(workers, engine), yes=yes)
 
@@ -91,7 +91,7 @@ def list_versions(
     """The versions there are: size, counts, headline figures, and what they were made from."""
 
     def work(command: "Command") -> int:
-        from genset import upkeep
+        from genset.cli import upkeep
         from genset.pipeline.shelf import shelf
 
         return upkeep.versions(shelf(command.root(output), name), command)
@@ -112,7 +112,7 @@ def status(
     """Whether a run of the config would make anything new, and why; exit code 1 when it would."""
 
     def work(command: "Command") -> int:
-        from genset import upkeep
+        from genset.cli import upkeep
         from genset.pipeline.status import status as pipeline
 
         settings = command.config(config, overrides)
@@ -135,7 +135,7 @@ def prune(
     """Remove old versions, never one that `latest` means or that a version which stays was made from."""
 
     def work(command: "Command") -> int:
-        from genset import upkeep
+        from genset.cli import upkeep
         from genset.pipeline import shelf
 
         root = command.root(output)
@@ -174,7 +174,7 @@ def publish(
     """Send a version to a bucket, or whatever fsspec reaches: there whole or not at all, and never changed."""
 
     def work(command: "Command") -> int:
-        from genset import upkeep
+        from genset.cli import upkeep
         from genset.pipeline.publish import publish as send
 
         root, store = command.root(output), command.store(url)
@@ -194,7 +194,7 @@ def schema(
     """Print the JSON Schema of the config, by which editors complete and check."""
 
     def work(command: "Command") -> int:
-        from genset.outputs import output_schema
+        from genset.cli.json_output import output_schema
         from genset.schema import config_schema
 
         command.console.result(output_schema() if output else config_schema())
@@ -214,7 +214,7 @@ def bench(
     """How fast this machine is: items a second of each stage, on small pictures that are drawn for it."""
 
     def work(command: "Command") -> int:
-        from genset import upkeep
+        from genset.cli import upkeep
         from genset.pipeline.bench import bench as measured
 
         return upkeep.benched(

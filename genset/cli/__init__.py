@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genset import __version__, completion, housekeeping
-from genset.options import (
+from genset import __version__
+from genset.cli import completion, housekeeping
+from genset.cli.options import (
     DEFAULT_LOCK_TIMEOUT,
     ConfigFile,
     Dataset,
@@ -28,10 +29,10 @@ from genset.options import (
     Workers,
     example,
 )
-from genset.options import do as _do
+from genset.cli.options import do as _do
 
 if TYPE_CHECKING:
-    from genset.command import Command
+    from genset.cli.session import Command
 
 app = typer.Typer(
     name="genset",
@@ -93,8 +94,8 @@ def run(
     """The whole pipeline: collect, clean, split, train, generate, augment, balance, judge."""
 
     def work(command: "Command") -> int:
-        from genset import show
-        from genset.command import check_place
+        from genset.cli import rendering as show
+        from genset.cli.session import check_place
         from genset.errors import GensetError
         from genset.pipeline.run import run as pipeline
 
@@ -102,7 +103,7 @@ def run(
         if summary:
             check_place(summary, "--summary")
         if sweep:
-            from genset.sweep import sweep as all_of_them
+            from genset.cli.sweep import sweep as all_of_them
 
             alone = {"--dry-run": dry_run, "--summary": summary}
             for option in (name for name, given in alone.items() if given):
@@ -119,7 +120,7 @@ def run(
             return all_of_them(config, overrides or [], options, command)
         settings = command.config(config, overrides)
         if dry_run:
-            from genset import upkeep
+            from genset.cli import upkeep
             from genset.pipeline.dry import dry_run as plan
 
             job = command.job(command.root(output, settings), command.engine(workers, engine))
@@ -149,7 +150,7 @@ def train(
     """Collect, clean, assign splits, and train a model on the train part."""
 
     def work(command: "Command") -> int:
-        from genset import show
+        from genset.cli import rendering as show
         from genset.models.distributed import Place
         from genset.pipeline.prepare import prepare
         from genset.pipeline.train import help_train
@@ -248,7 +249,7 @@ def generate(
     """Sample new items from a trained model, without TensorFlow."""
 
     def work(command: "Command") -> int:
-        from genset import show
+        from genset.cli import rendering as show
         from genset.errors import GensetError
         from genset.pipeline.derive import DEFAULT_VARY, Like, generate_version
 
@@ -320,7 +321,7 @@ def augment(
     """Label-preserving transforms of a dataset's train part, and small classes filled."""
 
     def work(command: "Command") -> int:
-        from genset import show
+        from genset.cli import rendering as show
         from genset.errors import GensetError
         from genset.pipeline import derive, enlarge
         from genset.pipeline import replay as again
@@ -399,7 +400,7 @@ def split(
     """Divide a dataset into train, validation and test without leaks."""
 
     def work(command: "Command") -> int:
-        from genset import show
+        from genset.cli import rendering as show
         from genset.errors import GensetError
         from genset.pipeline import derive
         from genset.pipeline.collect import kind_of
@@ -488,7 +489,7 @@ def inspect(
     """What is in a dataset or a model; with --against, whether its made items are any good."""
 
     def work(command: "Command") -> int:
-        from genset.inspected import Asked, inspected
+        from genset.cli.inspect import Asked, inspected
 
         asked = Asked(path, against, model, gate or (), quick, report, summary, overrides or ())
         return inspected(asked, command, output, command.engine(workers, engine))
@@ -529,7 +530,7 @@ def verify(
     """Leaks between splits, checksums, labels and lineage of any dataset; exit 1 with the list of problems."""
 
     def work(command: "Command") -> int:
-        from genset import show
+        from genset.cli import rendering as show
         from genset.pipeline.verify import kind_at
         from genset.pipeline.verify import verify as check
 

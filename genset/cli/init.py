@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from genset.command import Command
+from genset.cli.session import Command
 from genset.engine import Engine
 from genset.errors import ExitCode, GensetError
 from genset.modalities import MODALITIES

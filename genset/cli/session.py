@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from genset.cli.console import Console, guarded
+from genset.cli.run_log import Journal
 from genset.config import (
     DEFAULT_ROOT,
     NAME_PATTERN,
@@ -25,11 +27,9 @@ from genset.config import (
     load,
     section,
 )
-from genset.console import Console, guarded
 from genset.engine import ENGINES, Engine, Local
 from genset.errors import GensetError
 from genset.interfaces import Exporter, Section
-from genset.journal import Journal
 from genset.pipeline.job import Job
 from genset.store import Store, check_url
 from genset.versions import Root, Version, open_version

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 
-import click
+import typer
 
-Complete = Callable[[click.Context, list[str], str], list[str]]
+Complete = Callable[[typer.Context, str], list[str]]
 KEYS = "keys.txt"  # each key of the config, and KEY=VALUE where words can be told; made by docs/generate.py
 _NUMBER = re.compile(r"v\d{4,}")
 
@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"v\d{4,}")
 def versions(*kinds: str) -> Complete:
     """Names and versions of some kinds ("models", "datasets"), and folders."""
 
-    def complete(ctx: click.Context, args: list[str], incomplete: str) -> list[str]:
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         root = str(ctx.params.get("output") or "out")
         names = [name for kind in kinds for name in _versions(os.path.join(root, kind), "@" in incomplete)]
         return list(dict.fromkeys(name for name in names if name.startswith(incomplete))) + _paths(incomplete, ())
@@ -26,7 +26,7 @@ def versions(*kinds: str) -> Complete:
 def files_of(*suffixes: str) -> Complete:
     """Files of some suffixes, and folders."""
 
-    def complete(ctx: click.Context, args: list[str], incomplete: str) -> list[str]:
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         return _paths(incomplete, suffixes)
 
     return complete
@@ -35,8 +35,8 @@ def files_of(*suffixes: str) -> Complete:
 def keys(*sections: str) -> Complete:
     """KEY= of the config, or of some sections of it; the words that a key takes once it is written."""
 
-    def complete(ctx: click.Context, args: list[str], incomplete: str) -> list[str]:
-        known = files("genset").joinpath(KEYS).read_text(encoding="utf-8").splitlines()
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        known = files("genset.cli").joinpath(KEYS).read_text(encoding="utf-8").splitlines()
         kept = (line for line in known if not sections or line.split(".")[0] in sections)
         if "=" in incomplete:
             return [line for line in kept if "=" in line and line.startswith(incomplete)]
