@@ -28,8 +28,8 @@ from genset.sums import verify_sums
 from genset.versions import KINDS, open_version
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-from zygote import become, prepare  # noqa: E402
+sys.path.insert(0, str(ROOT))
+from tests.fork_server import become, prepare  # noqa: E402
 
 ITEMS = ROOT / "samples" / "image"
 _PARTS = ("moments", "kills", "rounds", "items")
@@ -83,7 +83,7 @@ def _rounds(folder: Path, rounds: int = 200) -> int:
         str(folder / "out"),
         "--quiet",
     ]
-    call = [sys.executable, str(ROOT / "tests" / "loop.py"), str(rounds), *command]
+    call = [sys.executable, str(ROOT / "tests" / "repeat_command.py"), str(rounds), *command]
     done = subprocess.run(call, check=True, capture_output=True, text=True)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     for number in (20, 100, rounds):
@@ -133,7 +133,7 @@ def _boundaries(folder: Path) -> int:
             asked = json.dumps([*command, "--output", "{out}", "--quiet"])
             call = [
                 sys.executable,
-                str(ROOT / "tests/crash.py"),
+                str(ROOT / "tests/crash_points.py"),
                 str(folder / "out"),
                 str(folder / "trial"),
                 asked,
@@ -191,7 +191,7 @@ class _Forked:
         self._places = [folder / name for name in ("stdout", "stderr")]
         for place in self._places:
             place.unlink(missing_ok=True)
-        told = {"cwd": str(folder), "env": dict(os.environ), "places": list(map(str, self._places))}
+        told = {"cwd": str(folder), "env": dict(os.environ), "streams": list(map(str, self._places))}
         self.pid = os.fork()
         if not self.pid:
             become({"arguments": [str(each) for each in arguments], **told})

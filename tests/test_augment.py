@@ -6,10 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from conftest import Trained, digits, genset
-
 from genset.dataset import Record
 from genset.pipeline.augment import Transformed
+from tests.helpers import Trained, digits, genset
 
 
 def rows(version: Path) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, Trained, config, digits, genset
+
+from tests.helpers import SAMPLES, Trained, config, digits, genset
 
 
 def _missing(folder: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from conftest import ROOT, SAMPLES, at_work, digits, genset
 from PIL import Image, ImageEnhance, ImageOps
 
 from genset.config import Clean, Data, NearDuplicates
@@ -28,6 +27,7 @@ from genset.pipeline.collect import collect
 from genset.pipeline.near import candidates, clusters, near_pairs
 from genset.pipeline.split import assign
 from genset.quality import label_errors
+from tests.helpers import ROOT, SAMPLES, at_work, digits, genset
 
 
 def modality(kind: str) -> Modality:

@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, at_work, digits, genset
 from PIL import Image
 
 from genset.config import Clean, Data
@@ -17,6 +16,7 @@ from genset.interfaces import Progress
 from genset.modalities.image.modality import Image as ImageModality
 from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import Collected, collect
+from tests.helpers import SAMPLES, at_work, digits, genset
 
 
 def found(folder: Path, group: str | None = None) -> Collected:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Trained, genset
 
 from genset.interfaces import Figure
 from genset.pipeline.compare import changes as changes_of
 from genset.pipeline.comparison import Change, Comparison, judged_markdown, markdown, page
 from genset.quality import intervals
+from tests.helpers import Trained, genset
 
 HIGHER = Figure("up", "higher", "the more the better")
 LOWER = Figure("down", "lower", "the less the better")

@@ -14,7 +14,8 @@ import numpy as np
 import PIL.Image
 import pytest
 import soundfile
-from conftest import Trained, config, digits, genset
+
+from tests.helpers import Trained, config, digits, genset
 
 CLASSES = "0123"
 EACH = 6

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import numpy as np
 import pydantic
 import pytest
-from conftest import SAMPLES
 
 from genset.dataset import Record
 from genset.engine import Local
@@ -26,6 +25,7 @@ from genset.quality import METRICS
 from genset.report.media import element
 from genset.steps import COMBINATIONS, FROM_TABLE, table_of
 from genset.versions import Root
+from tests.helpers import SAMPLES
 
 # Real files of each modality: a new modality adds its samples folder and nothing here.
 SOURCES = {kind: SAMPLES.parent / kind for kind in MODALITIES}

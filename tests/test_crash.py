@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Trained, digits, genset
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
+from tests.helpers import ROOT, Trained, digits, genset
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")]
 
 
 def trials(template: Path, folder: Path, command: list[str], *options: str) -> dict[str, Any]:
-    call = [sys.executable, str(ROOT / "tests" / "crash.py"), str(template), str(folder), json.dumps(command), *options]
+    call = [
+        sys.executable,
+        str(ROOT / "tests" / "crash_points.py"),
+        str(template),
+        str(folder),
+        json.dumps(command),
+        *options,
+    ]
     done = subprocess.run(call, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

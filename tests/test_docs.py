@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, genset
 
 from genset import config
+from tests.helpers import ROOT, genset
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOWTO = (ROOT / "docs" / "howto.md").read_text(encoding="utf-8")
 SET_UP = [
     "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt . && .venv/bin/genset run configs/quickstart.yaml",
-    "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt '.[test]' && .venv/bin/python -m pytest -n 2 --dist loadfile",
+    "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt '.[test]' && .venv/bin/python -m pytest -n 2 --dist worksteal",
 ]
 
 
@@ -40,6 +40,7 @@ def test_no_place_holder_is_left_in_what_users_read() -> None:
         assert not re.search(r"^[A-Z]{4,}$|\bTODO\b|\bTBD\b|\bFIXME\b", path.read_text("utf-8"), re.MULTILINE), path
 
 
+@pytest.mark.slow
 def test_every_command_of_the_tour_and_of_the_how_to_pages_runs_as_written(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     for folder in (tmp_path / "samples" / "image").iterdir():  # fewer digits: most of an hour would go to judging them

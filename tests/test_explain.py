@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Trained, genset
 
 from genset.engine import Local
 from genset.interfaces import Progress
@@ -14,6 +13,7 @@ from genset.pipeline import outliers
 from genset.pipeline.explain import Explained, plane
 from genset.pipeline.job import Job
 from genset.versions import Root, Version
+from tests.helpers import Trained, genset
 
 
 @pytest.fixture(scope="module")

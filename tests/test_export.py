@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT, genset
 
 from genset.dataset import Record
 from genset.engine import Local
@@ -25,6 +24,7 @@ from genset.modalities import MODALITIES
 from genset.pipeline import build
 from genset.pipeline.job import Job
 from genset.versions import Root, Version
+from tests.helpers import ROOT, genset
 
 LABELS = ("a.b", "train")  # a dot, and the name of a split
 COUNTS = {"train": 6, "validation": 2, "test": 2}

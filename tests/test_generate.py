@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SAMPLES, Trained, config, digits, genset
 from PIL import Image
 
 from genset.config import Generate
@@ -20,6 +19,7 @@ from genset.pipeline.derive import Like, generate_version
 from genset.pipeline.job import Job
 from genset.sums import verify_sums
 from genset.versions import Root, open_version
+from tests.helpers import SAMPLES, Trained, config, digits, genset
 
 
 def pixels(path: Path) -> np.ndarray:

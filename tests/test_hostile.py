@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import ROOT, Trained, digits, genset
-from fuzz import TARGETS, rounds
+
+from tests.fuzz import TARGETS, rounds
+from tests.helpers import ROOT, Trained, digits, genset
 
 
 def problems(folder: Path, **environment: str) -> dict[str, tuple[str, str]]:

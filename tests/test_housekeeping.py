@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from conftest import ROOT, Trained, config, genset, manifest_of
 
 from genset.cli import app
 from genset.cli.json_output import output_schema
@@ -20,6 +19,7 @@ from genset.interfaces import Progress
 from genset.pipeline.job import Job
 from genset.pipeline.shelf import prune, remove, shelf
 from genset.versions import Root
+from tests.helpers import ROOT, Trained, config, genset, manifest_of
 
 
 def made(

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SAMPLES, digits, genset
 
 from genset import config
 from genset.dataset import Record
 from genset.pipeline.groups import grouping
+from tests.helpers import ROOT, SAMPLES, digits, genset
 
 DIGITS = """\
 name: pictures                # versions go to out/datasets/pictures and out/models/pictures

@@ -10,7 +10,7 @@ import pytest
 
 from genset.cli.run_log import Journal
 from genset.interfaces import Progress
-from tests.conftest import Trained, config, digits, genset
+from tests.helpers import Trained, config, digits, genset
 
 RUN = r"\d{8}T\d{6}Z-\d+"
 

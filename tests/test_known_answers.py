@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 from genset.config import load
 from genset.engine import Local
@@ -15,6 +14,7 @@ from genset.pipeline.job import Job
 from genset.pipeline.judge import Judge, Side
 from genset.pipeline.prepare import Prepared, prepare
 from genset.versions import Root
+from tests.helpers import ROOT
 
 SAMPLES = ["image", "text", "sound"]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Trained, genset
 
 from genset.dataset import read_version
 from genset.pipeline.collect import reader
 from genset.pipeline.lineage import Found, ancestry, lines
 from genset.versions import Root, open_version
+from tests.helpers import Trained, genset
 
 MADE = {
     "run": [],

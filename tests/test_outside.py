@@ -12,12 +12,12 @@ from typing import Any
 import filelock
 import jsonschema
 import pytest
-from conftest import ROOT, Trained, digits, genset
 
 from genset import config
 from genset.cli import app
 from genset.cli.json_output import output_schema
 from genset.yaml_source import ConfigError
+from tests.helpers import ROOT, Trained, digits, genset
 
 BROKEN = [json.loads(line) for line in (ROOT / "tests" / "broken_configs.jsonl").read_text("utf-8").splitlines()]
 COMMANDS = (

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import SAMPLES, Trained, digits, genset
 
 from genset.dataset import Record
 from genset.engine import Local
@@ -21,6 +20,7 @@ from genset.modalities import MODALITIES
 from genset.pipeline.page import Subject, dataset_page
 from genset.report import charts
 from genset.report.page import Card, Gallery, Page, Row, Section, Verdict, render
+from tests.helpers import SAMPLES, Trained, digits, genset
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -80,6 +80,7 @@ def _report(source: Path, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_page_of_a_run_says_the_verdict_first_and_shows_figures_charts_items_and_origin(
     trained: Trained, opened: Open
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_version_with_a_figure_that_is_no_more_still_has_a_page(own: Trained, 
     assert "lift_noise" not in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.slow
 def test_items_open_by_keyboard_turn_by_arrow_keys_and_give_the_focus_back(trained: Trained, opened: Open) -> None:
     page = opened(trained.dataset.resolve() / "report.html")
     first, second = (page.locator("#s-items .open").nth(number) for number in (0, 1))
@@ -137,6 +139,7 @@ def test_items_open_by_keyboard_turn_by_arrow_keys_and_give_the_focus_back(train
     assert second.evaluate("button => button === document.activeElement")
 
 
+@pytest.mark.slow
 def test_galleries_are_filtered_by_class_source_and_words(trained: Trained, opened: Open) -> None:
     page = opened(trained.dataset.resolve() / "report.html")
     items = page.locator("#s-items .gallery")
@@ -154,6 +157,7 @@ def test_galleries_are_filtered_by_class_source_and_words(trained: Trained, open
     assert cards.count() == 0 and items.locator("h4:visible").count() == 0
 
 
+@pytest.mark.slow
 def test_pages_fit_a_phone_and_follow_a_dark_scheme(trained: Trained, tmp_path: Path, opened: Open) -> None:
     path = trained.dataset.resolve() / "report.html"
     paper = "getComputedStyle(document.body).backgroundColor"
@@ -167,6 +171,7 @@ def test_pages_fit_a_phone_and_follow_a_dark_scheme(trained: Trained, tmp_path: 
     assert light > 700 > 100 > sum(map(int, re.findall(r"\d+", dark.evaluate(paper))))
 
 
+@pytest.mark.slow
 def test_sounds_are_seen_and_heard(tmp_path: Path, opened: Open) -> None:
     for label in ("kick", "snare"):
         shutil.copytree(SAMPLES.parent / "sound" / label, tmp_path / "drums" / label)
@@ -185,6 +190,7 @@ def test_sounds_are_seen_and_heard(tmp_path: Path, opened: Open) -> None:
     assert page.locator("dialog[open] audio").count() == 1
 
 
+@pytest.mark.slow
 def test_texts_stand_in_a_table_that_is_searched(tmp_path: Path, opened: Open) -> None:
     (tmp_path / "names").mkdir()
     for label in ("el_GR", "en_US"):
@@ -200,6 +206,7 @@ def test_texts_stand_in_a_table_that_is_searched(tmp_path: Path, opened: Open) -
     assert page.locator("dialog[open] blockquote").inner_text() == found[0]
 
 
+@pytest.mark.slow
 def test_markup_in_class_names_texts_and_problems_is_text(tmp_path: Path, opened: Open) -> None:
     source = tmp_path / "texts"
     source.mkdir()
@@ -222,6 +229,7 @@ def test_names_in_charts_are_shown_whatever_they_look_like() -> None:
     assert told == ["_hidden", '$x$ id="q"', 'style="font: 9px a"', "a name far too long f…"]
 
 
+@pytest.mark.slow
 def test_a_text_that_is_empty_opens_and_is_passed_by_arrow_keys(tmp_path: Path, opened: Open) -> None:
     cards = [Card(word, word, [Exhibit("text/plain", text.encode())]) for word, text in (("a", "x"), ("b", ""))]
     gallery = Gallery("Texts", [Row("", [*cards, cards[0]])], plain=True)
@@ -235,6 +243,7 @@ def test_a_text_that_is_empty_opens_and_is_passed_by_arrow_keys(tmp_path: Path, 
     assert page.locator("dialog[open] blockquote").inner_text() == "x"
 
 
+@pytest.mark.slow
 def test_pairs_of_sounds_fit_a_phone(tmp_path: Path, opened: Open) -> None:
     card = Card("a", "a", [Exhibit("audio/wav", b"")])
     gallery = Gallery("Pairs", [Row("", [card, card])], paired=True)
@@ -243,6 +252,7 @@ def test_pairs_of_sounds_fit_a_phone(tmp_path: Path, opened: Open) -> None:
     assert opened(path, 390).evaluate("document.documentElement.scrollWidth") == 390
 
 
+@pytest.mark.slow
 def test_a_class_with_spaces_is_filtered_by(tmp_path: Path, opened: Open) -> None:
     digits(tmp_path / "digits", 6, "01")
     (tmp_path / "digits" / "0").rename(tmp_path / "digits" / "0  zero")
@@ -267,6 +277,7 @@ def test_a_judged_page_says_whose_problems_it_means_and_no_folder_of_the_machine
     assert "<h4>0.42 of the usual distance (distance 0.5)</h4>" in text
 
 
+@pytest.mark.slow
 def test_images_of_a_class_with_markup_in_its_name_open_as_others_do(tmp_path: Path, opened: Open) -> None:
     digits(tmp_path / "digits", 6, "01")
     (tmp_path / "digits" / "0").rename(tmp_path / "digits" / '"onfocus="alert(1)')

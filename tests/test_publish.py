@@ -15,10 +15,10 @@ from typing import Any
 import fsspec
 import jsonschema
 import pytest
-from conftest import ROOT, Trained, digits, genset
 from moto.server import ThreadedMotoServer
 
 from genset.cli.json_output import output_schema
+from tests.helpers import ROOT, Trained, digits, genset
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Trained, digits, genset
 
 from genset.engine import Engine, Local, Ray, ray_cluster
 from genset.errors import GensetError
+from tests.helpers import ROOT, Trained, digits, genset
 
 ray = pytest.importorskip("ray", reason="genset[ray] is not installed")
 
@@ -54,6 +54,7 @@ def _bytes(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -83,6 +84,7 @@ def test_threads_and_nodes_make_the_same_bytes(
 _NAMED = ("README.md", "croissant.json", "SHA256SUMS")  # that hold the name of the version
 
 
+@pytest.mark.slow
 def test_nodes_send_the_files_of_a_version(nodes: Any, trained: Trained, tmp_path: Path) -> None:
     command = ("publish", trained.dataset, f"file://{tmp_path}/shared", "--output", trained.out, "--json")
     outcome = genset(*command, "--engine", f"ray={nodes.address}")
@@ -91,6 +93,7 @@ def test_nodes_send_the_files_of_a_version(nodes: Any, trained: Trained, tmp_pat
     assert genset(*command).json["made"] is False
 
 
+@pytest.mark.slow
 def test_inspect_says_the_same_on_a_cluster(nodes: Any, trained: Trained) -> None:
     said = [
         genset("inspect", trained.dataset, "--against", trained.dataset, "--engine", engine, "--json").json
@@ -101,6 +104,7 @@ def test_inspect_says_the_same_on_a_cluster(nodes: Any, trained: Trained) -> Non
     assert said[0] == said[1]
 
 
+@pytest.mark.slow
 def test_a_killed_node_changes_no_byte(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 40)
     steps = "augment.steps=[elastic, {kind: perspective}, noise]"
@@ -121,6 +125,7 @@ def test_a_killed_node_changes_no_byte(tmp_path: Path) -> None:
     assert _bytes(tmp_path / "ray/datasets/a/v0001") == _bytes(tmp_path / "local/datasets/a/v0001")
 
 
+@pytest.mark.slow
 def test_results_come_in_order_and_few_items_are_read_ahead(connected: Ray) -> None:
     read = []
 
@@ -135,6 +140,7 @@ def test_results_come_in_order_and_few_items_are_read_ahead(connected: Ray) -> N
     results.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_fault_of_an_item_is_told_as_threads_tell_it(connected: Ray) -> None:
     def fails(number: int) -> int:
         if number == 30:
@@ -147,6 +153,7 @@ def test_a_fault_of_an_item_is_told_as_threads_tell_it(connected: Ray) -> None:
         assert str(caught.value) == "item 30: no such thing\n  Leave it out."
 
 
+@pytest.mark.slow
 def test_items_whose_worker_dies_three_times_are_named(connected: Ray, tmp_path: Path) -> None:
     tries = tmp_path / "tries"
 
@@ -174,6 +181,7 @@ def _refused(engine: Engine) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_worker_with_another_genset_is_refused(connected: Ray, monkeypatch: pytest.MonkeyPatch) -> None:
     from genset import __version__
 
@@ -184,6 +192,7 @@ def test_a_worker_with_another_genset_is_refused(connected: Ray, monkeypatch: py
     )
 
 
+@pytest.mark.slow
 def test_a_worker_with_other_libraries_is_refused(connected: Ray, monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy
 
@@ -195,6 +204,7 @@ def test_a_worker_with_other_libraries_is_refused(connected: Ray, monkeypatch: p
     )
 
 
+@pytest.mark.slow
 def test_a_source_that_looks_otherwise_to_a_worker_is_refused(connected: Ray, tmp_path: Path) -> None:
     connected.see([tmp_path])
     (tmp_path / "new").touch()
@@ -205,6 +215,7 @@ def test_a_source_that_looks_otherwise_to_a_worker_is_refused(connected: Ray, tm
     )
 
 
+@pytest.mark.slow
 def test_an_output_root_that_a_worker_does_not_see_is_refused(connected: Ray, tmp_path: Path) -> None:
     with connected.sharing(tmp_path):
         (probe,) = tmp_path.rglob(".probe-*")
@@ -240,7 +251,7 @@ def test_without_the_extra(tmp_path: Path) -> None:
     [
         ("rya", "--engine: no such engine: 'rya' (did you mean `ray`?)\n  There are local, ray.\n"),
         ("local=here", "command line: engine.address: unknown key\n"),
-        ("ray=", ""),
+        pytest.param("ray=", "", marks=pytest.mark.slow),
     ],
 )
 def test_engines_that_are_none(engine: str, told: str, tmp_path: Path) -> None:

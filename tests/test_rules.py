@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from conftest import SAMPLES, at_work, digits, genset
 from PIL import Image, ImageFilter
 
 from genset.config import Data, clean_class
@@ -25,6 +24,7 @@ from genset.modalities.text.sketch import of as letters
 from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import collect
 from genset.pipeline.rules import scored
+from tests.helpers import SAMPLES, at_work, digits, genset
 
 LABELS = np.array(["a"] * 20)
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from conftest import STEPS, Trained, config, digits, genset
 from PIL import Image, ImageOps
 
 from genset.sums import verify_sums
 from genset.versions import open_version
+from tests.helpers import STEPS, Trained, config, digits, genset
 
 
 def rows(split: Path) -> list[dict[str, str]]:
@@ -558,7 +558,7 @@ def test_a_run_killed_while_it_trains_or_judges_leaves_nothing_partial_and_the_n
 ) -> None:
     out = tmp_path / "out"
     whole = trained.outcome.json["seconds"]
-    for share in (0.3, 0.8):  # tests/crash.py does it to other commands at every change of the disk
+    for share in (0.3, 0.8):  # tests/crash_points.py does it to other commands at every change of the disk
         with _start("run", trained.config, "--output", out) as process:
             time.sleep(share * whole)
             process.kill()

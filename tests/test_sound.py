@@ -11,7 +11,6 @@ import PIL.Image
 import pytest
 import scipy.io.wavfile
 import soundfile
-from conftest import ROOT, config, genset
 
 from genset.config import dump, load
 from genset.errors import GensetError
@@ -21,6 +20,7 @@ from genset.modalities.sound.augment import AUGMENTATIONS
 from genset.modalities.sound.loudness import Levels, finished, loudness
 from genset.modalities.sound.modality import Sound, SoundSettings
 from genset.report.media import element
+from tests.helpers import ROOT, config, genset
 
 DRUMS = ROOT / "samples" / "sound"
 RATE = 8000

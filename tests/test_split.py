@@ -8,8 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, digits, genset
-from conftest import config as write_config
 
 from genset.config import Split, dump, load
 from genset.dataset import Record
@@ -20,6 +18,8 @@ from genset.pipeline.job import Job
 from genset.pipeline.prepare import prepare
 from genset.pipeline.split import assign, deviations, folds, shares_of
 from genset.versions import Root
+from tests.helpers import SAMPLES, digits, genset
+from tests.helpers import config as write_config
 
 RATIOS = (0.8, 0.1, 0.1)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from tests.helpers import ROOT
 
 # Each phrase with what to write in its place. docs/style.md has the rules and the word table.
 BANNED = {

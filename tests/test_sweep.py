@@ -6,7 +6,7 @@ import pytest
 
 from genset.cli.sweep import combinations
 from genset.errors import GensetError
-from tests.conftest import config, digits, genset
+from tests.helpers import config, digits, genset
 
 
 def test_overrides_with_commas_make_a_product_and_names_of_their_own() -> None:
@@ -58,6 +58,7 @@ def test_a_wrong_setting_of_any_run_is_told_before_the_first(tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_every_combination_is_run_and_compared_and_one_that_fails_is_told_of(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 12, "01"), train={"steps": 120})
     keep = "generate={per_class: 4, near_copies: keep, wrong_labels: keep}"

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, at_work, genset
 
 from genset.config import Data
 from genset.engine import Local
@@ -20,6 +19,7 @@ from genset.pipeline.collect import Collected, collect
 from genset.pipeline.explain import Explained
 from genset.pipeline.job import Job
 from genset.versions import Root
+from tests.helpers import ROOT, at_work, genset
 
 DIALOGUES = ROOT / "samples" / "dialogues"
 MIXED = ["Der Hund schläft.", "床前明月光，疑是地上霜。", "👩‍👩‍👧 grüßt 🇩🇪!", "ὁ λόγος", "one  two"]

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Outcome, Trained, config, digits, genset
 
 from genset.sums import verify_sums
 from genset.versions import open_version
+from tests.helpers import ROOT, Outcome, Trained, config, digits, genset
 
 TEN = range(10)
 
@@ -26,6 +26,7 @@ def whole(versions: list[Path]) -> bool:
     return all(version is not None and not verify_sums(version) for version in opened)
 
 
+@pytest.mark.slow
 def test_ten_at_once_under_one_name_make_ten_equal_versions_one_after_the_other(tmp_path: Path) -> None:
     source, out = digits(tmp_path / "digits", 6, "01"), tmp_path / "out"
     outcomes = all_at_once([["split", source, "--anew", "--output", out] for _ in TEN])
@@ -38,6 +39,7 @@ def test_ten_at_once_under_one_name_make_ten_equal_versions_one_after_the_other(
     assert (out / "datasets" / "digits" / "latest").resolve() == versions[-1]
 
 
+@pytest.mark.slow
 def test_ten_at_once_under_different_names_make_what_each_makes_alone(tmp_path: Path) -> None:
     sources = [digits(tmp_path / f"set{number}", 4 + number, "01") for number in TEN]
     outcomes = all_at_once([["split", source, "--output", tmp_path / "out"] for source in sources])
@@ -49,6 +51,7 @@ def test_ten_at_once_under_different_names_make_what_each_makes_alone(tmp_path: 
         assert (made / "SHA256SUMS").read_bytes() == (alone / "SHA256SUMS").read_bytes()
 
 
+@pytest.mark.slow
 def test_ten_runs_at_once_of_one_config_train_once(tmp_path: Path) -> None:
     path = config(
         tmp_path,
@@ -64,10 +67,11 @@ def test_ten_runs_at_once_of_one_config_train_once(tmp_path: Path) -> None:
     assert sorted(outcome.json["made"] for outcome in outcomes) == [False] * 9 + [True]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory of a process is read from /proc")
 def test_the_twelfth_generation_of_a_process_takes_no_more_than_the_sixth(own: Trained, tmp_path: Path) -> None:
     command = ["generate", own.model, "--per-class", 4, "--seed", "{seed}", "--output", tmp_path / "new", "--quiet"]
-    call = [sys.executable, ROOT / "tests" / "loop.py", 12, *command]
+    call = [sys.executable, ROOT / "tests" / "repeat_command.py", 12, *command]
     (tmp_path / "temporary").mkdir()
     done = subprocess.run(
         [str(part) for part in call],

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SAMPLES, Trained, digits, genset
 
 from genset.config import Clean
 from genset.engine import Local
@@ -16,6 +15,7 @@ from genset.interfaces import Progress
 from genset.pipeline.job import Job
 from genset.pipeline.verify import Verified, verify
 from genset.versions import Root
+from tests.helpers import ROOT, SAMPLES, Trained, digits, genset
 
 
 def look(path: Path, group: str | None = None, clean: Clean = Clean()) -> Verified:  # noqa: B008 - it is frozen

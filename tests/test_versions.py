@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import manifest_of
 
 from genset.errors import GensetError, LockedError
 from genset.sums import verify_sums
 from genset.versions import Root, open_version, writing
+from tests.helpers import manifest_of
 
 
 def write(root: Root, text: str = "hello", *, latest: bool = True) -> Path:

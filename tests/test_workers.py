@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Outcome, config, digits, genset
 
 from genset.errors import GensetError
 from genset.models.distributed import Place
+from tests.helpers import Outcome, config, digits, genset
 
 STEPS = 500
 
@@ -80,6 +80,7 @@ def _sums(out: Path) -> str:
     return (out / "models/digits/latest/SHA256SUMS").read_text()
 
 
+@pytest.mark.slow
 def test_two_workers_learn_what_one_learns(short: Path, two: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
     out, (chief, other) = two
     assert (chief.code, other.code) == (0, 0), chief.stderr + other.stderr
@@ -96,6 +97,7 @@ def test_two_workers_learn_what_one_learns(short: Path, two: tuple[Path, list[Ou
     assert [worker.json["made"] for worker in again] == [False, False]
 
 
+@pytest.mark.slow
 def test_one_that_is_told_to_stop_stops_both_and_they_go_on_to_the_same_model(
     short: Path, two: tuple[Path, list[Outcome]], tmp_path: Path
 ) -> None:
@@ -109,6 +111,7 @@ def test_one_that_is_told_to_stop_stops_both_and_they_go_on_to_the_same_model(
     assert _sums(tmp_path) == _sums(two[0])
 
 
+@pytest.mark.slow
 def test_one_that_is_lost_ends_both_and_they_go_on_from_the_last_checkpoint(short: Path, tmp_path: Path) -> None:
     pair = Pair(short, tmp_path, ("train.steps=9000",), ("train.steps=9000",))
     saved = tmp_path / ".work/digits/checkpoint.npz"
@@ -131,6 +134,7 @@ def test_one_that_is_lost_ends_both_and_they_go_on_from_the_last_checkpoint(shor
     assert "going on with the training at step" in stopped[0].stderr
 
 
+@pytest.mark.slow
 def test_workers_that_would_not_train_the_same_are_told(short: Path, tmp_path: Path) -> None:
     chief, other = Pair(short, tmp_path, ("model.latent_dim=8",), ("model.latent_dim=9",)).ended()
     expected = (
@@ -142,6 +146,7 @@ def test_workers_that_would_not_train_the_same_are_told(short: Path, tmp_path: P
     assert other.stderr.endswith(expected)
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_too_small_to_be_shared(short: Path, tmp_path: Path) -> None:
     for worker in Pair(short, tmp_path, ("train.batch_size=1",), ("train.batch_size=1",)).ended():
         assert worker.code == 2
@@ -151,6 +156,7 @@ def test_a_batch_that_is_too_small_to_be_shared(short: Path, tmp_path: Path) -> 
         )
 
 
+@pytest.mark.slow
 def test_two_devices_of_one_process_train_together(short: Path, tmp_path: Path) -> None:
     """As two GPUs would, on a processor that is taken for two."""
     code = """

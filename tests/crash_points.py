@@ -1,6 +1,6 @@
 """Kill a command at one of the moments at which it changes the disk, then look at what it left.
 
-    python tests/crash.py TEMPLATE FOLDER 'COMMAND AS JSON' [--most N] [--torn]
+    python tests/crash_points.py TEMPLATE FOLDER 'COMMAND AS JSON' [--most N] [--torn]
 
 TEMPLATE is an output root, of which each trial takes a copy to FOLDER/out; the command names that with {out}. The moments
 are: a file opened for writing, renamed, removed, linked or flushed, a folder made or removed. With --torn the file that was

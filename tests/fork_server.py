@@ -1,8 +1,8 @@
-"""A process that has imported what commands import, and forks for each command that it is told of.
+"""A process that has imported everything that commands import, and forks for each command.
 
-Importing Python's libraries and TensorFlow anew took most of the time of the tests. A fork has its own memory, working
-directory, environment and streams, as a process that is started has; what is imported when, the tests of
-test_architecture.py see in processes of their own.
+Importing Python's libraries and TensorFlow for each command took most of the time of the tests. A fork has its own memory,
+working directory, environment and streams, as a new process has. What is imported when is tested by test_architecture.py
+in new processes.
 """
 
 import atexit
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO
 
 TERMINAL = {"COLUMNS": "120", "NO_COLOR": "1"}  # as every command of the tests sees it
-FIXED = {**TERMINAL, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-_SECONDS = 600  # that a command may take
+_ENVIRONMENT = {**TERMINAL, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+_TIMEOUT_SECONDS = 600
 _LIBRARIES = (
     "keras",
     "tensorflow",
@@ -39,8 +39,8 @@ _LIBRARIES = (
 )
 
 
-class Zygote:
-    """The process, from outside. Can be asked by one thread at a time."""
+class ForkServer:
+    """The process, from outside. Starts with the first command; runs one command at a time."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -51,20 +51,25 @@ class Zygote:
         if self._process is None:
             command = [sys.executable, __file__]
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, env={**os.environ, **FIXED}, stdin=pipe, stdout=pipe)
+            self._process = subprocess.Popen(command, env={**os.environ, **_ENVIRONMENT}, stdin=pipe, stdout=pipe)
         with tempfile.TemporaryDirectory() as folder:
-            places = [os.path.join(folder, name) for name in ("stdout", "stderr")]
-            request = {"arguments": list(arguments), "cwd": str(cwd), "env": {**env, **FIXED}, "places": places}
+            streams = [os.path.join(folder, name) for name in ("stdout", "stderr")]
+            request = {
+                "arguments": list(arguments),
+                "cwd": str(cwd),
+                "env": {**env, **_ENVIRONMENT},
+                "streams": streams,
+            }
             stdin, stdout = self._process.stdin, self._process.stdout
             assert stdin and stdout
             stdin.write(json.dumps(request).encode() + b"\n")
             stdin.flush()
-            watch = threading.Timer(_SECONDS, self._process.kill)
+            watch = threading.Timer(_TIMEOUT_SECONDS, self._process.kill)
             watch.start()
             code = stdout.readline()
             watch.cancel()
-            assert code, f"it took longer than {_SECONDS} s, or the process that forks ended: {arguments}"
-            out, err = (Path(place).read_text(encoding="utf-8") for place in places)
+            assert code, f"it took longer than {_TIMEOUT_SECONDS} s, or the fork server ended: {arguments}"
+            out, err = (Path(path).read_text(encoding="utf-8") for path in streams)
         return int(code), out, err
 
     def close(self) -> None:
@@ -78,7 +83,7 @@ class Zygote:
 
 
 def prepare() -> None:
-    """Import all that a command may import."""
+    """Import everything that a command may import."""
     import genset
 
     for name in _LIBRARIES:
@@ -100,12 +105,12 @@ def _serve(requests: IO[bytes], answers: int) -> None:
 
 
 def become(request: Mapping[str, object]) -> None:
-    """Become the command of a request, to its end: arguments, cwd, env, and the places of stdout and stderr."""
+    """Become the command of a request, to its end: arguments, cwd, env, and the paths of stdout and stderr."""
     code = 1
     try:
-        for number, place in enumerate((os.devnull, *request["places"])):  # type: ignore[misc]
+        for number, path in enumerate((os.devnull, *request["streams"])):  # type: ignore[misc]
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND if number else os.O_RDONLY
-            opened = os.open(place, flags, 0o600)
+            opened = os.open(path, flags, 0o600)
             os.dup2(opened, number)
             os.close(opened)
         os.chdir(str(request["cwd"]))

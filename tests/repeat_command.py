@@ -1,4 +1,4 @@
-"""Call genset again and again in one process: python tests/loop.py ROUNDS ARGUMENTS ..., with {seed} for the round's number.
+"""Call genset again and again in one process: python tests/repeat_command.py ROUNDS ARGUMENTS ..., with {seed} for the round's number.
 
 Prints a JSON line for each round: resident memory in MB, open files, threads, and files in the temporary folder.
 """
