@@ -25,10 +25,10 @@ from nltk.translate.bleu_score import SmoothingFunction, brevity_penalty
 
 from genset.config import check
 from genset.interfaces import Batch, Family, Modality, Moment, Nets, Network, Progress, Stage, Tensor, Update
-from genset.modalities.text import form
-from genset.modalities.text.codec import Text
-from genset.modalities.text.judging import words
-from genset.modalities.text.sampling import TokenSampling
+from genset.modalities.text import codec
+from genset.modalities.text.metrics import words
+from genset.modalities.text.modality import Text
+from genset.modalities.text.token_sampling import TokenSampling
 from genset.seeds import generator
 from genset.yaml_source import Place, Tree
 
@@ -170,7 +170,7 @@ def _run(arguments: argparse.Namespace) -> None:
                     "temperature": temperature,
                     **_scores([words(text) for text in made], references),
                 }
-                _note(arguments, {**row, "copies": _copies(made, train), "example": form.plain(made[0])})
+                _note(arguments, {**row, "copies": _copies(made, train), "example": codec.plain(made[0])})
 
 
 def _note(arguments: argparse.Namespace, row: dict[str, Any]) -> None:
@@ -232,7 +232,7 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
 
     texts = list(dict.fromkeys(_texts(arguments.folder / "train")))
     length = max(len(text.encode()) for text in texts)
-    items = form.items_of([texts[row] for row in generator(0, "split").permutation(len(texts))], length)
+    items = codec.items_of([texts[row] for row in generator(0, "split").permutation(len(texts))], length)
     tree = Tree(
         {"name": "mle", "modality": "text", "data": {"source": "."}, "model": {"network": arguments.network}},
         {(): Place("here")},
@@ -254,7 +254,7 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
     for temperature in TEMPERATURES:
         rngs = [generator(0, "mle", number) for number in range(MADE)]
         z, label = np.zeros((MADE, 1), np.float32), np.ones((MADE, 1), np.float32)
-        lines = form.texts_of(modality.render(models, z, label, rngs, TokenSampling(temperature=temperature)))
+        lines = codec.texts_of(modality.render(models, z, label, rngs, TokenSampling(temperature=temperature)))
         made.append((temperature, [line for line in lines if line]))
     return made
 

@@ -29,12 +29,12 @@ from genset.interfaces import (
     Step,
 )
 from genset.modalities import MODALITIES
+from genset.modalities.composition import table_of
 from genset.models import FAMILIES, PRIORS
 from genset.models.priors import GaussianMixture
 from genset.models.schedule import Train
 from genset.models.vae import VAE
 from genset.quality import FIGURES, gates
-from genset.steps import table_of
 from genset.store import check_url
 from genset.yaml_source import ConfigError, Fault, Tree, did_you_mean, dotted, override, read, write
 

@@ -26,7 +26,6 @@ LAYERS = [
         "interfaces",
         "errors",
         "seeds",
-        "steps",
         "sums",
         "jsons",
         "memory",

@@ -21,7 +21,7 @@ from genset.modalities.image.near_duplicates import of as image_sketch
 from genset.modalities.sound.codec import Clip
 from genset.modalities.sound.codec import read as read_sound
 from genset.modalities.sound.near_duplicates import of as sound_sketch
-from genset.modalities.text.sketch import of as text_sketch
+from genset.modalities.text.near_duplicates import of as text_sketch
 from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import collect
 from genset.pipeline.near import candidates, clusters, near_pairs

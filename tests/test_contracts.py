@@ -16,6 +16,7 @@ from genset.dataset import Record
 from genset.engine import Local
 from genset.interfaces import Item, Items, Kinds, Modality, Progress, Raw, Step
 from genset.modalities import MODALITIES
+from genset.modalities.composition import COMBINATIONS, FROM_TABLE, table_of
 from genset.models import FAMILIES
 from genset.models.priors import GaussianMixture
 from genset.pipeline import augment, build, replay
@@ -23,7 +24,6 @@ from genset.pipeline.company import Pool, TrainPart
 from genset.pipeline.job import Job
 from genset.quality import METRICS
 from genset.report.media import element
-from genset.steps import COMBINATIONS, FROM_TABLE, table_of
 from genset.versions import Root
 from tests.helpers import SAMPLES
 

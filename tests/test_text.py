@@ -11,9 +11,9 @@ import pytest
 from genset.config import Data
 from genset.engine import Local
 from genset.interfaces import Progress
-from genset.modalities.text import form, judging, sampling
+from genset.modalities.text import codec, metrics, token_sampling
 from genset.modalities.text.augment import AUGMENTATIONS
-from genset.modalities.text.codec import Text, TextSettings
+from genset.modalities.text.modality import Text, TextSettings
 from genset.modalities.text.tokens import END, PAD, Tokens
 from genset.pipeline.collect import Collected, collect
 from genset.pipeline.explain import Explained
@@ -54,7 +54,7 @@ def test_files_of_class_folders_are_items_and_lines_have_no_label(tmp_path: Path
     (tmp_path / "b" / "lines.txt").write_text("x\ny\n")
     (record,) = found(tmp_path / "a").records
     modality = Text(TextSettings())
-    assert (form.text_of(modality.native(record.raw)), record.label) == ("two\nlines", "spam")
+    assert (codec.text_of(modality.native(record.raw)), record.label) == ("two\nlines", "spam")
     assert [(r.text, r.label) for r in found(tmp_path / "b").records] == [("x", ""), ("y", "")]
     assert [r.text for r in found(tmp_path / "b" / "lines.txt").records] == ["x", "y"]
 
@@ -168,19 +168,19 @@ def test_a_text_that_is_too_long_for_a_file_name_is_a_text(tmp_path: Path) -> No
     assert modality.raw("word " * 100) == ("word " * 100).strip()
     path = tmp_path / "x.txt"
     path.write_text("in a file\n")
-    assert form.text_of(modality.native(modality.raw(str(path)))) == "in a file"
+    assert codec.text_of(modality.native(modality.raw(str(path)))) == "in a file"
 
 
 def test_texts_are_normalised_and_items_keep_every_byte() -> None:
-    assert form.clean(" e\u0301 ") == "é"
-    items = form.items_of(MIXED, 60)
-    assert form.texts_of(items) == MIXED
-    assert form.text_of(form.items_of(["日本"], 4)[0]) == "日"  # whole characters
+    assert codec.clean(" e\u0301 ") == "é"
+    items = codec.items_of(MIXED, 60)
+    assert codec.texts_of(items) == MIXED
+    assert codec.text_of(codec.items_of(["日本"], 4)[0]) == "日"  # whole characters
 
 
 @pytest.mark.parametrize("kind", ["bpe", "words", "characters"])
 def test_tokens_come_back_as_the_same_text_also_after_they_were_saved(kind: str) -> None:
-    texts = [*MIXED, f"a{form.FIELD}b{form.TURN}c{form.ROLE}d"] * 20
+    texts = [*MIXED, f"a{codec.FIELD}b{codec.TURN}c{codec.ROLE}d"] * 20
     tokens = Tokens.learn(texts, kind, None, None)  # type: ignore[arg-type]
     again = Tokens.read(tokens.as_bytes())
     rows = tokens.encode(texts[:6])
@@ -208,7 +208,7 @@ def drawn(count: int, **settings: Any) -> Counter[int]:
     models = logits_of([0.1, 0.05, 0.05, 0.4, 0.3, 0.1])
     rngs = [np.random.default_rng(n) for n in range(count)]
     z = np.zeros((count, 1), np.float32)
-    rows = sampling.write(models, z, z, rngs, 1, sampling.TokenSampling(**settings))
+    rows = token_sampling.write(models, z, z, rngs, 1, token_sampling.TokenSampling(**settings))
     return Counter(rows[:, 0].tolist())
 
 
@@ -227,8 +227,8 @@ def test_a_cap_on_the_length_gives_the_same_beginnings() -> None:
     z = np.zeros((20, 1), np.float32)
 
     def rows(**settings: Any) -> Any:
-        return sampling.write(
-            models, z, z, [np.random.default_rng(n) for n in range(20)], 9, sampling.TokenSampling(**settings)
+        return token_sampling.write(
+            models, z, z, [np.random.default_rng(n) for n in range(20)], 9, token_sampling.TokenSampling(**settings)
         )
 
     short, whole = rows(longest=4), rows()
@@ -240,12 +240,12 @@ def test_nats_are_the_mean_negative_log_likelihood() -> None:
     models = logits_of([0.25, 0.25, 0.25, 0.25])
     z = np.zeros((2, 1), np.float32)
     ids = np.array([[3, 1, 0], [3, 3, 1]], np.int32)
-    assert sampling.nats(models, z, z, ids) == pytest.approx(np.log([4, 4]))
+    assert token_sampling.nats(models, z, z, ids) == pytest.approx(np.log([4, 4]))
 
 
 def test_faults_of_made_texts() -> None:
-    texts = ["fine words", "...", "bad \ufffd", "go go go go go", "ha ha", "a b a b a b a b", f"a{form.FIELD}b", "😀"]
-    assert judging.faults(texts, 1).tolist() == [
+    texts = ["fine words", "...", "bad \ufffd", "go go go go go", "ha ha", "a b a b a b a b", f"a{codec.FIELD}b", "😀"]
+    assert metrics.faults(texts, 1).tolist() == [
         "",
         "empty",
         "garbled",
@@ -255,43 +255,43 @@ def test_faults_of_made_texts() -> None:
         "incomplete",
         "",
     ]
-    assert judging.faults([f"a{form.FIELD}b", "a", f"a{form.FIELD}"], 2).tolist() == ["", "incomplete", "incomplete"]
+    assert metrics.faults([f"a{codec.FIELD}b", "a", f"a{codec.FIELD}"], 2).tolist() == ["", "incomplete", "incomplete"]
 
 
 def test_figures_of_a_set_and_itself() -> None:
     texts = [f"the {a} {b} runs to the {c}" for a in ("big", "red") for b in ("dog", "cat") for c in ("house", "tree")]
-    figures = judging.measure(texts, texts, texts)
+    figures = metrics.measure(texts, texts, texts)
     assert figures["exact_copies"] == figures["overlap_train"] == figures["overlap_test"] == 1
     assert figures["length_distance"] == figures["character_distance"] == 0
     assert figures["perplexity"] == pytest.approx(figures["perplexity_real"])
-    other = judging.measure(texts, texts, [text.upper()[::-1] + str(n) for n, text in enumerate(texts)])
+    other = metrics.measure(texts, texts, [text.upper()[::-1] + str(n) for n, text in enumerate(texts)])
     assert other["exact_copies"] == other["overlap_test"] == 0
     assert other["perplexity"] > 3 * figures["perplexity"]
-    assert set(figures) == {figure.name for figure in judging.FIGURES}
+    assert set(figures) == {figure.name for figure in metrics.FIGURES}
 
 
 @pytest.mark.parametrize("kind", AUGMENTATIONS)
 def test_transforms_leave_protected_spans_and_the_parts_of_dialogues_alone(kind: str) -> None:
     table = {"table": {"big": ["large"]}} if kind == "synonyms" else {}
     step = AUGMENTATIONS[kind](kind=kind, protect=r"ORDER-\d+", **table)
-    text = f"user{form.ROLE}my big ORDER-10 on 2024-03-01, ok?{form.TURN}bot{form.ROLE}it is here; big box 15"
+    text = f"user{codec.ROLE}my big ORDER-10 on 2024-03-01, ok?{codec.TURN}bot{codec.ROLE}it is here; big box 15"
     made = set()
     for seed in range(60):
         rng = np.random.default_rng(seed)
         parameters = step.draw(rng)
-        made.add(form.text_of(step.apply(form.item_of(text, 200), rng, **parameters)))
+        made.add(codec.text_of(step.apply(codec.item_of(text, 200), rng, **parameters)))
     assert len(made) > 1 or kind == "synonyms"
     for other in made:
-        assert [c for c in other if c in form.SEPARATORS] == [form.ROLE, form.TURN, form.ROLE]
+        assert [c for c in other if c in codec.SEPARATORS] == [codec.ROLE, codec.TURN, codec.ROLE]
         assert "ORDER-10" in other
-        assert other.startswith(f"user{form.ROLE}")
-        assert f"{form.TURN}bot{form.ROLE}" in other
+        assert other.startswith(f"user{codec.ROLE}")
+        assert f"{codec.TURN}bot{codec.ROLE}" in other
 
 
 def test_dates_stay_dates_and_numbers_keep_their_length() -> None:
     step = AUGMENTATIONS["numbers"](kind="numbers", share=1.0)
     for seed in range(50):
-        made = form.text_of(step.apply(form.item_of("on 12/05/2023 we paid 1500"), np.random.default_rng(seed)))
+        made = codec.text_of(step.apply(codec.item_of("on 12/05/2023 we paid 1500"), np.random.default_rng(seed)))
         date, paid = made.split()[1], made.split()[-1]
         first, second, year = date.split("/")
         assert (len(first), len(second), len(year), len(paid)) == (2, 2, 4, 4)
@@ -300,7 +300,7 @@ def test_dates_stay_dates_and_numbers_keep_their_length() -> None:
 
 def test_a_number_of_many_digits_keeps_as_many() -> None:
     step = AUGMENTATIONS["numbers"](kind="numbers")
-    made = form.text_of(step.apply(form.item_of("9" * 30), np.random.default_rng(0)))
+    made = codec.text_of(step.apply(codec.item_of("9" * 30), np.random.default_rng(0)))
     assert made.startswith("9" * 12) and len(made) == 30 and made != "9" * 30
 
 
@@ -412,7 +412,7 @@ def written() -> tuple[Text, Any]:
     from genset.models import FAMILIES
 
     keras.utils.set_random_seed(0)
-    modality = Text(TextSettings(length=20)).learned(form.items_of(["abc abd", "ab"] * 20, 20), np.zeros(40, np.int64))
+    modality = Text(TextSettings(length=20)).learned(codec.items_of(["abc abd", "ab"] * 20, 20), np.zeros(40, np.int64))
     rule = FAMILIES["gan"](kind="gan", space="items").fitted(Text)
     return modality, rule.build(modality, modality.networks["gru"](kind="gru", width=8), 3, 2)
 
@@ -429,8 +429,10 @@ def test_tokens_drawn_for_a_discriminator_are_those_that_the_exported_steps_woul
         name: lambda *arrays, model=model: [np.array(out) for out in model(list(arrays))]
         for name, model in nets.network.exported(nets, modality).items()
     }
-    cold = sampling.TokenSampling(temperature=0)
-    expected = sampling.write(models, z, label, [np.random.default_rng(n) for n in range(30)], made.shape[1], cold)
+    cold = token_sampling.TokenSampling(temperature=0)
+    expected = token_sampling.write(
+        models, z, label, [np.random.default_rng(n) for n in range(30)], made.shape[1], cold
+    )
     assert np.asarray(nets.network.items(made)).tolist() == expected.tolist()
     assert set(np.unique(made)) == {0, 1}
     assert len(np.unique(expected)) > 3
@@ -453,7 +455,7 @@ def test_a_generator_of_tokens_learns_from_a_discriminator_through_what_it_drew(
 
 def test_noise_on_tokens_is_the_same_for_their_rows(written: tuple[Text, Any]) -> None:
     modality, nets = written
-    ids = modality.to_tensor(form.items_of(["abc abd", "ab", "abd abc ab"], 20))
+    ids = modality.to_tensor(codec.items_of(["abc abd", "ab", "abd abc ab"], 20))
     drawn = modality.draw_perturbation(np.random.default_rng(1), 3, strong=True)
     rows = modality.perturb(nets.network.real(modality, ids), drawn)
     changed = np.asarray(modality.perturb(ids, drawn))
@@ -465,7 +467,7 @@ def test_texts_that_are_one_word_from_a_known_one_are_near() -> None:
     known = ["the cat sat on the mat", "Anna", "我喜欢这本书"]
     near = ["The cat sat on a mat", "the cat sat on mat", "the fat cat sat on the mat", "Anne", "我喜欢这本"]
     far = ["a cat sat on a mat", "on the mat the cat sat", "the cat", "Anneli", "我不喜欢那本书"]
-    assert judging.one_apart([*near, *far], known).tolist() == [True] * 5 + [False] * 5
+    assert metrics.one_apart([*near, *far], known).tolist() == [True] * 5 + [False] * 5
 
 
 def test_a_vae_says_how_much_its_code_tells() -> None:

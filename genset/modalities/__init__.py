@@ -3,6 +3,6 @@
 from genset.interfaces import Modality
 from genset.modalities.image.modality import Image
 from genset.modalities.sound.modality import Sound
-from genset.modalities.text.codec import Text
+from genset.modalities.text.modality import Text
 
 MODALITIES: dict[str, type[Modality]] = {"image": Image, "text": Text, "sound": Sound}

@@ -9,8 +9,8 @@ from typing import Any
 
 from genset.dataset import Record
 from genset.interfaces import Company, Drawn, Item, Mixing, Step
+from genset.modalities.composition import every
 from genset.seeds import digest, generator, item_id
-from genset.steps import every
 
 SOFT_LABEL = "soft_label"  # the column that says how much of each class is in a mixed item
 _MOST_TRIES = 20  # until the item is changed

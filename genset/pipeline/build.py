@@ -14,11 +14,11 @@ from genset.export.croissant import croissant
 from genset.export.folder import Folder
 from genset.interfaces import Exporter, Modality, Quarantined, Step
 from genset.interfaces import Item as ItemArray
+from genset.modalities.composition import LatentMix, every, late
 from genset.pipeline import augment
 from genset.pipeline.company import Latent, Pool, TrainPart
 from genset.pipeline.job import COUNTED, Job, as_dicts
 from genset.pipeline.page import Subject, dataset_page
-from genset.steps import LatentMix, every, late
 from genset.versions import CONFIG, Draft, Version, json_bytes
 from genset.yaml_source import did_you_mean
 

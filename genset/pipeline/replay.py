@@ -13,12 +13,12 @@ from genset.dataset import Record, read_version
 from genset.errors import GensetError
 from genset.interfaces import Drawn, Item, Kinds, Modality, Partner, Step
 from genset.modalities import MODALITIES
+from genset.modalities.composition import table_of
 from genset.pipeline import augment, generate
 from genset.pipeline import like as variations
 from genset.pipeline.collect import reader
 from genset.pipeline.company import Latent, Pool, TrainPart
 from genset.pipeline.job import Job
-from genset.steps import table_of
 from genset.versions import Version, roots_of, write_atomically
 
 FOLDER = "replayed"  # under the output root

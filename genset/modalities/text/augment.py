@@ -16,7 +16,7 @@ import numpy as np
 import pydantic
 
 from genset.interfaces import Augmentation, Item, Step
-from genset.modalities.text.form import ROLE, SEPARATORS, item_of, text_of
+from genset.modalities.text.codec import ROLE, SEPARATORS, item_of, text_of
 
 _WORD = re.compile(r"[^\W\d_⺀-鿿぀-ヿ가-힣]+(?:['’-][^\W\d_]+)*|[⺀-鿿぀-ヿ가-힣]|\d+|[^\w\s]|_", re.UNICODE)
 _NEIGHBOURS = {

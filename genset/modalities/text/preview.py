@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from genset.modalities.text.form import plain
+from genset.modalities.text.codec import plain
 
 
 def sheet(texts: Sequence[str], titles: Sequence[str]) -> bytes:

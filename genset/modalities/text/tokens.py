@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from genset.modalities.text.form import FIELD, ROLE, SEPARATORS, TURN
+from genset.modalities.text.codec import FIELD, ROLE, SEPARATORS, TURN
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

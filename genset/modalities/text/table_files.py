@@ -16,7 +16,7 @@ from genset.dataset import as_text, lone_surrogate
 from genset.errors import GensetError
 from genset.interfaces import Entry, UndecodableError
 from genset.jsons import parsed
-from genset.modalities.text.form import FIELD, ROLE, TURN, clean
+from genset.modalities.text.codec import FIELD, ROLE, TURN, clean
 
 TABLES = (".jsonl", ".csv", ".tsv")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Figure, SkipError
-from genset.modalities.text.form import FIELD, SEPARATORS
+from genset.modalities.text.codec import FIELD, SEPARATORS
 
 FAULTS: Mapping[str, str] = {
     "empty": "empty",

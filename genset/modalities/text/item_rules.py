@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Rule, Sketch
-from genset.modalities.text import judging
+from genset.modalities.text import metrics
 
 GIBBERISH = "gibberish"
 RULES: Mapping[str, Rule] = {
@@ -62,7 +62,7 @@ def values(text: str) -> dict[str, float | str]:
     return {
         "garbled": 0.0 if text.isascii() else _damaged(text) / len(text),
         "markup": sum(len(found[0]) for found in _MARKUP.finditer(text)) / len(text),
-        "odd_script": judging.script(text),
+        "odd_script": metrics.script(text),
         "too_long": len(text),
     }
 
