@@ -22,12 +22,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from genset.interfaces import Modality, Moment
+from genset.interfaces import LossContext, Modality
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES
 from genset.models.losses import gaussian_loss, kl_loss
 from genset.models.priors import GaussianMixture
-from genset.models.schedule import Leg
+from genset.models.schedule import StagePlan
 from genset.models.stage_steps import Examples, StageRun
 from genset.models.trainer import Trainer
 
@@ -94,7 +94,7 @@ def _genset(name: str, modality: Modality, items: Any, labels: Any) -> Callable[
         classes=CLASSES, latent_dim=modality.latent_dim, seed=0, judging=None,
     )  # fmt: skip
     run: StageRun = trainer.runs[-1]
-    leg = Leg(10_000, run.stage.largest_batch, run.stage.learning_rate, 12, run.stage.evaluations)
+    leg = StagePlan(10_000, run.stage.largest_batch, run.stage.learning_rate, 12, run.stage.evaluations)
     rng = np.random.default_rng(0)
     density = {
         "weights": np.ones((CLASSES, 1)),
@@ -170,7 +170,7 @@ def _keras_gan(modality: Modality) -> Any:
                 return self.discriminator([items, label], training=True)[:, 0]
 
             made = keras.ops.sigmoid(self.generator(z, training=True))
-            moment = Moment(tf.constant(0.0), True, True, tf.constant(0.3), gradient)
+            moment = LossContext(tf.constant(0.0), True, True, tf.constant(0.3), gradient)
             with tf.GradientTape() as tape:
                 d_loss = ops.mean(loss.d_loss(d(x), d(made)))
                 d_loss = d_loss + 0.3 * loss.penalty_loss(d, x, made, x, moment)

@@ -24,12 +24,23 @@ import numpy as np
 from nltk.translate.bleu_score import SmoothingFunction, brevity_penalty
 
 from genset.config import check
-from genset.interfaces import Batch, Family, Modality, Moment, Nets, Network, Progress, Stage, Tensor, Update
+from genset.interfaces import (
+    Batch,
+    Family,
+    LossContext,
+    Modality,
+    Network,
+    Networks,
+    Progress,
+    Tensor,
+    TrainingStage,
+    Update,
+)
 from genset.modalities.text import codec
 from genset.modalities.text.metrics import words
 from genset.modalities.text.modality import Text
 from genset.modalities.text.token_sampling import TokenSampling
-from genset.seeds import generator
+from genset.seeds import rng_for
 from genset.yaml_source import Place, Tree
 
 ROOT = Path(__file__).parents[1]
@@ -45,20 +56,20 @@ class LanguageModel(Family):
 
     kind: str = "mle"
 
-    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
+    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Networks:
         """A decoder."""
-        return Nets({"decoder": network.decoder(modality, latent_dim, classes)}, network)
+        return Networks({"decoder": network.decoder(modality, latent_dim, classes)}, network)
 
-    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
+    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[TrainingStage, ...]:
         """One: cross-entropy of each token after those before it."""
 
-        def loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        def loss(nets: Networks, batch: Batch, moment: LossContext) -> dict[str, Tensor]:
             told = {"label": batch["label"]}
             return {"loss": nets.network.reconstruction_loss(nets, batch["zero"], batch["x"], told, _unused)}
 
-        return (Stage("mle", (Update("mle", ("decoder",), loss),), _zeros),)
+        return (TrainingStage("mle", (Update("mle", ("decoder",), loss),), _zeros),)
 
-    def whole(self, nets: Nets, modality: Modality) -> Any:
+    def whole(self, nets: Networks, modality: Modality) -> Any:
         """The decoder."""
         return nets["decoder"]
 
@@ -159,7 +170,7 @@ def main() -> None:
 def _run(arguments: argparse.Namespace) -> None:
     train, test = (_texts(arguments.folder / part) for part in ("train", "test"))
     references = [words(text) for text in test]
-    rng = generator(0, "real lines")
+    rng = rng_for(0, "real lines")
     real = [words(train[row]) for row in rng.permutation(len(train))[:MADE]]
     _note(arguments, {"model": "real", **_scores(real, references), "copies": _copies(test, train)})
     for model in arguments.models:
@@ -225,14 +236,14 @@ def _made(model: str, arguments: argparse.Namespace, place: Path) -> list[tuple[
 
 def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str]]]:
     from genset.models.export import onnx_bytes
-    from genset.models.onnx_network import Exported
+    from genset.models.onnx_network import OnnxNetwork
     from genset.models.schedule import Train
     from genset.models.stage_steps import Examples
     from genset.models.trainer import Trainer
 
     texts = list(dict.fromkeys(_texts(arguments.folder / "train")))
     length = max(len(text.encode()) for text in texts)
-    items = codec.items_of([texts[row] for row in generator(0, "split").permutation(len(texts))], length)
+    items = codec.items_of([texts[row] for row in rng_for(0, "split").permutation(len(texts))], length)
     tree = Tree(
         {"name": "mle", "modality": "text", "data": {"source": "."}, "model": {"network": arguments.network}},
         {(): Place("here")},
@@ -243,16 +254,18 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
     family = LanguageModel()
     nets = family.build(modality, network, 1, 1)
     parts = [Examples(part, np.zeros(len(part), np.int64)) for part in (items[held_out:], items[:held_out])]
-    from genset.models.gan import Labelled
+    from genset.models.gan import ConditionalNormal
 
-    trainer = Trainer(family, Labelled(), nets, modality, *parts, classes=1, latent_dim=1, seed=0, judging=None)
+    trainer = Trainer(
+        family, ConditionalNormal(), nets, modality, *parts, classes=1, latent_dim=1, seed=0, judging=None
+    )
     progress = Progress(say=lambda text: print(text, file=sys.stderr))
     with tempfile.TemporaryDirectory() as place:
         trainer.fit(Train(seconds=arguments.seconds), Path(place) / "c.npz", "", resume=False, progress=progress)
-    models = {name: Exported(onnx_bytes(model, 0)) for name, model in network.exported(nets, modality).items()}
+    models = {name: OnnxNetwork(onnx_bytes(model, 0)) for name, model in network.exported(nets, modality).items()}
     made = []
     for temperature in TEMPERATURES:
-        rngs = [generator(0, "mle", number) for number in range(MADE)]
+        rngs = [rng_for(0, "mle", number) for number in range(MADE)]
         z, label = np.zeros((MADE, 1), np.float32), np.ones((MADE, 1), np.float32)
         lines = codec.texts_of(modality.render(models, z, label, rngs, TokenSampling(temperature=temperature)))
         made.append((temperature, [line for line in lines if line]))

@@ -176,7 +176,7 @@ class UndecodableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Nets:
+class Networks:
     """The keras models of one family, by role: "encoder", "decoder", "generator", ...; and what they are built by."""
 
     models: Mapping[str, Any]
@@ -202,17 +202,17 @@ class Network(Section):
 
     @abstractmethod
     def reconstruction_loss(
-        self, nets: "Nets", z: Tensor, x: Tensor, batch: "Batch", likelihood: Callable[[Tensor, Tensor], Tensor]
+        self, nets: "Networks", z: Tensor, x: Tensor, batch: "Batch", likelihood: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
         """() negative log-likelihood of items x (B, *tensor_shape) given codes z (B, latent_dim), in nats an item.
         `likelihood` (x, rebuilt) is for values in [0, 1]; tokens always have their cross-entropy."""
 
     @abstractmethod
-    def rebuilt(self, nets: "Nets", z: Tensor) -> Tensor:
+    def rebuilt(self, nets: "Networks", z: Tensor) -> Tensor:
         """(B, *tensor_shape) what the decoder makes of codes z (B, latent_dim), differentiable (keras.ops); of networks
         for tokens (B, T, tokens) probabilities, and only what `whole` saves."""
 
-    def made(self, nets: "Nets", batch: "Batch") -> Tensor:
+    def made(self, nets: "Networks", batch: "Batch") -> Tensor:
         """(B, ...) items of the codes "z" and labels of a batch as a discriminator sees them, differentiable."""
         return self.rebuilt(nets, batch["z"])
 
@@ -225,7 +225,7 @@ class Network(Section):
         return made
 
     @abstractmethod
-    def exported(self, nets: "Nets", modality: "Modality") -> Mapping[str, Any]:
+    def exported(self, nets: "Networks", modality: "Modality") -> Mapping[str, Any]:
         """The keras models that `modality.render` samples with, by name; the first takes codes."""
 
 
@@ -600,13 +600,13 @@ items' own codes, where the stage says so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class LossContext:
     """When a loss is asked for, and what only the trainer's backend can do."""
 
     progress: Tensor  # of the stage, in [0, 1]
-    lazy: bool  # whether costly terms are due: see `Stage.lazy_every`
+    lazy: bool  # whether costly terms are due: see `TrainingStage.lazy_every`
     learning: bool  # whether weights will follow; False on the validation part
-    tuned: Tensor  # the value that the trainer chose among `Stage.tuned`
+    tuned: Tensor  # the value that the trainer chose among `TrainingStage.tuned`
     gradient: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
     """(function from (B, ...) to (B, ...), x) -> d sum(function(x)) / dx, itself differentiable."""
 
@@ -617,7 +617,7 @@ class Update:
 
     name: str
     roles: tuple[str, ...]  # the networks whose weights it changes
-    loss: Callable[[Nets, Batch, Moment], Mapping[str, Tensor]]
+    loss: Callable[[Networks, Batch, LossContext], Mapping[str, Tensor]]
     """The first of the named losses is minimised."""
     rate: float = 1.0  # factor on the learning rate
     beta_1: float = 0.9  # Adam's
@@ -625,7 +625,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TrainingStage:
     """A part of a training with updates of its own: an autoencoder has one, a GAN that starts warm two."""
 
     name: str
@@ -645,7 +645,9 @@ class Stage:
     space: Literal["items", "codes"] = "items"  # what its samples are, and are compared with
     average: tuple[str, ...] = ()  # networks of which the running mean of the weights is kept, not the last ones
     lazy_every: int = 1  # costly terms of the losses are due in every so-many-th step
-    tuned: tuple[float, ...] = (0.0,)  # values to choose `Moment.tuned` from: by short trials where there are several
+    tuned: tuple[float, ...] = (
+        0.0,
+    )  # values to choose `LossContext.tuned` from: by short trials where there are several
 
 
 class Family(Section):
@@ -654,11 +656,11 @@ class Family(Section):
     kind: str
 
     @abstractmethod
-    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
+    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Networks:
         """The networks of this family, untrained."""
 
     @abstractmethod
-    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
+    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[TrainingStage, ...]:
         """The parts of the training on so many train items, in order."""
 
     def settled(self, shares: Sequence[float], tuned: Sequence[float]) -> Self:
@@ -678,11 +680,11 @@ class Family(Section):
         problem."""
         return ()
 
-    def codes(self, nets: Nets, x: Tensor) -> Tensor:
+    def codes(self, nets: Networks, x: Tensor) -> Tensor:
         """(B, latent_dim) codes of items: what a density is fitted to."""
         raise NotImplementedError(f"{self.kind} has no encoder")
 
-    def encoder(self, nets: Nets, modality: Modality) -> Any:
+    def encoder(self, nets: Networks, modality: Modality) -> Any:
         """The keras model from items (B, *tensor_shape) to codes (B, latent_dim) that is exported; None without one."""
         if "encoder" not in nets.models:
             return None
@@ -691,13 +693,13 @@ class Family(Section):
         x = keras.Input(modality.tensor_shape, dtype=modality.tensor_dtype, name="x")
         return keras.Model(x, self.codes(nets, x), name="codes")
 
-    def sampler(self, nets: Nets, modality: Modality) -> Mapping[str, Any]:
+    def sampler(self, nets: Networks, modality: Modality) -> Mapping[str, Any]:
         """The keras models that are exported, by name: those of `Network.exported`, and "codes", from draws of the
         density to codes, where they differ."""
         return nets.network.exported(nets, modality)
 
     @abstractmethod
-    def whole(self, nets: Nets, modality: Modality) -> Any:
+    def whole(self, nets: Networks, modality: Modality) -> Any:
         """The one keras model that is saved for people who want to go on in Keras."""
 
 

@@ -1,4 +1,4 @@
-"""No more memory than what is kept takes: arrays filled part by part, and what was freed given back to the system."""
+"""Low peak memory: fill arrays part by part, and return freed memory to the operating system."""
 
 import ctypes
 import gc
@@ -13,25 +13,26 @@ import numpy.typing as npt
 _PAGEOUT = 21  # MADV_PAGEOUT
 
 
-def filled(count: int, parts: Iterable[Sequence[npt.NDArray[Any]]]) -> list[npt.NDArray[Any]]:
-    """Arrays of `count` rows from those of each part, without holding them twice."""
+def fill_arrays(count: int, parts: Iterable[Sequence[npt.NDArray[Any]]]) -> list[npt.NDArray[Any]]:
+    """Arrays of `count` rows, concatenated from those of each part, without holding them twice."""
     out: list[npt.NDArray[Any]] = []
     start = 0
     for part in parts:
         out = out or [np.empty((count, *rows.shape[1:]), rows.dtype) for rows in part]
-        for whole, rows in zip(out, part, strict=True):
-            whole[start : start + len(rows)] = rows
+        for target, rows in zip(out, part, strict=True):
+            target[start : start + len(rows)] = rows
         start += len(part[0])
     return out
 
 
-def give_back() -> None:
-    """Hand pages that hold nothing any more back to the system, where the C library can (malloc_trim of glibc), and
-    those that it can read again from their files, where the kernel can (MADV_PAGEOUT, Linux 5.4).
+def release_memory() -> None:
+    """Free reference cycles, then return unused memory to the operating system.
 
-    What only cycles of references keep, as the graphs of a training are kept, is freed before. Pages of small objects
-    are kept by the library for others to come, a gigabyte after very many items were compared: memory that a training
-    which follows takes anew. The code of TensorFlow is a third of a gigabyte, which nothing calls after a training.
+    Two kinds of pages are returned: free heap pages (malloc_trim, where the C library is glibc) and the code of shared
+    libraries, which the kernel can read again from their files (MADV_PAGEOUT, Linux 5.4 or later; older kernels ignore
+    the call). The C library keeps pages of small objects for reuse: a gigabyte after very many items were compared,
+    which a training would allocate a second time. The code of TensorFlow takes a third of a gigabyte and is not called
+    after a training. The graphs of a training are reference cycles.
     """
     gc.collect()
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -39,16 +40,16 @@ def give_back() -> None:
         library.malloc_trim(0)
     if library:
         library.madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-        for start, size in _code():
-            library.madvise(start, size, _PAGEOUT)  # a kernel that cannot says so and leaves them where they are
+        for start, size in _library_code():
+            library.madvise(start, size, _PAGEOUT)
 
 
-def _code() -> list[tuple[int, int]]:
-    """(address, bytes) of what of shared libraries is mapped and never written: code and constants."""
-    found = []
+def _library_code() -> list[tuple[int, int]]:
+    """(address, bytes) of the read-only parts of mapped shared libraries: code and constants."""
+    spans = []
     for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
         span, mode, *_, path = line.split(maxsplit=5)
         if mode in ("r-xp", "r--p") and ".so" in path:
             start, end = (int(address, 16) for address in span.split("-"))
-            found.append((start, end - start))
-    return found
+            spans.append((start, end - start))
+    return spans

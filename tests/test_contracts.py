@@ -274,7 +274,7 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
     import keras
 
     from genset.models.export import keras_bytes, onnx_bytes
-    from genset.models.onnx_network import Exported
+    from genset.models.onnx_network import OnnxNetwork
     from genset.models.schedule import Train
     from genset.models.stage_steps import Examples
     from genset.models.trainer import Trainer
@@ -313,7 +313,7 @@ def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
         assert (differing, hashlib.sha256(saved).digest()) == ([], hashlib.sha256(again[1]).digest())
         assert all((density[name] == again[3][name]).all() for name in density)
     assert all(np.isfinite(value) for row in history for value in row.values())
-    networks = {name: Exported(data) for name, data in exported.items()}
+    networks = {name: OnnxNetwork(data) for name, data in exported.items()}
     rngs = [np.random.default_rng(n) for n in range(70)]
     z = rule.density(prior).draw(density, 1, rngs)
     if "codes" in networks:

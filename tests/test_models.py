@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from genset.errors import GensetError, Interrupt
-from genset.interfaces import Items, Labels, Moment, Progress
+from genset.interfaces import Items, Labels, LossContext, Progress
 from genset.modalities import MODALITIES
 from genset.models import FAMILIES
 from genset.models.adversarial_losses import LOSSES
@@ -52,7 +52,7 @@ def test_adversarial_losses_have_their_published_values(kind: str) -> None:
 def test_gradient_penalties_of_a_linear_discriminator(kind: str, penalty: float) -> None:
     import tensorflow as tf
 
-    moment = Moment(tf.constant(0.0), True, True, tf.constant(1.0), gradient)
+    moment = LossContext(tf.constant(0.0), True, True, tf.constant(1.0), gradient)
     real, made, mix = tf.ones((5, 2)), tf.zeros((5, 2)), tf.fill((5, 1), 0.3)
     loss = LOSSES[kind](kind=kind).penalty_loss(lambda x: 3 * x[:, 0], real, made, mix, moment)
     assert float(loss) == pytest.approx(penalty, rel=1e-4)
@@ -212,9 +212,9 @@ def test_a_gan_on_a_short_budget_gives_its_warm_start_the_steps_that_it_needs(
 
 
 def test_a_plan_that_is_revised_is_gone_through_evenly_from_there() -> None:
-    from genset.models.schedule import Leg
+    from genset.models.schedule import StagePlan
 
-    leg = Leg(100, 8, 1.0, patience=12, evaluations=10)
+    leg = StagePlan(100, 8, 1.0, patience=12, evaluations=10)
     assert [leg.progress(step) for step in (0, 25, 100)] == [0, 0.25, 1]
     slow = leg.revised(50, step_seconds=2.0, seconds_left=40.0)  # 20 steps more, not 50
     assert (slow.steps, slow.revisions) == (70, ((50, 70),))
@@ -342,7 +342,7 @@ def test_an_encoder_that_says_far_too_much_does_not_end_a_training() -> None:
         "label": np.eye(2, dtype=np.float32)[[0] * 6],
         **stage.draw(np.random.default_rng(0), 6),
     }
-    moment = Moment(tf.constant(1.0), True, True, tf.constant(0.0), gradient)
+    moment = LossContext(tf.constant(1.0), True, True, tf.constant(0.0), gradient)
     losses = stage.updates[0].loss(nets, batch, moment)
     assert all(np.isfinite(float(value)) for value in losses.values())
 
@@ -370,7 +370,7 @@ def test_layers_compute_in_bfloat16_while_learning_and_in_float32_when_exported(
     table = MODALITIES["image"]
     modality = table(table.Settings(size=8, mode="L"))
     family = FAMILIES["vae"](kind="vae")
-    with precision.building("bfloat16"):
+    with precision.default_precision("bfloat16"):
         nets = family.build(modality, modality.networks["conv"](kind="conv", width=8), 4, 2)
     x, z = modality.to_tensor(blobs(4)[0]), np.ones((4, 4), np.float32)
     narrow = np.asarray(family.sampler(nets, modality)["generator"](z))
@@ -378,7 +378,7 @@ def test_layers_compute_in_bfloat16_while_learning_and_in_float32_when_exported(
     assert {layer.kernel.dtype for net in nets.models.values() for layer in net.layers if hasattr(layer, "kernel")} == {
         "float32"
     }
-    precision.widen(nets)
+    precision.use_float32(nets)
     sampler = family.sampler(nets, modality)["generator"]
     wide = np.asarray(sampler(z))
     assert (wide != narrow).any()

@@ -6,8 +6,8 @@ import pytest
 from genset.errors import GensetError
 from genset.interfaces import Prior
 from genset.models import PRIORS
-from genset.models.priors import GaussianMixture, Kernel, Normal
-from genset.seeds import generator
+from genset.models.priors import GaussianMixture, KernelDensity, Normal
+from genset.seeds import rng_for
 
 CODES = np.concatenate(
     [np.random.default_rng(0).normal(-2, 0.5, (200, 4)), np.random.default_rng(1).normal(2, 0.5, (200, 4))]
@@ -16,7 +16,7 @@ LABELS = np.repeat([0, 1], 200).astype(np.int64)
 
 
 def rngs(n: int) -> list[np.random.Generator]:
-    return [generator(7, "test", number) for number in range(n)]
+    return [rng_for(7, "test", number) for number in range(n)]
 
 
 @pytest.mark.parametrize("prior", [kind() for kind in PRIORS.values()], ids=PRIORS.keys())
@@ -61,7 +61,7 @@ def test_kernels_are_narrow_where_a_class_falls_into_clusters_and_usual_where_it
     zeros = np.zeros(200, np.int64)
     spread = []
     for codes in (clusters, alone):
-        factor = Kernel().fit(codes, zeros, 1, 0)["factors"][0, 0]
+        factor = KernelDensity().fit(codes, zeros, 1, 0)["factors"][0, 0]
         spread.append(np.trace(factor @ factor.T) / codes.var(axis=0).sum())
     assert spread[0] < 0.05
     assert spread[1] == pytest.approx(0.25, rel=0.25)  # the bandwidth, squared
@@ -90,12 +90,12 @@ def test_a_class_of_few_items_is_drawn_about_each_of_them_at_its_own_scale() -> 
 
 
 def test_a_kernel_draws_about_each_item_with_half_the_spread_of_the_class() -> None:
-    prior = Kernel()
+    prior = KernelDensity()
     drawn = prior.draw(prior.fit(CODES, LABELS, 2, 0), 1, rngs(2000))
     assert drawn.mean(axis=0) == pytest.approx(CODES[200:].mean(axis=0), abs=0.05)
     variance = CODES[200:].var() * (1 + 0.5**2)  # of the items, and about each
     assert drawn.var(axis=0) == pytest.approx([variance] * 4, rel=0.15)
-    tight = Kernel(bandwidth=0.01)
+    tight = KernelDensity(bandwidth=0.01)
     drawn = tight.draw(tight.fit(CODES, LABELS, 2, 0), 0, rngs(50))
     nearest = np.abs(drawn[:, None] - CODES[:200]).max(axis=2).min(axis=1)
     assert (nearest < 0.06).all()  # 4 deviations, and the floor

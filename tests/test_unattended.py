@@ -96,7 +96,7 @@ def test_what_can_be_read_again_from_a_library_is_given_back(tmp_path: Path) -> 
     (tmp_path / "library.so").write_bytes(bytes(range(256)) * 2**16)
     code = """
 import mmap
-from genset.memory import give_back
+from genset.memory import release_memory
 def held():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssFile"))
@@ -105,7 +105,7 @@ with open("library.so", "rb") as file:
 start = held()
 assert library[:] == bytes(range(256)) * 2**16
 read = held()
-give_back()
+release_memory()
 print(read - start, read - held(), library[:] == bytes(range(256)) * 2**16)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from genset.errors import GensetError
-from genset.models.distributed import Place
+from genset.models.distributed import Rank
 from tests.helpers import Outcome, config, digits, genset
 
 STEPS = 500
@@ -163,11 +163,11 @@ def test_two_devices_of_one_process_train_together(short: Path, tmp_path: Path) 
 import sys
 import tensorflow as tf
 from genset.cli import main
-from genset.models.distributed import Workers
+from genset.models.distributed import WorkerGroup
 
 two = [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()]
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
-Workers.of = classmethod(lambda cls, place: cls(place, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])))
+WorkerGroup.from_rank = classmethod(lambda cls, rank: cls(rank, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])))
 main()
 """
     command = [sys.executable, "-c", code, "train", str(short), "train.steps=60", "-o", str(tmp_path), "--json"]
@@ -197,19 +197,19 @@ def test_run_is_not_for_workers(short: Path, tmp_path: Path) -> None:
 def test_what_tells_of_no_workers(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(GensetError) as caught:
-        Place.told()
+        Rank.from_environment()
     assert str(caught.value) == (
-        "TF_CONFIG: it does not tell of workers and which of them this is\n"
-        '  Such as {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}; '
-        "unset it to train alone."
+        "TF_CONFIG: invalid value: expected the addresses of all workers and the index of this one\n"
+        '  Set it like {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}, '
+        "or unset it to train with one worker."
     )
 
 
 def test_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert Place.told() == Place(0, 1)
+    assert Rank.from_environment() == Rank(0, 1)
     cluster = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
-    for kind, index, place in (("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)):
+    for kind, index, rank in (("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)):
         monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}}))
-        assert Place.told() == Place(place, 3)
-        assert Place.told().chief == (place == 0)
+        assert Rank.from_environment() == Rank(rank, 3)
+        assert Rank.from_environment().chief == (rank == 0)

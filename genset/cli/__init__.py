@@ -151,15 +151,15 @@ def train(
 
     def work(command: "Command") -> int:
         from genset.cli import rendering as show
-        from genset.models.distributed import Place
+        from genset.models.distributed import Rank
         from genset.pipeline.prepare import prepare
         from genset.pipeline.train import help_train
         from genset.pipeline.train import train as pipeline
 
-        settings, place = command.config(config, overrides), Place.told()
-        if not place.chief:
+        settings, rank = command.config(config, overrides), Rank.from_environment()
+        if not rank.chief:
             job = command.job(command.root(output, settings), command.engine(workers, engine, settings))
-            return show.helped(help_train(settings, job, resume=resume, force=force), place, command)
+            return show.helped(help_train(settings, job, resume=resume, force=force), rank, command)
         with command.locked(command.root(output, settings), command.engine(workers, engine, settings)) as job:
             version, made = pipeline(settings, prepare(settings, job), job, resume=resume, force=force)
         return show.model(version, made, command)

@@ -8,7 +8,7 @@ from genset.cli.console import Console
 from genset.cli.session import Command
 from genset.config import EVERY_FIGURE
 from genset.errors import ExitCode
-from genset.models.distributed import Place
+from genset.models.distributed import Rank
 from genset.pipeline import inspect
 from genset.pipeline.build import REPORT
 from genset.pipeline.comparison import judged_markdown
@@ -84,11 +84,11 @@ def model(version: Version, made: bool, command: Command, written: Mapping[str, 
     return ExitCode.FAILED if damaged else ExitCode.DONE  # what training left out is told, and is no failure
 
 
-def helped(made: bool, place: Place, command: Command) -> int:
+def helped(made: bool, rank: Rank, command: Command) -> int:
     """The end of `train` for a worker that is not the chief."""
     done = "done: the chief writes the model" if made else "the model is up to date"
-    command.console.say(f"worker {place.index} of {place.count}: {done}")
-    command.finish(made=made, worker=place.index, workers=place.count)
+    command.console.say(f"worker {rank.index} of {rank.count}: {done}")
+    command.finish(made=made, worker=rank.index, workers=rank.count)
     return ExitCode.DONE
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from genset.interfaces import Batch, Modality, Nets, Network, Tensor, Trunk
+from genset.interfaces import Batch, Modality, Network, Networks, Tensor, Trunk
 
 _SILU_SQUARED = 0.3558  # mean of silu(x)^2 for x drawn from N(0, 1)
 
@@ -18,16 +18,16 @@ class _Feedforward(Network):
     """A decoder from a code to all values at once."""
 
     def reconstruction_loss(
-        self, nets: Nets, z: Tensor, x: Tensor, batch: Batch, likelihood: Callable[[Tensor, Tensor], Tensor]
+        self, nets: Networks, z: Tensor, x: Tensor, batch: Batch, likelihood: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
         return likelihood(x, self.rebuilt(nets, z))
 
-    def rebuilt(self, nets: Nets, z: Tensor) -> Tensor:
+    def rebuilt(self, nets: Networks, z: Tensor) -> Tensor:
         from keras import ops
 
         return ops.sigmoid(ops.cast(nets["decoder"](z), "float32"))
 
-    def exported(self, nets: Nets, modality: Modality) -> Mapping[str, Any]:
+    def exported(self, nets: Networks, modality: Modality) -> Mapping[str, Any]:
         import keras
 
         z = keras.Input(nets["decoder"].input_shape[1:], name="z")

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from genset.interfaces import Moment, Section, Tensor
+from genset.interfaces import LossContext, Section, Tensor
 from genset.models.losses import per_item
 
 Discriminator = Callable[[Tensor], Tensor]
@@ -38,7 +38,7 @@ class AdversarialLoss(Section):
     def g_loss(self, real: Tensor, made: Tensor) -> Tensor:
         """(B,) what the generator minimises."""
 
-    def penalty_loss(self, d: Discriminator, real: Tensor, made: Tensor, mix: Tensor, moment: Moment) -> Tensor:
+    def penalty_loss(self, d: Discriminator, real: Tensor, made: Tensor, mix: Tensor, moment: LossContext) -> Tensor:
         """() without its weight. R1: half the mean squared gradient of D at real items.
 
         Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, equation 9. `mix` (B, 1, ...) is uniform in [0, 1].
@@ -95,7 +95,7 @@ class WassersteinGradientPenalty(AdversarialLoss):
     def g_loss(self, real: Tensor, made: Tensor) -> Tensor:
         return -made
 
-    def penalty_loss(self, d: Discriminator, real: Tensor, made: Tensor, mix: Tensor, moment: Moment) -> Tensor:
+    def penalty_loss(self, d: Discriminator, real: Tensor, made: Tensor, mix: Tensor, moment: LossContext) -> Tensor:
         """() without its weight: the mean squared distance of the slope from 1, at random places between the two."""
         from keras import ops
 
@@ -121,7 +121,7 @@ class Relativistic(AdversarialLoss):
 
         return ops.softplus(real - made)
 
-    def penalty_loss(self, d: Discriminator, real: Tensor, made: Tensor, mix: Tensor, moment: Moment) -> Tensor:
+    def penalty_loss(self, d: Discriminator, real: Tensor, made: Tensor, mix: Tensor, moment: LossContext) -> Tensor:
         """() without its weight: half the mean squared gradients of D at real (R1) and at made items (R2)."""
         from keras import ops
 

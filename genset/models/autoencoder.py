@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from genset.interfaces import Batch, Family, Modality, Moment, Nets, Network, Stage, Tensor, Update
+from genset.interfaces import Batch, Family, LossContext, Modality, Network, Networks, Tensor, TrainingStage, Update
 from genset.models import autoencoder_parts as parts
 from genset.models.losses import LIKELIHOODS, per_item
 
@@ -31,12 +31,12 @@ class Autoencoder(Family):
     """Whether items are perturbed a little while learning (images shifted, words dropped), against learning them by
     heart."""
 
-    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
+    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Networks:
         encoder = parts.encoder(network.trunk(modality, "encoder"), latent_dim)
-        return Nets({"encoder": encoder, "decoder": network.decoder(modality, latent_dim, classes)}, network)
+        return Networks({"encoder": encoder, "decoder": network.decoder(modality, latent_dim, classes)}, network)
 
-    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
-        def loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[TrainingStage, ...]:
+        def loss(nets: Networks, batch: Batch, moment: LossContext) -> dict[str, Tensor]:
             from keras import ops
 
             x, target = parts.seen(modality, batch, moment, self.perturb)
@@ -51,14 +51,14 @@ class Autoencoder(Family):
 
         update = Update("ae", ("encoder", "decoder"), loss)
         return (
-            Stage(
+            TrainingStage(
                 "ae",
                 (update,),
                 parts.noise(modality, latent_dim, self.perturb),
             ),
         )
 
-    def codes(self, nets: Nets, x: Tensor) -> Tensor:
+    def codes(self, nets: Networks, x: Tensor) -> Tensor:
         from keras import ops
 
         z = nets["encoder"](x)
@@ -66,5 +66,5 @@ class Autoencoder(Family):
         length = ops.sqrt(ops.mean(ops.square(z), axis=-1, keepdims=True) + 1e-6)
         return z / ops.maximum(1.0, length / _LONGEST)
 
-    def whole(self, nets: Nets, modality: Modality) -> Any:
+    def whole(self, nets: Networks, modality: Modality) -> Any:
         return parts.autoencoder(nets, modality, self.codes, self.kind)

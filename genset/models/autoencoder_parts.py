@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from genset.interfaces import Batch, Modality, Moment, Nets, Tensor, Tensors
+from genset.interfaces import Batch, LossContext, Modality, Networks, Tensor, Tensors
 
 
 def encoder(trunk: Any, outputs: int) -> Any:
@@ -15,7 +15,7 @@ def encoder(trunk: Any, outputs: int) -> Any:
     return keras.Model(trunk.input, keras.layers.Dense(outputs, dtype="float32")(trunk.output), name="encoder")
 
 
-def seen(modality: Modality, batch: Batch, moment: Moment, perturb: bool) -> tuple[Tensor, Tensor]:
+def seen(modality: Modality, batch: Batch, moment: LossContext, perturb: bool) -> tuple[Tensor, Tensor]:
     """(what the encoder sees of the items, what is to be rebuilt): perturbed while learning, where asked for."""
     if not (perturb and moment.learning):
         return batch["x"], batch["x"]
@@ -23,12 +23,12 @@ def seen(modality: Modality, batch: Batch, moment: Moment, perturb: bool) -> tup
     return x, batch["x"] if modality.denoises else x
 
 
-def told(batch: Batch, moment: Moment) -> Batch:
+def told(batch: Batch, moment: LossContext) -> Batch:
     """What a decoder is told while it rebuilds: with what was drawn against learning by heart only while learning."""
     return batch if moment.learning else {"label": batch["label"]}
 
 
-def autoencoder(nets: Nets, modality: Modality, codes: Any, name: str) -> Any:
+def autoencoder(nets: Networks, modality: Modality, codes: Any, name: str) -> Any:
     """The keras model from items to what the encoder says of them, and to what the decoder makes of their codes."""
     import keras
 
@@ -48,7 +48,7 @@ def noise(
     return draw
 
 
-def warmed_up(weight: float, share: float, moment: Moment) -> Tensor:
+def warmed_up(weight: float, share: float, moment: LossContext) -> Tensor:
     """() a weight that grows evenly from 0 over a share of the training."""
     from keras import ops
 

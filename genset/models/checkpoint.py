@@ -10,15 +10,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from genset.models.schedule import Leg, Plan
+from genset.models.schedule import StagePlan, TrainingPlan
 from genset.versions import write_atomically
 
 Arrays = list[npt.NDArray[Any]]
-Row = dict[str, float]
+HistoryRow = dict[str, float]
 
 
 @dataclass
-class State:
+class TrainingState:
     """Where a training stands."""
 
     stage: int = 0
@@ -26,7 +26,7 @@ class State:
     done: int = 0  # steps of the stages before
     best_score: float = float("inf")
     best_step: int = 0  # of the stage
-    history: list[Row] = field(default_factory=list)
+    history: list[HistoryRow] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)  # of the losses since the last evaluation
     since: int = 0  # steps
     tuned: list[float] = field(default_factory=list)  # the values that the stages so far were given
@@ -53,15 +53,17 @@ class State:
 
 
 @dataclass(frozen=True)
-class Saved:
+class Checkpoint:
     """What a checkpoint holds: everything that the rest of the training depends on."""
 
-    plan: Plan
-    state: State
+    plan: TrainingPlan
+    state: TrainingState
     groups: Mapping[str, Arrays]  # the variables, by what they are
 
 
-def save(path: Path, key: str, plan: Plan, state: State, groups: Mapping[str, Sequence[npt.NDArray[Any]]]) -> None:
+def save(
+    path: Path, key: str, plan: TrainingPlan, state: TrainingState, groups: Mapping[str, Sequence[npt.NDArray[Any]]]
+) -> None:
     """Write a checkpoint, whole or not at all."""
     meta = {"key": key, "plan": asdict(plan), "state": asdict(state), "groups": {n: len(g) for n, g in groups.items()}}
     arrays = {f"{name}{i}": value for name, group in groups.items() for i, value in enumerate(group)}
@@ -70,7 +72,7 @@ def save(path: Path, key: str, plan: Plan, state: State, groups: Mapping[str, Se
     write_atomically(path, buffer.getvalue())
 
 
-def load(path: Path, key: str) -> Saved | None:
+def load(path: Path, key: str) -> Checkpoint | None:
     """The checkpoint of exactly this training, or None."""
     if not path.is_file():
         return None
@@ -80,8 +82,8 @@ def load(path: Path, key: str) -> Saved | None:
             return None
         groups = {name: [arrays[f"{name}{i}"] for i in range(count)] for name, count in meta["groups"].items()}
     legs = [
-        Leg(**{**leg, "revisions": tuple((start, steps) for start, steps in leg["revisions"])})
+        StagePlan(**{**leg, "revisions": tuple((start, steps) for start, steps in leg["revisions"])})
         for leg in meta["plan"]["legs"]
     ]
-    plan = Plan(tuple(legs))
-    return Saved(plan, State(**meta["state"]), groups)
+    plan = TrainingPlan(tuple(legs))
+    return Checkpoint(plan, TrainingState(**meta["state"]), groups)

@@ -1,9 +1,9 @@
-"""Several processes, or several GPUs of one, that train the same weights together.
+"""Several processes, or several GPUs of one process, train the same weights together.
 
-Each sees its own share of every batch, and all add up their gradients (tf.distribute: MultiWorkerMirroredStrategy for
-processes, MirroredStrategy for the GPUs of one), so after every step all have the same weights. A batch has as many
-items as it would have with one worker, so the learning rate stays as it is. Where something is decided by a clock, a
-signal or a figure, the chief decides for all.
+Each replica gets its share of every batch, and all add up their gradients (tf.distribute: MultiWorkerMirroredStrategy
+for processes, MirroredStrategy for the GPUs of one), so all have the same weights after every step. The batch size is
+that of a training by one worker, so the learning rate stays as it is. Decisions that depend on a clock, a signal or a
+figure are made by the chief for all.
 """
 
 import contextlib
@@ -21,62 +21,64 @@ import numpy as np
 from genset.errors import GensetError
 
 VARIABLE = "TF_CONFIG"
-Step = Callable[..., Mapping[str, Any]]
+TrainStep = Callable[..., Mapping[str, Any]]
+"""(batch, weight, numbers...) to the named losses; `weight` is the share's part of the batch, None for one replica."""
 
 
 @dataclass(frozen=True)
-class Place:
+class Rank:
     """Which of the processes of a training this one is."""
 
     index: int = 0
     count: int = 1
 
     @classmethod
-    def told(cls) -> Self:
-        """As TF_CONFIG tells, in the form of TensorFlow's guide; alone without it. Raises GensetError."""
+    def from_environment(cls) -> Self:
+        """Read TF_CONFIG, in the form of TensorFlow's guide; a single process without it. Raises GensetError."""
         text = os.environ.get(VARIABLE, "")
         if not text:
             return cls()
         try:
-            told = json.loads(text)
-            workers = [*told["cluster"].get("chief", []), *told["cluster"].get("worker", [])]
-            before = len(told["cluster"].get("chief", [])) if told["task"]["type"] == "worker" else 0
-            place = before + int(told["task"]["index"])
-            known = told["task"]["type"] in ("chief", "worker") and set(told["cluster"]) <= {"chief", "worker"}
+            details = json.loads(text)
+            cluster, kind = details["cluster"], details["task"]["type"]
+            chiefs, workers = cluster.get("chief", []), cluster.get("worker", [])
+            index = int(details["task"]["index"]) + (len(chiefs) if kind == "worker" else 0)
+            count = len(chiefs) + len(workers)
+            valid = kind in ("chief", "worker") and set(cluster) <= {"chief", "worker"} and 0 <= index < count
         except (ValueError, KeyError, TypeError, AttributeError):
-            known, place, workers = False, 0, []
-        if not known or not 0 <= place < len(workers):
+            valid, index, count = False, 0, 0
+        if not valid:
             raise GensetError(
-                "it does not tell of workers and which of them this is",
+                "invalid value: expected the addresses of all workers and the index of this one",
                 where=VARIABLE,
-                hint='Such as {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}; '
-                "unset it to train alone.",
+                hint='Set it like {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}, '
+                "or unset it to train with one worker.",
             )
-        return cls(place, len(workers))
+        return cls(index, count)
 
     @property
     def chief(self) -> bool:
-        """Whether this is the one that writes."""
+        """Whether this process writes the files."""
         return self.index == 0
 
 
 @dataclass(frozen=True)
-class Workers:
-    """Those who train together, as one of them sees them."""
+class WorkerGroup:
+    """The processes and devices that train together, as one of the processes sees them."""
 
-    place: Place = Place()
-    strategy: Any = None  # of tf.distribute; None where one process trains on one device
+    rank: Rank = Rank()
+    strategy: Any = None  # of tf.distribute; None for one process with one device
 
     @classmethod
-    def of(cls, place: Place) -> Self:
-        """The workers of a place, connected: it waits for all of them, and comes before all else of TensorFlow."""
+    def from_rank(cls, rank: Rank) -> Self:
+        """Connect to the other processes. Waits for all of them, and must come before any other use of TensorFlow."""
         import tensorflow as tf
 
-        if place.count > 1:
-            return cls(place, tf.distribute.MultiWorkerMirroredStrategy())
+        if rank.count > 1:
+            return cls(rank, tf.distribute.MultiWorkerMirroredStrategy())
         if len(tf.config.list_physical_devices("GPU")) > 1:
-            return cls(place, tf.distribute.MirroredStrategy())
-        return cls(place)
+            return cls(rank, tf.distribute.MirroredStrategy())
+        return cls(rank)
 
     @property
     def replicas(self) -> int:
@@ -84,79 +86,82 @@ class Workers:
         return int(self.strategy.num_replicas_in_sync) if self.strategy else 1
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Variables that are made in here are held by all."""
+        """Variables created in this context exist on all replicas."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
-    def together(self, step: Step) -> Step:
-        """A step of all: each runs `step` (batch, weight, numbers...) on its share, `weight` being that of the share in
-        the batch, None for one alone; losses are added up."""
+    def distributed(self, step: TrainStep) -> TrainStep:
+        """`step` on all replicas at once, each on its share of the batch; the losses are added up.
+
+        The result takes what `split_batch` returns, then the numbers.
+        """
         import tensorflow as tf
 
         if not self.strategy:
             return lambda batch, *numbers: step(batch, None, *numbers)
 
-        def of_all(batch: Mapping[str, Any], weight: Any, *numbers: Any) -> Mapping[str, Any]:
+        def on_all(batch: Mapping[str, Any], weight: Any, *numbers: Any) -> Mapping[str, Any]:
             losses = self.strategy.run(step, args=(batch, weight, *numbers))
-            added = tf.distribute.ReduceOp.SUM
-            return {name: self.strategy.reduce(added, value, None) for name, value in losses.items()}
+            total = tf.distribute.ReduceOp.SUM
+            return {name: self.strategy.reduce(total, value, None) for name, value in losses.items()}
 
-        return of_all
+        return on_all
 
-    def shared_out(self, batch: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What `together` takes of a batch (B, ...): each replica's share of it, and the weight of that."""
+    def split_batch(self, batch: Mapping[str, Any]) -> tuple[Any, ...]:
+        """A batch (B, ...) as `distributed` steps take it: each replica's share, and the weight of that share."""
         import tensorflow as tf
 
         if not self.strategy:
             return (batch,)
         size = len(next(iter(batch.values())))
 
-        def dealt(function: Callable[[int], Any]) -> Any:
+        def per_replica(function: Callable[[int], Any]) -> Any:
             return self.strategy.experimental_distribute_values_from_function(
                 lambda context: tf.constant(function(int(context.replica_id_in_sync_group)))
             )
 
         def share(value: Any) -> Any:
-            return dealt(lambda own: value[own :: self.replicas])
+            return per_replica(lambda replica: value[replica :: self.replicas])
 
-        weight = dealt(lambda own: len(range(own, size, self.replicas)) / size)
+        weight = per_replica(lambda replica: len(range(replica, size, self.replicas)) / size)
         return {name: share(value) for name, value in batch.items()}, weight
 
-    def agree(self, *values: float) -> list[float]:
-        """The chief's values, whatever the others have."""
-        if self.place.count == 1:
+    def from_chief(self, *values: float) -> list[float]:
+        """The chief's values, for all processes."""
+        if self.rank.count == 1:
             return [*values]
-        return self._added([value if self.place.chief else 0.0 for value in values])
+        return self._sum_over_processes([value if self.rank.chief else 0.0 for value in values])
 
-    def agreed(self, figures: Mapping[str, float]) -> dict[str, float]:
-        """The chief's figures."""
-        return dict(zip(figures, self.agree(*figures.values()), strict=True))
+    def figures_from_chief(self, figures: Mapping[str, float]) -> dict[str, float]:
+        """The chief's figures, for all processes."""
+        return dict(zip(figures, self.from_chief(*figures.values()), strict=True))
 
     def any(self, flag: bool) -> bool:
-        """Whether any of the processes says so."""
-        return self._added([float(flag)])[0] > 0 if self.place.count > 1 else flag
+        """Whether the flag is set in any of the processes."""
+        return self._sum_over_processes([float(flag)])[0] > 0 if self.rank.count > 1 else flag
 
-    def check_same(self, *arrays: Any) -> bool:
+    def all_equal(self, *arrays: Any) -> bool:
         """Whether all processes hold the same bytes."""
         total = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).digest()
         own = [float(part) for part in total]
-        return not self.any(own != self.agree(*own))
+        return not self.any(own != self.from_chief(*own))
 
-    def _added(self, values: Sequence[float]) -> list[float]:
-        added: Sequence[float] = self._sum(np.array(values, np.float64)).numpy().tolist()
-        return [*added]
+    def _sum_over_processes(self, values: Sequence[float]) -> list[float]:
+        sums: Sequence[float] = self._reduce(np.array(values, np.float64)).numpy().tolist()
+        return [*sums]
 
     @cached_property
-    def _sum(self) -> Any:
+    def _reduce(self) -> Any:
         """(N,) values of each process to their sums."""
         import tensorflow as tf
 
-        devices = self.replicas // self.place.count  # of each process, of which one speaks
+        devices = self.replicas // self.rank.count  # of each process, of which one contributes
 
-        def own(values: Any) -> Any:
+        def contribution(values: Any) -> Any:
             device = tf.distribute.get_replica_context().replica_id_in_sync_group % devices
             return tf.where(tf.equal(device, 0), values, tf.zeros_like(values))
 
-        def of_all(values: Any) -> Any:
-            return self.strategy.reduce(tf.distribute.ReduceOp.SUM, self.strategy.run(own, args=(values,)), None)
+        def total(values: Any) -> Any:
+            contributions = self.strategy.run(contribution, args=(values,))
+            return self.strategy.reduce(tf.distribute.ReduceOp.SUM, contributions, None)
 
-        return tf.function(of_all, reduce_retracing=True)
+        return tf.function(total, reduce_retracing=True)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from genset.errors import GensetError
-from genset.models.onnx_network import Exported
+from genset.models.onnx_network import OnnxNetwork
 from genset.models.silence import STDOUT, silenced
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
 _TOLERANCE = 1e-3  # of values in [0, 1], a quarter of an 8-bit step; of the largest where they are larger
@@ -36,7 +36,7 @@ def keras_bytes(model: Any) -> bytes:
 
 def onnx_bytes(model: Any, seed: int) -> bytes:
     """A model as ONNX, checked against keras. Raises GensetError when the two disagree."""
-    rows = [_rows(port, generator(seed, "export", number)) for number, port in enumerate(model.inputs)]
+    rows = [_rows(port, rng_for(seed, "export", number)) for number, port in enumerate(model.inputs)]
     # keras exports only what has been called
     expected = [np.asarray(output) for output in _as_list(model(rows if len(rows) > 1 else rows[0]))]
     with tempfile.TemporaryDirectory() as folder, silenced(STDOUT), warnings.catch_warnings():
@@ -44,7 +44,7 @@ def onnx_bytes(model: Any, seed: int) -> bytes:
         path = Path(folder) / "model.onnx"
         model.export(str(path), format="onnx", verbose=False)
         data = _canonical_onnx(path.read_bytes())
-    pairs = zip(Exported(data)(*rows), expected, strict=True)
+    pairs = zip(OnnxNetwork(data)(*rows), expected, strict=True)
     difference = max(float(np.abs(a - b).max() / max(1.0, np.abs(b).max())) for a, b in pairs)
     if not difference <= _TOLERANCE:
         raise GensetError(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pydantic
 
 from genset.interfaces import Floats, Labels, Prior
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 Rows = npt.NDArray[np.float64]
 _BATCH = 256
@@ -50,7 +50,7 @@ class Flow(Prior):
         h = inputs
         for layer in range(_LAYERS + 1):
             last = layer == _LAYERS
-            rule = keras.initializers.GlorotUniform(seed=int(generator(seed, "flow", layer).integers(2**31)))
+            rule = keras.initializers.GlorotUniform(seed=int(rng_for(seed, "flow", layer).integers(2**31)))
             units, activation = (codes.shape[1], None) if last else (self.width, "silu")
             h = layers.Dense(units, activation=activation, kernel_initializer=rule)(h)
         network = keras.Model(inputs, h)
@@ -59,7 +59,7 @@ class Flow(Prior):
         average = 1 - 1 / min(500, 10 * rounds)
         network.compile(keras.optimizers.Adam(rate, use_ema=True, ema_momentum=average), "mse")
         for number in range(rounds):
-            x, velocity = _examples(codes, one_hot, generator(seed, "flow examples", number))
+            x, velocity = _examples(codes, one_hot, rng_for(seed, "flow examples", number))
             for start in range(0, len(x), _BATCH):
                 # `fit` would end by putting the running mean in place of the weights, every time
                 network.train_on_batch(x[start : start + _BATCH], velocity[start : start + _BATCH])

@@ -23,20 +23,20 @@ from genset.interfaces import (
     Batch,
     Family,
     Kinds,
+    LossContext,
     Modality,
-    Moment,
-    Nets,
     Network,
+    Networks,
     Prior,
-    Stage,
     Tensor,
     Tensors,
+    TrainingStage,
     Update,
 )
 from genset.models.adversarial_losses import LOSSES, AdversarialLoss, Relativistic
 from genset.models.autoencoder import Autoencoder
 from genset.models.losses import LIKELIHOODS
-from genset.models.priors import Labelled
+from genset.models.priors import ConditionalNormal
 from genset.models.vae import VAE
 
 FEW = 5000  # train items below which the discriminator would learn them by heart
@@ -75,20 +75,20 @@ class GAN(Family):
         anchored = anchor if space == "items" and self._warm else 0.0
         return self.model_copy(update={"space": space, "anchor": anchored})
 
-    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
+    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Networks:
         if self.space == "codes":
             nets = dict(Autoencoder().build(modality, network, latent_dim, classes).models)
             nets["generator"] = _layered(latent_dim + classes, "generator", latent_dim)
             nets["discriminator"] = _projection(_layered(latent_dim, "discriminator"), classes)
-            return Nets(nets, network)
-        fed = latent_dim if self._warm else Labelled().length(latent_dim, classes)
+            return Networks(nets, network)
+        fed = latent_dim if self._warm else ConditionalNormal().length(latent_dim, classes)
         nets = {"decoder": network.decoder(modality, fed, classes)}
         if self._warm:
             nets = dict(VAE().build(modality, network, latent_dim, classes).models)
         nets["discriminator"] = _projection(network.trunk(modality, "discriminator"), classes)
-        return Nets(nets, network)
+        return Networks(nets, network)
 
-    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
+    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[TrainingStage, ...]:
         coded = self.space == "codes"
         usual = _CODES_WARM_START if coded else modality.adversarial_warm_start
         warm_start = usual if self.warm_start is None else self.warm_start
@@ -103,7 +103,7 @@ class GAN(Family):
         def seen(x: Tensor, batch: Batch) -> Tensor:
             return modality.perturb(x, batch) if perturb else x
 
-        def scores(nets: Nets, batch: Batch) -> tuple[Any, Tensor, Tensor]:
+        def scores(nets: Networks, batch: Batch) -> tuple[Any, Tensor, Tensor]:
             def d(x: Tensor) -> Tensor:
                 return nets["discriminator"]([seen(x, batch), batch["label"]])[:, 0]
 
@@ -111,7 +111,7 @@ class GAN(Family):
                 return d, batch["code"], nets["generator"](batch["z"])
             return d, nets.network.real(modality, batch["x"]), nets.network.made(nets, batch)
 
-        def d_loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        def d_loss(nets: Networks, batch: Batch, moment: LossContext) -> dict[str, Tensor]:
             from keras import ops
 
             d, real, made = scores(nets, batch)
@@ -124,7 +124,7 @@ class GAN(Family):
                 penalty = _LAZY_EVERY * moment.tuned * penalty
             return {"d_total_loss": loss + penalty, "d_loss": loss, "penalty_loss": penalty}
 
-        def g_loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        def g_loss(nets: Networks, batch: Batch, moment: LossContext) -> dict[str, Tensor]:
             from keras import ops
 
             d, real, made = scores(nets, batch)
@@ -139,7 +139,7 @@ class GAN(Family):
             Update("discriminator", ("discriminator",), d_loss, rate=2.0, beta_1=0.0, beta_2=0.99),
             Update("generator", (maker,), g_loss, beta_1=0.0, beta_2=0.99),
         )
-        adversarial = Stage(
+        adversarial = TrainingStage(
             "gan",
             updates,
             draw,
@@ -165,7 +165,7 @@ class GAN(Family):
         """Whether an autoencoder comes first."""
         return self.warm_start != 0
 
-    def _anchor_loss(self, nets: Nets, batch: Batch) -> Tensor:
+    def _anchor_loss(self, nets: Networks, batch: Batch) -> Tensor:
         """() nats a value that items rebuilt from their codes are off: VAE/GAN (Larsen et al. 2016, arXiv:1512.09300),
         the scale of the error being free (arXiv:2006.13202)."""
         from keras import ops
@@ -183,16 +183,16 @@ class GAN(Family):
         return items < FEW if self.perturb is None else self.perturb
 
     def density(self, prior: Prior) -> Prior:
-        return prior if self._warm and self.space != "codes" else Labelled()
+        return prior if self._warm and self.space != "codes" else ConditionalNormal()
 
-    def codes(self, nets: Nets, x: Tensor) -> Tensor:
+    def codes(self, nets: Networks, x: Tensor) -> Tensor:
         return (Autoencoder() if self.space == "codes" else VAE()).codes(nets, x)
 
-    def sampler(self, nets: Nets, modality: Modality) -> Mapping[str, Any]:
+    def sampler(self, nets: Networks, modality: Modality) -> Mapping[str, Any]:
         exported = super().sampler(nets, modality)
         return {**exported, "codes": nets["generator"]} if self.space == "codes" else exported
 
-    def whole(self, nets: Nets, modality: Modality) -> Any:
+    def whole(self, nets: Networks, modality: Modality) -> Any:
         import keras
 
         maker = nets["generator" if self.space == "codes" else "decoder"]

@@ -1,29 +1,31 @@
-"""What layers compute in: half-width numbers where the hardware multiplies them faster. Weights stay float32."""
+"""The number format of layers: bfloat16 where the hardware multiplies it faster. Weights stay float32."""
 
 import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
-from genset.interfaces import Nets
+from genset.interfaces import Networks
 
 Precision = Literal["float32", "bfloat16"]
-_CAPABLE = (8, 0)  # CUDA compute capability from which bfloat16 is multiplied in hardware
+_BFLOAT16_CAPABILITY = (8, 0)  # CUDA compute capability from which the hardware multiplies bfloat16
 
 
-def settled(asked: Literal["auto", "float32", "bfloat16"]) -> Precision:
-    """What "auto" means on this machine. Not bfloat16 on a CPU: emulated on most, it would be slower there."""
-    if asked != "auto":
-        return asked
+def resolve_precision(setting: Literal["auto", "float32", "bfloat16"]) -> Precision:
+    """What `setting` means on this machine: auto is bfloat16 if all GPUs have it, and never on a CPU, where it is
+    mostly emulated and slower."""
+    if setting != "auto":
+        return setting
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
-    told = [tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus]
-    return "bfloat16" if told and min(told) >= _CAPABLE else "float32"
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    capabilities = [detail.get("compute_capability", (0, 0)) for detail in details]
+    return "bfloat16" if capabilities and min(capabilities) >= _BFLOAT16_CAPABILITY else "float32"
 
 
 @contextlib.contextmanager
-def building(precision: Precision) -> Iterator[None]:
-    """Layers that are made in here compute in this precision, unless they name their own."""
+def default_precision(precision: Precision) -> Iterator[None]:
+    """Layers created in this context compute in this precision, unless they name their own."""
     import keras
 
     before = keras.config.dtype_policy()
@@ -34,8 +36,8 @@ def building(precision: Precision) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def widen(nets: Nets) -> None:
-    """Let trained networks compute in float32 from now on, as every runtime can."""
+def use_float32(nets: Networks) -> None:
+    """Make trained networks compute in float32 from now on, as every runtime can."""
     for net in nets.models.values():
         for layer in net.layers:
             layer.dtype_policy = "float32"

@@ -15,7 +15,7 @@ import pydantic
 
 from genset.errors import GensetError
 from genset.interfaces import Floats, Labels, Prior
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Codes = npt.NDArray[np.float64]  # (N, latent_dim)
@@ -74,7 +74,7 @@ class _Gaussians(Prior):
         return z
 
 
-class Kernel(_Gaussians):
+class KernelDensity(_Gaussians):
     """A Gaussian about each item, with the covariance that all classes share at the scale of the item's own class.
 
     The kernel density estimate (Parzen 1962, doi:10.1214/aoms/1177704472). Truer to large classes than a mixture, and
@@ -104,7 +104,7 @@ def _clustering(codes: Codes, seed: int) -> float:
         return 1.0
     centred = codes - codes.mean(axis=0)
     variances, axes = np.linalg.eigh(centred.T @ centred / count)
-    draws = generator(seed, "clustering").standard_normal(codes.shape) * np.sqrt(np.maximum(0, variances)) @ axes.T
+    draws = rng_for(seed, "clustering").standard_normal(codes.shape) * np.sqrt(np.maximum(0, variances)) @ axes.T
     return min(1.0, _near(centred) / max(_near(draws), 1e-12))
 
 
@@ -132,7 +132,7 @@ class GaussianMixture(_Gaussians):
     def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
         count, size = codes.shape
         if self.components is None and count < _FEW * size:
-            return Kernel()._fit_class(codes, shared, seed)
+            return KernelDensity()._fit_class(codes, shared, seed)
         found = self._mixture(codes, seed)
         covariance = (count * found.covariances_ + self.shrinkage * shared) / (count + self.shrinkage)
         return found.weights_, found.means_, (covariance + _FLOOR * np.eye(size))[None]
@@ -152,7 +152,7 @@ class GaussianMixture(_Gaussians):
             return Mixture(count, covariance_type="tied", reg_covar=1e-3, random_state=seed % 2**32).fit(codes)
 
 
-class Labelled(Prior):
+class ConditionalNormal(Prior):
     """N(0, I) and the label as a one-hot row beside it: what a generator without an encoder is fed with."""
 
     kind: Literal["labelled"] = "labelled"

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import pydantic
 
 from genset.errors import GensetError
-from genset.interfaces import Section, Stage
+from genset.interfaces import Section, TrainingStage
 
 DEFAULT_SECONDS = 120.0
 _WARM_UP = (200, 0.5)  # steps, and share of a stage, at most, in which the learning rate grows
@@ -87,7 +87,7 @@ def _in_order(plans: Sequence[Revision]) -> bool:
 
 
 @dataclass(frozen=True)
-class Leg:
+class StagePlan:
     """A stage whose length is fixed, or is until it is planned anew."""
 
     first_steps: int  # as planned at the start
@@ -137,7 +137,7 @@ class Leg:
         start, steps = self.planned(step - 1)
         return step == steps or (step - start) % self.evaluate_every(step - 1) == 0
 
-    def revised(self, step: int, step_seconds: float, seconds_left: float) -> "Leg":
+    def revised(self, step: int, step_seconds: float, seconds_left: float) -> "StagePlan":
         """The leg with as many steps as the time left allows, where that is not about what was planned.
 
         `step_seconds` is what a step took lately, with what is done between steps.
@@ -151,10 +151,10 @@ class Leg:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """A training whose length is fixed: the same plan gives the same weights."""
 
-    legs: tuple[Leg, ...]
+    legs: tuple[StagePlan, ...]
 
     @property
     def steps(self) -> int:
@@ -171,20 +171,23 @@ class Plan:
         update = {"seconds": None, "epochs": None, "steps": self.steps, "revised": revised}
         return settings.model_copy(update={**update, "evaluations": tuple(leg.evaluations for leg in self.legs)})
 
-    def with_leg(self, number: int, leg: Leg) -> "Plan":
+    def with_leg(self, number: int, leg: StagePlan) -> "TrainingPlan":
         """With another leg in place of one."""
-        return Plan((*self.legs[:number], leg, *self.legs[number + 1 :]))
+        return TrainingPlan((*self.legs[:number], leg, *self.legs[number + 1 :]))
 
 
 def plan(
-    settings: Train, items: int, stages: Sequence[Stage], measure: Callable[[int, Leg, float], tuple[int, int]]
-) -> Plan:
+    settings: Train,
+    items: int,
+    stages: Sequence[TrainingStage],
+    measure: Callable[[int, StagePlan, float], tuple[int, int]],
+) -> TrainingPlan:
     """Fix the number of steps.
 
     `measure` (stage number, leg without steps, seconds) gives the steps that this machine makes in that time, and the
     evaluations among them.
     """
-    legs: list[Leg] = []
+    legs: list[StagePlan] = []
     for name, told in (("revised", settings.revised), ("evaluations", settings.evaluations)):
         if told and len(told) != len(stages):
             raise GensetError(
@@ -198,7 +201,7 @@ def plan(
         rate = settings.learning_rate if last and settings.learning_rate is not None else stage.learning_rate
         evaluations = settings.evaluations[number] if settings.evaluations else stage.evaluations
         share = 1 - sum(leg.share for leg in legs) if last else stage.share
-        draft = Leg(1, batch_size, rate, settings.patience or stage.patience, evaluations, share)
+        draft = StagePlan(1, batch_size, rate, settings.patience or stage.patience, evaluations, share)
         if settings.revised:
             (_, steps), *revisions = settings.revised[number]
             draft = replace(draft, revisions=tuple(revisions))
@@ -219,10 +222,10 @@ def plan(
                 hint="Give it more, or model.family.warm_start=0.",
             )
         legs.append(replace(draft, first_steps=max(1, steps)))
-    return Plan(tuple(legs))
+    return TrainingPlan(tuple(legs))
 
 
-def _with_needs(stage: Stage, share: float, steps: int) -> tuple[float, int]:
+def _with_needs(stage: TrainingStage, share: float, steps: int) -> tuple[float, int]:
     """The share of a budget and the steps in it, more than were asked for where a stage needs more."""
     needed, most = stage.needs
     if steps >= needed or share >= most:

@@ -1,4 +1,4 @@
-"""Keeping native code quiet: TensorFlow's start-up notes are not about the user's data, and stdout may carry JSON."""
+"""Silence native code: TensorFlow's start-up notes are not about the user's data, and stdout may carry JSON."""
 
 import contextlib
 import os
@@ -10,14 +10,14 @@ STDOUT, STDERR = 1, 2
 
 @contextlib.contextmanager
 def silenced(descriptor: int) -> Iterator[None]:
-    """Send what is written to a file descriptor nowhere. Python's own errors are raised as ever."""
+    """Discard everything written to a file descriptor. Python exceptions are raised as usual."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(descriptor)
+    original = os.dup(descriptor)
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), descriptor)
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), descriptor)
         yield
     finally:
-        os.dup2(kept, descriptor)
-        os.close(kept)
+        os.dup2(original, descriptor)
+        os.close(original)

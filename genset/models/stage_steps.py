@@ -18,12 +18,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from genset.errors import GensetError
-from genset.interfaces import Family, Items, Labels, Modality, Moment, Nets, Prior, Progress, Stage
+from genset.interfaces import Family, Items, Labels, LossContext, Modality, Networks, Prior, Progress, TrainingStage
 from genset.models import checkpoint as checkpoints
-from genset.models.checkpoint import Arrays, Row, State
-from genset.models.distributed import Workers
-from genset.models.schedule import Leg, Plan, steps_within
-from genset.seeds import generator
+from genset.models.checkpoint import Arrays, HistoryRow, TrainingState
+from genset.models.distributed import WorkerGroup
+from genset.models.schedule import StagePlan, TrainingPlan, steps_within
+from genset.seeds import rng_for
 
 _MEASURED_SHARE = 0.04  # of a budget in seconds, spent on measuring the first steps
 _SCORED = (500, 1000)  # sampled items, at least and at most, that a score is taken from
@@ -58,7 +58,7 @@ class Task:
 
     family: Family
     density: Prior
-    nets: Nets
+    nets: Networks
     modality: Modality
     train: Examples
     validation: Examples
@@ -66,9 +66,9 @@ class Task:
     latent_dim: int  # length of what the density draws
     seed: int
     judging: Judging | None
-    workers: Workers = field(default_factory=Workers)
+    workers: WorkerGroup = field(default_factory=WorkerGroup)
     stages: int = 1
-    watch: Callable[[Row], None] | None = None  # is shown each row of the history
+    watch: Callable[[HistoryRow], None] | None = None  # is shown each row of the history
     frames: list[Items] = field(default_factory=list)  # what a few codes became, from time to time
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class Task:
 class StageRun:
     """One stage of a training: its optimisers, its compiled steps, its codes to pick from."""
 
-    def __init__(self, task: Task, stage: Stage) -> None:
+    def __init__(self, task: Task, stage: TrainingStage) -> None:
         self.task, self.stage = task, stage
         self.optimizers: list[Any] = []
         self.averages: list[Any] = []
@@ -106,8 +106,8 @@ class StageRun:
 
     def start(
         self,
-        state: State,
-        leg: Leg,
+        state: TrainingState,
+        leg: StagePlan,
         density: Mapping[str, npt.NDArray[Any]] | None,
         progress: Progress,
         stopped: Callable[[], bool],
@@ -128,7 +128,7 @@ class StageRun:
             self._draw_codes(density)
             self._see_real()
 
-    def _chosen(self, leg: Leg, progress: Progress, stopped: Callable[[], bool]) -> float:
+    def _chosen(self, leg: StagePlan, progress: Progress, stopped: Callable[[], bool]) -> float:
         """The value that leads to the best samples after a short trial of each."""
         values = self.stage.tuned
         if len(values) == 1 or not self.judge:
@@ -151,7 +151,7 @@ class StageRun:
         progress.say(f"penalty by short trials, Frechet distance on validation: {told}")
         return min(scores, key=lambda value: scores[value])
 
-    def resume(self, groups: Mapping[str, Arrays], density: Callable[[], Any], state: State) -> None:
+    def resume(self, groups: Mapping[str, Arrays], density: Callable[[], Any], state: TrainingState) -> None:
         """Go on where a checkpoint stands."""
         self._compile()
         self.tuned = state.tuned[-1]
@@ -164,7 +164,7 @@ class StageRun:
             assign(group, groups[name])
         self.best, self.task.frames = list(groups["best"]), list(groups["frames"])
 
-    def save(self, path: Path, key: str, plan: Plan, state: State) -> None:
+    def save(self, path: Path, key: str, plan: TrainingPlan, state: TrainingState) -> None:
         """Write a checkpoint."""
         groups = {name: [v.numpy() for v in group] for name, group in self._groups().items()}
         checkpoints.save(path, key, plan, state, {**groups, "best": self.best, "frames": self.task.frames})
@@ -173,14 +173,14 @@ class StageRun:
         """Take the weights that did best."""
         assign(self.task.variables(), self.best)
 
-    def measure(self, draft: Leg, seconds: float) -> tuple[int, int]:
+    def measure(self, draft: StagePlan, seconds: float) -> tuple[int, int]:
         """The steps that a budget allows, and the evaluations among them: time the first ones, then forget them."""
         started = time.monotonic()
         initial = [variable.numpy().copy() for variable in self.task.variables()]
         self._compile()
         if self.stage.samples:  # any codes take as long as the right ones
             shape = (self.task.classes, 64, self.task.latent_dim)
-            self.bank = generator(0, "measure").standard_normal(shape, dtype=np.float32)
+            self.bank = rng_for(0, "measure").standard_normal(shape, dtype=np.float32)
             self._choose_scored(lambda label, count: np.resize(self.bank[label], (count, self.task.latent_dim)))
             self._see_real()
         cycle = self.stage.lazy_every
@@ -189,7 +189,7 @@ class StageRun:
         self.figures()
         count, before = 0, time.perf_counter()
         until = before + max(0.5, _MEASURED_SHARE * seconds)
-        agree = self.task.workers.agree  # clocks differ, and all must make the same steps
+        agree = self.task.workers.from_chief  # clocks differ, and all must make the same steps
         while agree(count < 3 or time.perf_counter() < until or bool(count % cycle))[0]:
             self.step(draft, count)
             count += 1
@@ -203,19 +203,19 @@ class StageRun:
         trials = 1 + _TRIAL_SHARE * len(self.stage.tuned) * (len(self.stage.tuned) > 1)
         return steps_within((seconds - spent) / trials, step_seconds, evaluation, draft.evaluations)
 
-    def step(self, leg: Leg, step: int) -> Mapping[str, float]:
+    def step(self, leg: StagePlan, step: int) -> Mapping[str, float]:
         """One step of all optimisers; the losses."""
         decay = 0.5 ** (1 / max(1.0, min(_HALF_LIFE, leg.planned(step)[1] / 10)))
         rate = leg.rate(step)
         for optimizer, update in zip(self.optimizers, self.stage.updates, strict=True):
             optimizer.learning_rate.assign(update.rate * rate)
-        batch = self.task.workers.shared_out(self._batch(leg, step))
+        batch = self.task.workers.split_batch(self._batch(leg, step))
         compiled = self._steps[step % self.stage.lazy_every == 0]
         numbers = [tf.constant(value, tf.float32) for value in (leg.progress(step), decay, self.tuned)]
         losses = compiled(*batch, *numbers)
         return {name: float(value) for name, value in losses.items()}
 
-    def evaluate(self, leg: Leg, state: State) -> bool:
+    def evaluate(self, leg: StagePlan, state: TrainingState) -> bool:
         """Add a row to the history and remember the best weights; whether the stage shall go on."""
         losses = {name: value / state.since for name, value in state.sums.items()}
         state.sums, state.since = {}, 0
@@ -231,7 +231,7 @@ class StageRun:
 
     def _frame(self) -> Items:
         """What a few codes become now: the same codes whenever it is asked for in this stage."""
-        z = generator(self.task.seed, "frames").standard_normal((_FRAME, self.task.latent_dim), dtype=np.float32)
+        z = rng_for(self.task.seed, "frames").standard_normal((_FRAME, self.task.latent_dim), dtype=np.float32)
         if self.stage.samples:
             classes = np.arange(_FRAME) % len(self.bank)
             z = self.bank[classes, np.arange(_FRAME) // len(self.bank)]
@@ -249,7 +249,7 @@ class StageRun:
         with self._averaged():
             return [variable.numpy().copy() for variable in self.task.variables()]
 
-    def _note_score(self, state: State, row: Row) -> None:
+    def _note_score(self, state: TrainingState, row: HistoryRow) -> None:
         state.history.append(row)
         if self.task.watch:
             self.task.watch(row)
@@ -260,10 +260,10 @@ class StageRun:
         if score < state.best_score:
             state.best_score, state.best_step, self.best = score, state.step, self.kept_weights()
 
-    def _place(self, state: State) -> Row:
+    def _place(self, state: TrainingState) -> HistoryRow:
         return {"stage": float(state.stage + 1), "step": float(state.done + state.step)}
 
-    def _diverged(self, leg: Leg, state: State) -> bool:
+    def _diverged(self, leg: StagePlan, state: TrainingState) -> bool:
         hint = f"Lower it, for example train.learning_rate={leg.learning_rate / 4:g}."
         at = state.done + state.step
         if not self.stage.samples or state.best_score == float("inf"):
@@ -278,7 +278,7 @@ class StageRun:
         state.notes.append(("diverged", f"at step {at} a loss was no longer a number; kept is step {kept}. {hint}"))
         return False
 
-    def _collapsed(self, state: State) -> bool:
+    def _collapsed(self, state: TrainingState) -> bool:
         rows = [row for row in state.history if row["stage"] == state.stage + 1]
         told = [row["val_coverage"] for row in rows if "val_coverage" in row]
         if len(told) < 4 or max(told[-3:]) >= _COLLAPSED * max(told):
@@ -313,7 +313,7 @@ class StageRun:
             for update, optimizer in zip(stage.updates, self.optimizers, strict=True):
                 variables = self._trainable(update.roles)
                 with tf.GradientTape() as tape:
-                    named = update.loss(task.nets, batch, Moment(progress, lazy, True, tuned, _gradient))
+                    named = update.loss(task.nets, batch, LossContext(progress, lazy, True, tuned, _gradient))
                     if weight is not None:
                         named = {name: weight * value for name, value in named.items()}
                     minimised = next(iter(named.values()))
@@ -324,12 +324,12 @@ class StageRun:
             return losses
 
         def losses(batch: Mapping[str, Any]) -> Mapping[str, Any]:
-            moment = Moment(tf.constant(1.0), True, False, tf.constant(0.0), _gradient)
+            moment = LossContext(tf.constant(1.0), True, False, tf.constant(0.0), _gradient)
             named = [update.loss(task.nets, batch, moment) for update in stage.updates]
             return {name: value for part in named for name, value in part.items()}
 
         def compiled(lazy: bool) -> Any:
-            return tf.function(task.workers.together(functools.partial(step, lazy=lazy)), jit_compile=_XLA)
+            return tf.function(task.workers.distributed(functools.partial(step, lazy=lazy)), jit_compile=_XLA)
 
         self._steps = {True: compiled(True), False: compiled(False)}
         self._losses = tf.function(losses, reduce_retracing=True)
@@ -355,7 +355,7 @@ class StageRun:
         task, each = self.task, max(64, _BANK // self.task.classes)
 
         def draw(purpose: str, label: int, count: int) -> Any:
-            rngs = [generator(task.seed, purpose, label, number) for number in range(count)]
+            rngs = [rng_for(task.seed, purpose, label, number) for number in range(count)]
             return task.density.draw(density, label, rngs)
 
         self.bank = np.stack([draw("bank", label, each) for label in range(task.classes)])
@@ -380,7 +380,7 @@ class StageRun:
         labels = self.task.validation.labels
         if not len(labels):
             return
-        rng = generator(self.task.seed, "scored")
+        rng = rng_for(self.task.seed, "scored")
         times = -(-_SCORED[0] // len(labels))
         self.scored_labels = rng.permutation(np.tile(labels, times))[: _SCORED[1]]
         self.scored = np.zeros((len(self.scored_labels), self.task.latent_dim), np.float32)
@@ -388,14 +388,14 @@ class StageRun:
             rows = np.flatnonzero(self.scored_labels == label)
             self.scored[rows] = draw(int(label), len(rows))
 
-    def _batch(self, leg: Leg, step: int) -> Mapping[str, Any]:
+    def _batch(self, leg: StagePlan, step: int) -> Mapping[str, Any]:
         """What one step sees: a pure function of seed and step."""
         task, name, size = self.task, self.stage.name, leg.batch_size
         epoch, place = divmod(step, len(task.train) // size)
         if self._order[0] != epoch:
-            self._order = epoch, shown(task.train.labels, generator(task.seed, "order", name, epoch))
+            self._order = epoch, shown(task.train.labels, rng_for(task.seed, "order", name, epoch))
         index = np.sort(self._order[1][place * size : (place + 1) * size])
-        return self._tensors(task.train, index, generator(task.seed, "noise", name, step))
+        return self._tensors(task.train, index, rng_for(task.seed, "noise", name, step))
 
     def _tensors(self, examples: Examples, index: Labels, rng: np.random.Generator) -> Mapping[str, Any]:
         labels = examples.labels[index]
@@ -414,10 +414,10 @@ class StageRun:
         validation, totals = self.task.validation, dict[str, float]()
         for start in range(0, len(validation), batch_size):
             index = np.arange(start, min(start + batch_size, len(validation)))
-            batch = self._tensors(validation, index, generator(self.task.seed, "validation", start))
+            batch = self._tensors(validation, index, rng_for(self.task.seed, "validation", start))
             for name, value in self._losses(batch).items():
                 totals[name] = totals.get(name, 0.0) + float(value) * len(index) / len(validation)
-        return self.task.workers.agreed(totals)
+        return self.task.workers.figures_from_chief(totals)
 
     def _samples_figures(self, batch_size: int = 250) -> dict[str, float]:
         if self.judge is None:
@@ -430,13 +430,13 @@ class StageRun:
         made = np.concatenate(parts)
         if self.stage.space == "items":
             made = self.task.modality.tensor_features(made)
-        figures = self.task.workers.agreed(self.judge(made, self.scored_labels))
+        figures = self.task.workers.figures_from_chief(self.judge(made, self.scored_labels))
         return {f"val_{name}": value for name, value in figures.items()}
 
     def _scored_batch(self, start: int, size: int) -> Mapping[str, Any]:
         """Codes to score by, with their labels and always the same noise."""
         z, labels = (rows[start : start + size] for rows in (self.scored, self.scored_labels))
-        noise = self.stage.draw(generator(self.task.seed, "score noise", start), len(z))
+        noise = self.stage.draw(rng_for(self.task.seed, "score noise", start), len(z))
         batch = {**noise, "z": z, "label": self.task.one_hot[labels]}
         return {name: tf.constant(value) for name, value in batch.items()}
 

@@ -1,4 +1,4 @@
-"""A training's history as TensorBoard reads it, written while it goes on."""
+"""The history of a training as TensorBoard reads it, written during the training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +11,14 @@ class TensorBoard:
         import tensorflow as tf
 
         self._tf = tf
-        # What `tf.summary.scalar` would say; that function asks for the whole of TensorBoard only to write it.
+        # What `tf.summary.scalar` would write; that function imports the complete TensorBoard package for it.
         plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
-        self._kind = tf.compat.v1.SummaryMetadata(plugin_data=plugin, data_class=1)
+        self._scalar = tf.compat.v1.SummaryMetadata(plugin_data=plugin, data_class=1)
         self._writer = tf.summary.create_file_writer(str(folder))
 
     def __call__(self, row: Mapping[str, float]) -> None:
-        """One row of history.csv."""
+        """Write one row of history.csv."""
         with self._writer.as_default(step=int(row["step"])):
             for name, value in row.items():
-                self._tf.summary.write(name, self._tf.constant(value, self._tf.float32), metadata=self._kind)
+                self._tf.summary.write(name, self._tf.constant(value, self._tf.float32), metadata=self._scalar)
         self._writer.flush()

@@ -18,13 +18,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from genset.errors import GensetError, Interrupt
-from genset.interfaces import INFORMATION, Family, Items, Modality, Nets, Prior, Progress
+from genset.interfaces import INFORMATION, Family, Items, Modality, Networks, Prior, Progress
 from genset.models import checkpoint as checkpoints
-from genset.models.checkpoint import Row, State
-from genset.models.distributed import Workers
-from genset.models.schedule import Leg, Plan, Train, plan
+from genset.models.checkpoint import HistoryRow, TrainingState
+from genset.models.distributed import WorkerGroup
+from genset.models.schedule import StagePlan, Train, TrainingPlan, plan
 from genset.models.stage_steps import Examples, Judging, StageRun, Task
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 CHECKPOINT_SECONDS = 10.0
 _LOOKED_AT = 0.04  # of the time of a stage, after which its plan is compared with the clock again
@@ -47,10 +47,10 @@ _IDLE = 0.05  # largest deviation of a value of the codes, below which they tell
 class Outcome:
     """What a training left behind, beside the weights in the nets."""
 
-    plan: Plan
+    plan: TrainingPlan
     family: Family  # with the shares of its stages fixed
     prior: Mapping[str, npt.NDArray[Any]]  # the fitted density on z
-    history: list[Row]
+    history: list[HistoryRow]
     best_step: int  # of all stages together
     steps_done: int
     notes: Sequence[tuple[str, str]]
@@ -65,7 +65,7 @@ class Trainer:
         self,
         family: Family,
         prior: Prior,
-        nets: Nets,
+        nets: Networks,
         modality: Modality,
         train: Examples,
         validation: Examples,
@@ -74,7 +74,7 @@ class Trainer:
         latent_dim: int,
         seed: int,
         judging: Judging | None,
-        workers: Workers = Workers(),  # noqa: B008 - frozen
+        workers: WorkerGroup = WorkerGroup(),  # noqa: B008 - frozen
     ) -> None:
         tf.config.experimental.enable_op_determinism()
         # It adds three and more terms in an order that differs from one compilation to the next.
@@ -108,7 +108,7 @@ class Trainer:
         *,
         resume: bool,
         progress: Progress,
-        watch: Callable[[Row], None] | None = None,
+        watch: Callable[[HistoryRow], None] | None = None,
     ) -> Outcome:
         """Train as the settings say; `watch` is shown each row of the history.
 
@@ -121,7 +121,7 @@ class Trainer:
         if saved is None:
             chosen = plan(settings, len(self.task.train), self.stages, self._measured)
             _check_shares(chosen, workers)
-            state = State()
+            state = TrainingState()
         else:
             chosen, state = saved.plan, saved.state
             progress.say(f"going on with the training at step {state.done + state.step} of {chosen.steps}")
@@ -147,7 +147,7 @@ class Trainer:
         density, notes = self._density_arrays(), list(state.notes)
         kept = next((row for row in reversed(state.history) if row["step"] == best_step), None)
         notes += self.task.family.notes(kept or {}, self.task.modality)
-        if not workers.check_same(*(variable.numpy() for variable in self.task.variables())):
+        if not workers.all_equal(*(variable.numpy() for variable in self.task.variables())):
             raise AssertionError("the workers did not end with the same weights")
         if workers.replicas > 1:
             notes.append((INFORMATION, f"{workers.replicas} workers trained it together"))
@@ -165,9 +165,9 @@ class Trainer:
             list(zip(state.framed, self.task.frames, strict=True)),
         )
 
-    def _measured(self, number: int, draft: Leg, seconds: float) -> tuple[int, int]:
+    def _measured(self, number: int, draft: StagePlan, seconds: float) -> tuple[int, int]:
         """(steps that the chief can make in so many seconds of a stage, evaluations among them)."""
-        steps, evaluations = self.task.workers.agree(*self.runs[number].measure(draft, seconds))
+        steps, evaluations = self.task.workers.from_chief(*self.runs[number].measure(draft, seconds))
         return int(steps), int(evaluations)
 
     def codes(self, items: Items) -> npt.NDArray[np.float64]:
@@ -184,7 +184,7 @@ class Trainer:
             self._fitted = task.density.fit(codes, labels, task.classes, task.seed)
         return self._fitted
 
-    def _announce(self, chosen: Plan, progress: Progress) -> None:
+    def _announce(self, chosen: TrainingPlan, progress: Progress) -> None:
         items = len(self.task.train)
         for stage, leg in zip(self.stages, chosen.legs, strict=True):
             progress.say(f"{stage.name}: training for at most {leg.steps} steps of {leg.batch_size} items")
@@ -221,8 +221,8 @@ class _Loop:
     """The steps of one stage, with evaluations and checkpoints among them."""
 
     run: StageRun
-    plan: Plan
-    state: State
+    plan: TrainingPlan
+    state: TrainingState
     checkpoint: Path
     key: str
     stop: threading.Event
@@ -230,11 +230,11 @@ class _Loop:
     clock: _Clock
 
     @property
-    def leg(self) -> Leg:
+    def leg(self) -> StagePlan:
         """The stage as it is planned now."""
         return self.plan.legs[self.state.stage]
 
-    def go(self) -> Plan:
+    def go(self) -> TrainingPlan:
         """The plan as it was in the end. Raises Interrupt, after a checkpoint, when the user wants to stop."""
         state, saved_at, workers = self.state, time.monotonic(), self.run.task.workers
         # The first steps after a start may compile: they tell nothing.
@@ -255,7 +255,7 @@ class _Loop:
                 since, started = state.step, self.clock.spent()
             self.progress.tick("train", state.done + state.step, self.plan.steps, note)
             stopped = workers.any(self.stop.is_set())
-            if workers.place.chief and (stopped or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
+            if workers.rank.chief and (stopped or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
                 state.seconds = self.clock.spent()
                 self.run.save(self.checkpoint, self.key, self.plan, state)
                 saved_at = time.monotonic()
@@ -266,14 +266,14 @@ class _Loop:
     def _due(self, started: float) -> bool:
         """Whether the plan is looked at again, by the chief's clock; without a budget in seconds there is none."""
         due = self.clock.seconds is not None
-        return due and bool(self.run.task.workers.agree(self.clock.due(self.state.stage, started))[0])
+        return due and bool(self.run.task.workers.from_chief(self.clock.due(self.state.stage, started))[0])
 
     def _plan_anew(self, since: int, started: float) -> None:
         """Fit what is left of the stage to what is left of its time, by how long the steps from `since` on took."""
         spent = self.clock.spent()
         step_seconds = (spent - started) / (self.state.step - since)
         left = self.clock.end(self.state.stage) - spent
-        leg = self.leg.revised(self.state.step, *self.run.task.workers.agree(step_seconds, left))
+        leg = self.leg.revised(self.state.step, *self.run.task.workers.from_chief(step_seconds, left))
         if leg is not self.leg:
             self.progress.say(
                 f"steps take {1000 * step_seconds:.0f} ms now: at most {leg.steps} instead of {self.leg.steps}"
@@ -285,10 +285,10 @@ class _Loop:
         return waited >= self.leg.patience * self.leg.evaluate_every(self.state.step)
 
 
-def _check_same(saved: checkpoints.Saved | None, path: Path, workers: Workers) -> None:
+def _check_same(saved: checkpoints.Checkpoint | None, path: Path, workers: WorkerGroup) -> None:
     """That all go on from one checkpoint. Raises GensetError."""
     own = saved.state.done + saved.state.step if saved else -1
-    theirs = int(workers.agree(own)[0])
+    theirs = int(workers.from_chief(own)[0])
     if workers.any(own != theirs):
         raise GensetError(
             "the workers do not see the same checkpoint: they could not go on from one step",
@@ -297,7 +297,7 @@ def _check_same(saved: checkpoints.Saved | None, path: Path, workers: Workers) -
         )
 
 
-def _check_shares(chosen: Plan, workers: Workers) -> None:
+def _check_shares(chosen: TrainingPlan, workers: WorkerGroup) -> None:
     """That nobody's share of a batch is empty. Raises GensetError."""
     smallest = min(leg.batch_size for leg in chosen.legs)
     if smallest < workers.replicas:
@@ -308,10 +308,10 @@ def _check_shares(chosen: Plan, workers: Workers) -> None:
         )
 
 
-def _initialise(nets: Nets, seed: int) -> None:
+def _initialise(nets: Networks, seed: int) -> None:
     """Draw every kernel anew by its own layer's rule, from the seed: keras would draw from global state."""
     for role, net in nets.models.items():
-        rng = generator(seed, "weights", role)
+        rng = rng_for(seed, "weights", role)
         # With the cells inside recurrent layers
         for layer in (part for whole in net.layers for part in whole._flatten_layers()):
             for name, by in _DRAWN.items():

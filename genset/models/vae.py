@@ -5,7 +5,18 @@ from typing import Any, Literal
 
 import pydantic
 
-from genset.interfaces import INFORMATION, Batch, Family, Modality, Moment, Nets, Network, Stage, Tensor, Update
+from genset.interfaces import (
+    INFORMATION,
+    Batch,
+    Family,
+    LossContext,
+    Modality,
+    Network,
+    Networks,
+    Tensor,
+    TrainingStage,
+    Update,
+)
 from genset.models import autoencoder_parts as parts
 from genset.models.losses import LIKELIHOODS, kl_loss
 
@@ -32,15 +43,15 @@ class VAE(Family):
     """Whether items are perturbed a little while learning (images shifted, words dropped), against learning them by
     heart."""
 
-    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Nets:
+    def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Networks:
         # z_mean and z_log_var side by side
         encoder = parts.encoder(network.trunk(modality, "encoder"), 2 * latent_dim)
-        return Nets({"encoder": encoder, "decoder": network.decoder(modality, latent_dim, classes)}, network)
+        return Networks({"encoder": encoder, "decoder": network.decoder(modality, latent_dim, classes)}, network)
 
-    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[Stage, ...]:
+    def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[TrainingStage, ...]:
         free_bits = modality.free_bits if self.free_bits is None else self.free_bits
 
-        def loss(nets: Nets, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        def loss(nets: Networks, batch: Batch, moment: LossContext) -> dict[str, Tensor]:
             from keras import ops
 
             x, target = parts.seen(modality, batch, moment, self.perturb)
@@ -59,7 +70,7 @@ class VAE(Family):
 
         update = Update("vae", ("encoder", "decoder"), loss)
         return (
-            Stage(
+            TrainingStage(
                 "vae",
                 (update,),
                 parts.noise(modality, latent_dim, self.perturb),
@@ -76,10 +87,10 @@ class VAE(Family):
             return (("collapsed_codes", f"{share}: made items follow the density alone; raise free_bits"),)
         return ((INFORMATION, share),)
 
-    def codes(self, nets: Nets, x: Tensor) -> Tensor:
+    def codes(self, nets: Networks, x: Tensor) -> Tensor:
         from keras import ops
 
         return ops.split(nets["encoder"](x), 2, axis=-1)[0]
 
-    def whole(self, nets: Nets, modality: Modality) -> Any:
+    def whole(self, nets: Networks, modality: Modality) -> Any:
         return parts.autoencoder(nets, modality, self.codes, self.kind)

@@ -10,7 +10,7 @@ from typing import Any
 from genset.dataset import Record
 from genset.interfaces import Company, Drawn, Item, Mixing, Step
 from genset.modalities.composition import every
-from genset.seeds import digest, generator, item_id
+from genset.seeds import hash_of, item_id, rng_for
 
 SOFT_LABEL = "soft_label"  # the column that says how much of each class is in a mixed item
 _MOST_TRIES = 20  # until the item is changed
@@ -42,7 +42,7 @@ class Recipe:
     @cached_property
     def key(self) -> str:
         """A short name, by which a version's manifest tells of it."""
-        return digest("recipe", json.dumps(self._told(), sort_keys=True), size=6).hex()
+        return hash_of("recipe", json.dumps(self._told(), sort_keys=True), size=6).hex()
 
     def _told(self) -> dict[str, Any]:
         form = {"modality": dict(self.modality), "native": self.native}
@@ -143,7 +143,7 @@ def _differ(one: Item, other: Item) -> bool:
 
 def attempted(item: Item, copy: Copy, recipe: Recipe, company: Company, attempt: int) -> Transformed:
     """One try: all steps in order draw from one generator."""
-    rng = generator(recipe.seed, "augment", copy.parent.id, copy.number, attempt)
+    rng = rng_for(recipe.seed, "augment", copy.parent.id, copy.number, attempt)
     drawn: list[Drawn] = []
     for step in recipe.steps:
         item, rows = step.take(item, rng, company)

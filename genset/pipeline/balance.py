@@ -10,7 +10,7 @@ from genset.dataset import Record
 from genset.errors import GensetError
 from genset.interfaces import Quarantined
 from genset.pipeline.augment import Copy, filled
-from genset.seeds import digest
+from genset.seeds import hash_of
 from genset.yaml_source import did_you_mean
 
 Target = str | int | Mapping[str, int] | None
@@ -70,7 +70,7 @@ def shrunk(
     left_out: set[str] = set()
     problems = []
     for label, records in _by(cell, train).items():
-        order = sorted(records, key=lambda r: (r.source == "collected", digest(seed, "shrink", r.id)))
+        order = sorted(records, key=lambda r: (r.source == "collected", hash_of(seed, "shrink", r.id)))
         gone = order[: max(0, len(order) - wanted[label])]
         left_out |= {record.id for record in gone}
         if gone:

@@ -10,7 +10,7 @@ from genset.config import Clean
 from genset.dataset import Record
 from genset.engine import Engine
 from genset.interfaces import UNDECODABLE, Modality, Probe, Progress, Quarantined, Sketch, UndecodableError
-from genset.memory import give_back
+from genset.memory import release_memory
 from genset.pipeline.doubts import Conflict, Told, conflicting, doubted
 from genset.pipeline.near import Near, clusters, near_pairs
 from genset.pipeline.rules import broken
@@ -48,7 +48,7 @@ def clean(
         told, conflicts = [near], conflicts + more
     told.append(broken(looked.records, looked.probes, modality, section))
     looked = replace(looked, probes=tuple(replace(probe, sketch=None, values=_NONE) for probe in looked.probes))
-    give_back()  # sketches of very many items are much, and labels are judged without them
+    release_memory()  # sketches of very many items are much, and labels are judged without them
     told.append(_conflicts(looked.records, conflicts, section))
     told.append(doubted(looked.records, looked.probes, modality, engine, progress, section))
     return _without(looked, told, section)

@@ -10,7 +10,7 @@ import numpy as np
 from genset.dataset import Record
 from genset.errors import GensetError
 from genset.interfaces import Company, Item, Partner
-from genset.models.onnx_network import Exported
+from genset.models.onnx_network import OnnxNetwork
 from genset.pipeline.generate import Generator
 from genset.pipeline.like import encoder
 from genset.versions import Version
@@ -41,7 +41,7 @@ class Latent:
     """A model, ready to make what lies between two items."""
 
     model: Generator
-    encode: Exported
+    encode: OnnxNetwork
 
     @classmethod
     def of(cls, version: Version) -> Self:

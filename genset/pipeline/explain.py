@@ -10,14 +10,14 @@ import numpy.typing as npt
 from genset.dataset import Record
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items
-from genset.models.onnx_network import Exported
+from genset.models.onnx_network import OnnxNetwork
 from genset.pipeline import generate
 from genset.pipeline.generate import Generator
 from genset.pipeline.job import Job
 from genset.pipeline.like import encoder
 from genset.pipeline.prepare import Prepared
 from genset.quality.neighbours import mutual
-from genset.seeds import generator
+from genset.seeds import rng_for
 from genset.versions import Version
 
 _MAPPED = 600  # real items whose codes are looked at, and as many drawn ones
@@ -63,7 +63,7 @@ class Explained:
 
     model: Generator
     prepared: Prepared | None
-    encode: Exported | None
+    encode: OnnxNetwork | None
     missing: Sequence[str]  # what is left out, and why
 
     @classmethod
@@ -87,7 +87,7 @@ class Explained:
             return None
         held_out = sum(record.split != "train" for record in self.prepared.dataset) >= _FEW_HELD_OUT
         rows = [row for row, r in enumerate(self.prepared.dataset) if (r.split != "train") == held_out]
-        some = np.sort(generator(0, "explain", "real").permutation(len(rows))[:_MAPPED])
+        some = np.sort(rng_for(0, "explain", "real").permutation(len(rows))[:_MAPPED])
         rows = [rows[place] for place in some]
         items = np.stack([self.prepared.items[row] for row in rows])
         (codes,) = self.encode(self.model.modality.to_tensor(items))

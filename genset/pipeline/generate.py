@@ -16,12 +16,13 @@ from genset.dataset import Dataset, Record, check_label
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items, Labels, Modality, Prior, Quarantined, Sampling
 from genset.modalities import MODALITIES
-from genset.models.onnx_network import BATCH, Exported, arrays_of
+from genset.models.npz import load_npz
+from genset.models.onnx_network import BATCH, OnnxNetwork
 from genset.pipeline import prepare as preparing
 from genset.pipeline.job import Job
 from genset.quality.label_filter import LabelJudge, own
 from genset.quality.neighbours import nearest
-from genset.seeds import generator, item_id
+from genset.seeds import item_id, rng_for
 from genset.sums import verified
 from genset.versions import CONFIG, MANIFEST, WORK, Version, roots_of
 
@@ -69,7 +70,7 @@ class Filters:
 class Generator:
     """A trained model, ready to sample without TensorFlow."""
 
-    models: Mapping[str, Exported]  # those that `Family.sampler` named
+    models: Mapping[str, OnnxNetwork]  # those that `Family.sampler` named
     prior: Prior
     arrays: Mapping[str, Any]
     modality: Modality
@@ -94,7 +95,7 @@ class Generator:
         """Put a generator together from what training made; `facts` are those of the manifest, `where` names it."""
         classes = tuple(check_label(label, MANIFEST) if label else "" for label in facts["classes"])
         return cls(
-            {name: Exported(model, where) for name, model in models.items()},
+            {name: OnnxNetwork(model, where) for name, model in models.items()},
             config.model.density,
             arrays,
             modality,
@@ -117,7 +118,7 @@ class Generator:
         hint = "Train the model again with --force, or bring the file back."
         files = verified(version, (*networks.values(), *arrays, *state), hint)
         modality = config.items.restored({name: files[name] for name in state})
-        prior, *judges = (arrays_of(files[name], str(version.path / name)) for name in arrays)
+        prior, *judges = (load_npz(files[name], str(version.path / name)) for name in arrays)
         judge = LabelJudge(judges[0]) if judges else None
         models = {name: files[file] for name, file in networks.items()}
         return cls.from_parts(models, prior, config, modality, model, judge, str(version.path))
@@ -147,7 +148,7 @@ class Generator:
 
     def decode(self, z: Floats, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items of (N, latent_dim) codes; what else is drawn depends on the place, seed and attempt."""
-        rngs = [generator(seed, "render", label, number, attempt) for label, number in places]
+        rngs = [rng_for(seed, "render", label, number, attempt) for label, number in places]
         label = self.one_hot([label for label, _ in places])
         return self.modality.render(self.models, z, label, rngs, self.sampling)
 
@@ -159,10 +160,10 @@ class Generator:
 
     def codes(self, places: Places, seed: int, attempt: int) -> Floats:
         """(N, latent_dim) codes of (label, number) places."""
-        z = np.zeros((len(places), self.models.get(CODES, next(iter(self.models.values()))).width), np.float32)
+        z = np.zeros((len(places), self.models.get(CODES, next(iter(self.models.values()))).input_width), np.float32)
         for label in dict.fromkeys(label for label, _ in places):
             rows = [row for row, (other, _) in enumerate(places) if other == label]
-            rngs = [generator(seed, "generate", label, places[row][1], attempt) for row in rows]
+            rngs = [rng_for(seed, "generate", label, places[row][1], attempt) for row in rows]
             z[rows] = self.prior.draw(self.arrays, self.classes.index(label), rngs)
         return self.models[CODES](z)[0] if CODES in self.models and len(z) else z
 

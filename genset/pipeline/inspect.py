@@ -23,7 +23,7 @@ from genset.pipeline.judge import Judge, Kept, Side
 from genset.pipeline.outliers import outliers
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
-from genset.seeds import generator
+from genset.seeds import rng_for
 from genset.sums import STRANGE, verify_sums
 from genset.versions import CONFIG, Version, open_version, roots_of
 
@@ -243,7 +243,7 @@ def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, q
 
 def _some(dataset: Dataset, name: str) -> Dataset:
     """At most so many items as a quick look takes, in their order."""
-    rows = np.sort(generator(0, "quick", name).permutation(len(dataset))[:QUICK_ITEMS])
+    rows = np.sort(rng_for(0, "quick", name).permutation(len(dataset))[:QUICK_ITEMS])
     return replace(dataset, records=tuple(dataset.records[row] for row in rows))
 
 

@@ -29,7 +29,7 @@ from genset.quality.classifier import Classifier
 from genset.quality.feature_space import Embedding, unseen
 from genset.quality.metric_inputs import SEEDS, Features, Learned, embedding, gather, judges, standardise
 from genset.quality.privacy import suspects
-from genset.seeds import generator
+from genset.seeds import rng_for
 from genset.versions import Root
 
 _SENT = 2000  # items of a part that are sent to tensors and back, to see what is lost
@@ -208,7 +208,7 @@ class Judge:
     def _copies(self, classes: Sequence[str], train: Side, count: int) -> Features | None:
         """As many ordinary transformed copies of train items as there are made ones; None where there are no steps."""
         steps = tuple(step.bound(self.modality) for step in self.modality.default_steps)
-        order = generator(0, "judge", "augmented").permutation(len(train.records))
+        order = rng_for(0, "judge", "augmented").permutation(len(train.records))
         records = [train.records[row] for row in order]
         row = {record.id: int(place) for record, place in zip(records, order, strict=True)}
         wanted = min(count, _MOST_AUGMENTED)

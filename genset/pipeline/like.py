@@ -11,7 +11,7 @@ import numpy as np
 
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items, Raw, UndecodableError
-from genset.models.onnx_network import Exported
+from genset.models.onnx_network import OnnxNetwork
 from genset.pipeline.generate import ENCODER, Generator, Places
 from genset.seeds import item_id
 from genset.sums import verified
@@ -92,7 +92,7 @@ def given(model: Generator, version: Version, text: str, label: str | None) -> G
     return Given(item_id("c", digest, 0), content, code, label or _label(model, raw, item))
 
 
-def encoder(version: Version) -> Exported:
+def encoder(version: Version) -> OnnxNetwork:
     """The encoder of a model version. Raises GensetError when it has none."""
     if not (version.path / ENCODER).is_file():
         raise GensetError(
@@ -100,7 +100,7 @@ def encoder(version: Version) -> Exported:
             where=version.reference,
             hint="Train an autoencoder, a VAE, or a GAN with a warm start.",
         )
-    return Exported(verified(version, (ENCODER,))[ENCODER], str(version.path / ENCODER))
+    return OnnxNetwork(verified(version, (ENCODER,))[ENCODER], str(version.path / ENCODER))
 
 
 def _label(model: Generator, raw: Raw, item: Items) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from genset.dataset import Record
 from genset.errors import GensetError
 from genset.interfaces import Floats, Items, Quarantined, UndecodableError
-from genset.models.onnx_network import BATCH, Exported
+from genset.models.onnx_network import BATCH, OnnxNetwork
 from genset.pipeline.generate import Generator
 from genset.pipeline.job import Job
 from genset.pipeline.like import encoder
@@ -28,7 +28,7 @@ class Outlier:
         return Quarantined(self.record.place, "outlier", detail, round(self.ratio, 3))
 
 
-def errors(generator: Generator, encode: Exported, items: Items, labels: Sequence[str]) -> Floats:
+def errors(generator: Generator, encode: OnnxNetwork, items: Items, labels: Sequence[str]) -> Floats:
     """(N,) how badly the model rebuilds items, as their modality measures it."""
     (z,) = encode(generator.modality.to_tensor(items))
     return generator.modality.errors(generator.models, z, generator.one_hot(labels), items)

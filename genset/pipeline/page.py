@@ -27,7 +27,7 @@ from genset.report.page import (
     Words,
     render,
 )
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 _ITEM_BYTES, _SUSPECT_BYTES = 7_500_000, 2_500_000  # in base64 they are 13.3 MB, and a page has 15 at most
 _SHOWN = 12  # items of a class and source
@@ -256,7 +256,7 @@ def _items(subject: Subject, engine: Engine) -> Section:
         if (record.label, record.source) in stacks:
             stacks[record.label, record.source].append(record)
     for name, own in stacks.items():
-        stacks[name] = [own[row] for row in generator(0, "page", *name).permutation(len(own))]
+        stacks[name] = [own[row] for row in rng_for(0, "page", *name).permutation(len(own))]
     rows = [
         Row(f"{label or 'no class'} · {SOURCES[source]}, {len(own)} of {len(stacks[label, source]):,}", own)
         for (label, source), own in _cards(stacks, subject.modality, engine).items()

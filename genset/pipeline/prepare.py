@@ -17,7 +17,7 @@ from genset.config import Config
 from genset.dataset import SPLITS, Dataset, Record, read_version
 from genset.errors import GensetError
 from genset.interfaces import Item, Items, Labels, Modality, Quarantined, Section, UndecodableError
-from genset.memory import give_back
+from genset.memory import release_memory
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean, duplicate, twins
 from genset.pipeline.collect import Collected, collect, reader
@@ -57,7 +57,7 @@ class Prepared:
 def prepare(config: Config, job: Job) -> Prepared:
     """Do all that comes before learning, or take it from the last time when nothing has changed."""
     prepared = _open(_laid_out(config, job))
-    give_back()  # what follows is learning, with TensorFlow's gigabyte
+    release_memory()  # what follows is learning, with TensorFlow's gigabyte
     return prepared
 
 

@@ -11,8 +11,8 @@ from genset.config import Config
 from genset.dataset import Item, Record
 from genset.errors import GensetError
 from genset.interfaces import Quarantined, Step
-from genset.memory import give_back
-from genset.models.distributed import VARIABLE, Place
+from genset.memory import release_memory
+from genset.models.distributed import VARIABLE, Rank
 from genset.pipeline import augment, build, generate, inspect
 from genset.pipeline.job import Job, key_of, up_to_date
 from genset.pipeline.judge import Judge, Side
@@ -45,7 +45,7 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     config.output.format.ready()
     if config.output.publish:
         Store(config.output.publish).ready()
-    if Place.told().count > 1:
+    if Rank.from_environment().count > 1:
         raise GensetError(
             "several workers train together, and one alone can do the rest",
             where=VARIABLE,
@@ -56,7 +56,7 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     planned(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training
     _steps(config, prepared)  # and so is what copies lack
     model, trained = train(asked, prepared, job, resume=resume, force=force)
-    give_back()  # what learning took, and judging has no use for
+    release_memory()  # what learning took, and judging has no use for
     key = key_for(config, prepared.identity, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
     if found and found.manifest["status"] == "ok":
@@ -84,7 +84,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     added = planned(config, [record for record in real if record.split == "train"])
     real, copies = added.kept(real), added.copies
     made = _made(config, prepared, model, added, job)
-    give_back()  # judging has no use for what making took either
+    release_memory()  # judging has no use for what making took either
     rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
     problems = [*prepared.problems, *added.problems, *rare, *generate.given_up(made.given_up)]
     job.progress.say("judging the generated items against the held-out ones")

@@ -8,7 +8,7 @@ from genset.config import Split
 from genset.dataset import SPLITS, Record, cell_of
 from genset.errors import GensetError
 from genset.pipeline.evenness import Labels, evened
-from genset.seeds import digest
+from genset.seeds import hash_of
 
 Shares = Mapping[str, float]  # of each part; that of "" is left out
 _TOLD = 0.01  # of all items: how far a part may be from its share before that is told
@@ -184,7 +184,7 @@ def _assign_units(
     units = levels[-1]
     lacking = [_lacking(level, shares) for level in levels]
     learned: set[Labels] = set()
-    order = sorted(units, key=lambda unit: (-units[unit].total(), digest(seed, "split", unit)))
+    order = sorted(units, key=lambda unit: (-units[unit].total(), hash_of(seed, "split", unit)))
     place: dict[str, str] = {}
 
     def put(unit: str, split: str) -> None:

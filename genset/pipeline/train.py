@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,10 @@ import numpy as np
 from genset.config import Config, dump
 from genset.errors import GensetError
 from genset.export.card import model_card
-from genset.interfaces import INFORMATION, Items, Labels, Modality, Nets, Quarantined
-from genset.models.distributed import VARIABLE, Place, Workers
-from genset.models.onnx_network import Exported
+from genset.interfaces import INFORMATION, Items, Labels, Modality, Networks, Quarantined
+from genset.models.distributed import VARIABLE, Rank, WorkerGroup
+from genset.models.npz import npz_bytes
+from genset.models.onnx_network import OnnxNetwork
 from genset.models.silence import STDERR, silenced
 from genset.models.tensorboard import TensorBoard
 from genset.pipeline import generate, outliers
@@ -27,7 +27,7 @@ from genset.quality.neighbours import copy_limit, nearest_others
 from genset.quality.privacy import EXPECTED_SHARE
 from genset.quality.sample_score import Yardstick
 from genset.report.learning_curves import curves
-from genset.seeds import generator
+from genset.seeds import rng_for
 from genset.versions import CONFIG, WORK, Draft, Root, Version, writing
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ def help_train(config: Config, job: Job, *, resume: bool, force: bool) -> bool:
 class _Trained:
     """What a training leaves behind, before it is written."""
 
-    def __init__(self, config: Config, modality: Modality, nets: Nets, outcome: "Outcome") -> None:
+    def __init__(self, config: Config, modality: Modality, nets: Networks, outcome: "Outcome") -> None:
         self.config, self.modality, self.nets, self.outcome = config, modality, nets, outcome
 
 
 def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool, checkpoint: Path) -> _Trained:
-    place = Place.told()
+    rank = Rank.from_environment()
     job.progress.say("starting TensorFlow")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects have in keras.json
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -98,18 +98,18 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
         from genset.models.stage_steps import Examples
         from genset.models.trainer import Trainer
 
-    if place.count > 1:
-        job.progress.say(f"waiting for all {place.count} workers of {VARIABLE}; this is number {place.index}")
-    workers = Workers.of(place)
+    if rank.count > 1:
+        job.progress.say(f"waiting for all {rank.count} workers of {VARIABLE}; this is number {rank.index}")
+    workers = WorkerGroup.from_rank(rank)
     _check_key(key, workers)
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
     modality, model = prepared.modality.learned(*prepared.part("train")), config.model
     train, validation = Examples(*prepared.part("train")), _seen(*prepared.part("validation"), config.seed)
     classes = len(prepared.classes)
     latent_dim = _latent_dim(config)
-    chosen = precision.settled(config.train.precision)
+    chosen = precision.resolve_precision(config.train.precision)
     settings = config.train.model_copy(update={"precision": chosen})
-    with workers.scope(), precision.building(chosen):
+    with workers.scope(), precision.default_precision(chosen):
         nets = model.family.build(modality, model.network, latent_dim, classes)
 
     def judging(known: Any, held_out: Any) -> Yardstick:
@@ -128,19 +128,19 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
         judging=judging if len(validation) > 1 else None,
         workers=workers,
     )
-    logs = config.output.tensorboard if place.chief else None
+    logs = config.output.tensorboard if rank.chief else None
     watch = TensorBoard(Path(logs)) if logs else None
     try:
         outcome = trainer.fit(settings, checkpoint, key, resume=resume, progress=job.progress, watch=watch)
     except tf.errors.OpError as error:
-        if place.count == 1:
+        if rank.count == 1:
             raise
         raise GensetError(
             f"another worker was lost ({type(error).__name__})",
             where=VARIABLE,
             hint="Start the command again on all of them: the training goes on from its last checkpoint.",
         ) from None
-    precision.widen(nets)
+    precision.use_float32(nets)
     for _, text in outcome.notes:
         job.progress.say(text)
     settled = model.model_copy(update={"family": outcome.family})
@@ -148,9 +148,9 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
     return _Trained(resolved, modality, nets, outcome)
 
 
-def _check_key(key: str, workers: Workers) -> None:
+def _check_key(key: str, workers: WorkerGroup) -> None:
     """That all workers have the same config, items and genset. Raises GensetError."""
-    if not workers.check_same(np.array(key)):
+    if not workers.all_equal(np.array(key)):
         raise GensetError(
             "the workers do not train the same: another config, other items or another genset",
             where=VARIABLE,
@@ -163,7 +163,7 @@ def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
     from genset.models.stage_steps import Examples
 
     if len(labels) > _MOST_VALIDATION:
-        rows = np.sort(generator(seed, "validation part").permutation(len(labels))[:_MOST_VALIDATION])
+        rows = np.sort(rng_for(seed, "validation part").permutation(len(labels))[:_MOST_VALIDATION])
         items, labels = items[rows], labels[rows]
     return Examples(items, labels)
 
@@ -184,7 +184,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
         draft.write(generate.ENCODER, rebuild)
     for name, data in {**{f"{name}.onnx": data for name, data in networks.items()}, **modality.state}.items():
         draft.write(name, data)
-    draft.write(generate.PRIOR, _npz(outcome.prior))
+    draft.write(generate.PRIOR, npz_bytes(outcome.prior))
     draft.write("model.keras", whole)
     draft.write("history.csv", _history(outcome.history))
     draft.write("curves.png", curves(outcome.history, outcome.best_step))
@@ -197,7 +197,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
     model["reference"] = f"{config.name}-{resolved_key[:10]}"
     judge = _judge(prepared)
     if judge:
-        draft.write(generate.JUDGE, _npz(judge.arrays))
+        draft.write(generate.JUDGE, npz_bytes(judge.arrays))
     model |= {"judge": judge is not None, "limits": asdict(_limits(prepared)), "networks": list(networks)}
     model["samples"] = f"samples{modality.sheet_suffix}"
     made = generate.Generator.from_parts(networks, outcome.prior, config, modality, model, judge)
@@ -205,7 +205,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
     validation, labels = prepared.part("validation")
     if rebuild is not None and len(validation):
         told = [prepared.classes[label] for label in labels]
-        model["limits"]["error"] = float(outliers.errors(made, Exported(rebuild), validation, told).max())
+        model["limits"]["error"] = float(outliers.errors(made, OnnxNetwork(rebuild), validation, told).max())
     draft.write(model["samples"], _samples(made, job))
     problems = [Quarantined("", *note) for note in outcome.notes if note[0] != INFORMATION]
     manifest = job.manifest(
@@ -339,9 +339,3 @@ def _history(history: list[dict[str, float]]) -> bytes:
     writer.writeheader()
     writer.writerows({name: f"{value:.8g}" for name, value in row.items()} for row in history)
     return text.getvalue().encode()
-
-
-def _npz(arrays: Mapping[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 STEPS = 600
 BATCH = 64
@@ -81,6 +81,6 @@ class Stacked:
 
 def _rounds(items: int, seed: int) -> Iterator[Labels]:
     """Row numbers for STEPS batches, a few batches at a time; each pass over the items is shuffled anew."""
-    rng = generator(seed, "classifier")
+    rng = rng_for(seed, "classifier")
     order = np.concatenate([rng.permutation(items) for _ in range(-(-STEPS * BATCH // items))])[: STEPS * BATCH]
     yield from np.split(order, STEPS // _STEPS_AT_ONCE)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
-from genset.memory import filled
+from genset.memory import fill_arrays
 from genset.quality.classifier import Classifier
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 COMPONENTS = 32  # principal components that a space has
 _COLUMNS = 32  # whose spread is taken at once, as it takes a copy of them
@@ -56,7 +56,7 @@ class Scale:
 def unseen(items: int) -> Labels:
     """The rows of so many real train items that a space is not learned on: what was learned by heart is seen as what it
     is not, and a floor taken from it would be too kind to made items."""
-    return np.sort(generator(0, "spaces").permutation(items)[max(1, items // 2) :])
+    return np.sort(rng_for(0, "spaces").permutation(items)[max(1, items // 2) :])
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ class Embedding:
         classifier = Classifier.trained(some, own, classes, 0) if len(set(own.tolist())) > 1 else None
         _, vectors = np.linalg.eigh(_products(some))
         plain = cls(classifier, vectors[:, ::-1][:, :COMPONENTS].astype(np.float32), np.ones(2, np.float32))
-        sizes = [float(np.sqrt(half.var(axis=0).sum())) for half in filled(len(some), map(plain._halves, _parts(some)))]
+        sizes = [
+            float(np.sqrt(half.var(axis=0).sum())) for half in fill_arrays(len(some), map(plain._halves, _parts(some)))
+        ]
         return cls(classifier, plain.axes, np.array(sizes, np.float32) + _TINY)
 
     @classmethod
@@ -91,7 +93,7 @@ class Embedding:
 
     def __call__(self, scaled: Floats) -> Floats:
         """(N, e) points of scaled features (N, d)."""
-        (points,) = filled(len(scaled), ([self._points(part)] for part in _parts(scaled)))
+        (points,) = fill_arrays(len(scaled), ([self._points(part)] for part in _parts(scaled)))
         return points
 
     def _points(self, scaled: Floats) -> Floats:

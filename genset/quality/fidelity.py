@@ -10,7 +10,7 @@ import numpy.typing as npt
 from genset.interfaces import Evidence, Figure, Floats, Labels, Measured, Metric, Part, SkipError
 from genset.quality import intervals
 from genset.quality.neighbours import blocks
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 Rows = npt.NDArray[np.floating[Any]]  # (N, d)
 Some = TypeVar("Some", Floats, Labels)
@@ -115,7 +115,7 @@ def _by_class(evidence: Evidence) -> dict[str, dict[str, float]]:
 
 def _some(part: Part, number: int, name: str) -> Floats:
     rows = part.space[part.labels == number]
-    some: Floats = rows[generator(0, "fidelity", name, number).permutation(len(rows))[:_MOST]]
+    some: Floats = rows[rng_for(0, "fidelity", name, number).permutation(len(rows))[:_MOST]]
     return some
 
 
@@ -209,5 +209,5 @@ def most_equal(*parts: Floats | Labels) -> int:
 
 def some_of(part: Some, count: int, name: str) -> Some:
     """So many of the items (N, e), or of their rows (N,), drawn by a fixed seed: the same of parts of one length."""
-    some: Some = part[generator(0, "fidelity", name).permutation(len(part))[:count]]
+    some: Some = part[rng_for(0, "fidelity", name).permutation(len(part))[:count]]
     return some

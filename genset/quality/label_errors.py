@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
 from genset.quality.neighbours import Distances, nearest_few
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 FOLDS = 5
 FEWEST = 5  # independent items that a class needs to be told from others
@@ -69,7 +69,7 @@ def folds(units: Labels) -> Labels:
     """(N,) a fold for each item: units (N,) stay whole, and folds are as equal as that allows."""
     counts = np.bincount(units)
     filled, place = np.zeros(FOLDS, np.int64), np.zeros(len(counts), np.int64)
-    order = generator(0, "folds").permutation(len(counts))
+    order = rng_for(0, "folds").permutation(len(counts))
     for unit in order[np.argsort(-counts[order], kind="stable")]:
         place[unit] = filled.argmin()
         filled[place[unit]] += counts[unit]
@@ -116,7 +116,7 @@ class _Waves:
     @classmethod
     def of(cls, scaled: Floats) -> "_Waves":
         """As wide as scaled items (N, d) usually lie apart."""
-        rng, count = generator(0, "waves"), min(_WAVES, len(scaled))
+        rng, count = rng_for(0, "waves"), min(_WAVES, len(scaled))
         some = scaled[np.sort(rng.permutation(len(scaled))[:_SAMPLE])]
         apart = np.square(some[:, None] - some[None]).sum(axis=2)
         usual = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0

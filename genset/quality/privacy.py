@@ -11,7 +11,7 @@ import numpy.typing as npt
 from genset.interfaces import Evidence, Figure, Floats, Labels, Measured, Metric, SkipError
 from genset.quality import intervals
 from genset.quality.neighbours import Nearest, Neighbours, mutual, nearest
-from genset.seeds import generator
+from genset.seeds import rng_for
 
 Distances = npt.NDArray[np.floating[Any]]
 EXPECTED_SHARE = 0.01  # of real held-out items that are as near to train as a copy
@@ -163,7 +163,7 @@ def _further(a: Distances, b: Distances) -> Distances:
 def _cells(spaces: tuple[Floats, Floats, Floats], count: int) -> tuple[Labels, Labels, Labels]:
     """The cell of each item: the nearest of `count` centres, which are k-means of the train items (Lloyd 1982)."""
     train = spaces[0]
-    centres = train[generator(0, "cells").permutation(len(train))[:count]]
+    centres = train[rng_for(0, "cells").permutation(len(train))[:count]]
     for _ in range(10):
         own = mutual(train, centres)[0].row
         means = [train[own == n].mean(axis=0) if (own == n).any() else centre for n, centre in enumerate(centres)]

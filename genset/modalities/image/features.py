@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 
 from genset.interfaces import Floats, Items
-from genset.memory import filled
+from genset.memory import fill_arrays
 
 CELLS = 4  # along each side
 ORIENTATIONS = 8
@@ -24,7 +24,7 @@ def gradients_and_pixels(items: Items) -> Floats:
     Gradients tell shapes apart whatever the brightness; the pixels keep tone and colour.
     """
     parts = (items[start : start + _CHUNK] for start in range(0, max(1, len(items)), _CHUNK))
-    (out,) = filled(len(items), ([np.hstack([_gradients(part), _reduced(part, MOST_PIXELS)])] for part in parts))
+    (out,) = fill_arrays(len(items), ([np.hstack([_gradients(part), _reduced(part, MOST_PIXELS)])] for part in parts))
     return out
 
 

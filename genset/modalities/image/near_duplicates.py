@@ -15,7 +15,7 @@ import PIL.Image
 import PIL.ImageFilter
 
 from genset.interfaces import Floats, Likeness, Pairs, Sketch
-from genset.memory import filled
+from genset.memory import fill_arrays
 from genset.modalities.lsh import plane_keys
 
 SIDE = 32
@@ -85,7 +85,9 @@ class _Coarse:
     def of_all(cls, sketches: Sequence[Sketch], bands: int, step: Literal[1, -1]) -> Self:
         """Of any number of sketches, some at once; mirrored by a step of -1."""
         mirrored = (planes[:, :, ::step, :bands] for planes in _in_parts(sketches))
-        return cls(*filled(len(sketches), ((_cells(planes), planes[..., 0].mean(axis=(1, 2))) for planes in mirrored)))
+        return cls(
+            *fill_arrays(len(sketches), ((_cells(planes), planes[..., 0].mean(axis=(1, 2))) for planes in mirrored))
+        )
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class _Places:
     @classmethod
     def of_all(cls, sketches: Sequence[Sketch], bands: int) -> Self:
         """Of any number of sketches, some at once."""
-        return cls(*filled(len(sketches), (cls._of(planes, bands) for planes in _in_parts(sketches))))
+        return cls(*fill_arrays(len(sketches), (cls._of(planes, bands) for planes in _in_parts(sketches))))
 
     @classmethod
     def _of(cls, planes: Floats, bands: int) -> tuple[npt.NDArray[Any], ...]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pydantic
 
-from genset.interfaces import Batch, Modality, Nets, Network, Tensor, Trunk
+from genset.interfaces import Batch, Modality, Network, Networks, Tensor, Trunk
 from genset.modalities.text.tokens import DROPPED, END, NEVER, PAD
 
 _EMBEDDED = 128  # values of a token, where it comes in and before it goes out
@@ -69,7 +69,7 @@ class Tokenwise(Network):
         """One place of `_sequence`: (B, d) and the state after the token (B, e)."""
 
     def reconstruction_loss(
-        self, nets: Nets, z: Tensor, x: Tensor, batch: Batch, likelihood: Callable[[Tensor, Tensor], Tensor]
+        self, nets: Networks, z: Tensor, x: Tensor, batch: Batch, likelihood: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
         """() cross-entropy of the tokens up to the end, summed over an item."""
         import keras
@@ -81,7 +81,7 @@ class Tokenwise(Network):
         losses = keras.losses.sparse_categorical_crossentropy(x, logits, from_logits=True)  # (B, T)
         return ops.mean(ops.sum(losses * ops.cast(ops.not_equal(x, PAD), "float32"), axis=1))
 
-    def rebuilt(self, nets: Nets, z: Tensor) -> Tensor:
+    def rebuilt(self, nets: Networks, z: Tensor) -> Tensor:
         """(B, T, tokens) probabilities, as if nothing had been written yet and for no label: what model.keras shows."""
         from keras import ops
 
@@ -91,7 +91,7 @@ class Tokenwise(Network):
         before = ops.cast(ops.repeat(blank, length, axis=1), "int32")
         return ops.softmax(decoder([z, ops.repeat(blank, classes, axis=1), before]))
 
-    def made(self, nets: Nets, batch: Batch) -> Tensor:
+    def made(self, nets: Networks, batch: Batch) -> Tensor:
         """(B, T, tokens) one-hot rows of tokens drawn one after the other, PAD after the end.
 
         Their gradient is that of soft tokens: the straight-through Gumbel-softmax estimator (Jang et al. 2017,
@@ -135,7 +135,7 @@ class Tokenwise(Network):
         h = decoder.get_layer("project")(ops.concatenate([h, context], axis=-1))
         return decoder.get_layer("logits")(h), after
 
-    def exported(self, nets: Nets, modality: Modality) -> Mapping[str, Any]:
+    def exported(self, nets: Networks, modality: Modality) -> Mapping[str, Any]:
         import keras
         from keras import ops
 
