@@ -35,6 +35,7 @@ from genset.models.priors import GaussianMixture
 from genset.models.schedule import Train
 from genset.models.vae import VAE
 from genset.quality import FIGURES, gates
+from genset.quality.metric_inputs import SEEDS
 from genset.store import check_url
 from genset.yaml_source import ConfigError, Fault, Tree, did_you_mean, dotted, override, read, write
 
@@ -300,6 +301,8 @@ class Quality(Section):
 
     gates: list[str] = pydantic.Field(default_factory=list)
     """Conditions such as "cas_ratio >= 0.9": one that fails ends the run with exit code 1."""
+    seeds: int = pydantic.Field(SEEDS, ge=1, le=100)
+    """Number of classifiers with different seeds whose results are averaged. Fewer are faster and less exact."""
 
 
 class Output(Section):

@@ -34,7 +34,7 @@ class Asked:
     quick: bool = False
     report: Path | None = None
     summary: Path | None = None
-    rules: Sequence[str] = ()  # of cleaning, as overrides
+    rules: Sequence[str] = ()  # overrides of cleaning and evaluation
 
     @property
     def files(self) -> dict[str, Path]:
@@ -153,15 +153,18 @@ def _dataset(asked: Asked, version: Version | None, command: Command, root: Root
     if asked.summary and not asked.against:
         raise GensetError("a summary needs figures", where="--summary", hint="Add --against REAL.")
     kind = kind_of(Path(asked.path), version)
-    (rules,) = command.sections(("clean",), {"clean.exact_duplicates": "report"}, list(asked.rules), kind)
+    flags = {"clean.exact_duplicates": "report"}
+    rules, quality = command.sections(("clean", "quality"), flags, list(asked.rules), kind)
+    for condition in quality.gates:
+        _check_gate(condition, asked.against)
     found = inspect.contents(version.path if version else Path(asked.path), job, rules)
     if asked.model:
         found = inspect.with_outliers(found, command.model(root, asked.model), job)
     verdict, judged = None, None
     if asked.against:
         real_path, _ = command.dataset(root, asked.against)
-        judged = inspect.against(found, version, real_path, job, quick=asked.quick)
-        verdict = gated(judged.verdict, asked.gates, found.dataset.modality)
+        judged = inspect.against(found, version, real_path, job, quick=asked.quick, seeds=quality.seeds)
+        verdict = gated(judged.verdict, [*asked.gates, *quality.gates], found.dataset.modality)
         if asked.quick:
             verdict = replace(verdict, notes=[*verdict.notes, _quick(judged)])
     if asked.report:
@@ -177,7 +180,7 @@ def _quick(judged: inspect.Judged) -> str:
     """How little a quick look takes in."""
     sizes = {part: len(judged.real.where(split=part)) for part in ("train", "test")} | {"made": len(judged.made)}
     parts = [f"{judged.verdict.sizes[part]:,} of {size:,} {part} items" for part, size in sizes.items()]
-    judges = [f"{inspect.QUICK_SEEDS} classifiers"] if "real_acc" in judged.verdict.figures else []
+    judges = [f"{judged.seeds} classifiers"] if "real_acc" in judged.verdict.figures else []
     return f"a quick look: {', '.join([*parts, *judges])}"
 
 

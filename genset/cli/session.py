@@ -21,6 +21,7 @@ from genset.config import (
     Config,
     Generate,
     Output,
+    Quality,
     Split,
     check_group,
     config_class,
@@ -41,6 +42,7 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "generate": Generate,
     "augment": Augment,
     "balance": Balance,
+    "quality": Quality,
 }
 
 
@@ -140,7 +142,7 @@ class Command:
         classes = dict(_SECTIONS)
         if modality:
             own = config_class(modality).model_fields
-            classes |= {name: type(own[name].default) for name in ("augment", "generate", "clean")}
+            classes |= {name: type(own[name].default) for name in ("augment", "generate", "clean", "quality")}
         return [section(classes[key], tree, key) for key in keys]
 
     def exporter(self, text: str | None) -> Exporter:

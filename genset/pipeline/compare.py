@@ -72,7 +72,8 @@ def _judged(version: Version, job: Job) -> dict[str, Any]:
     shown, held_out = (
         Side(prepared.dataset.where(split=split).records, prepared.part(split)[0]) for split in ("train", "test")
     )
-    how = Judge(prepared.modality, job.engine, Kept(job.root, job.progress), no_augmented="left out of comparisons")
+    kept = Kept(job.root, job.progress)
+    how = Judge(prepared.modality, job.engine, kept, config.quality.seeds, no_augmented="left out of comparisons")
     return how.verdict(prepared.classes, shown, held_out, Side(made.dataset.records, made.items)).as_dict()
 
 

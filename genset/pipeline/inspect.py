@@ -23,6 +23,7 @@ from genset.pipeline.judge import Judge, Kept, Side
 from genset.pipeline.outliers import outliers
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
+from genset.quality.metric_inputs import SEEDS
 from genset.seeds import rng_for
 from genset.sums import STRANGE, verify_sums
 from genset.versions import CONFIG, Version, open_version, roots_of
@@ -113,9 +114,12 @@ class Judged:
     real: Dataset
     made: Dataset
     modality: Modality  # in the form in which they were compared
+    seeds: int  # number of classifiers
 
 
-def against(made: Contents, version: Version | None, real_path: Path, job: Job, *, quick: bool = False) -> Judged:
+def against(
+    made: Contents, version: Version | None, real_path: Path, job: Job, *, quick: bool = False, seeds: int = SEEDS
+) -> Judged:
     """Judge the made items of a dataset beside real ones.
 
     Made are the items that say so; all of them where none does. The real items keep the splits they have. Those without
@@ -149,7 +153,8 @@ def against(made: Contents, version: Version | None, real_path: Path, job: Job, 
     ordered = sorted(records, key=lambda record: (record.label, record.id))
     beside = Dataset(table.kind, tuple(ordered))
     judged = Dataset(table.kind, tuple(_made(made.dataset, ordered, job)))
-    return Judged(_judge_records(beside, judged, modality, job, quick), beside, judged, modality)
+    seeds = min(seeds, QUICK_SEEDS) if quick else seeds
+    return Judged(_judge_records(beside, judged, modality, job, quick, seeds), beside, judged, modality, seeds)
 
 
 def _made(dataset: Dataset, real: Sequence[Record], job: Job) -> list[Record]:
@@ -218,7 +223,7 @@ def _held_out(records: Sequence[Record], learned: Prepared, job: Job) -> list[Re
     return out
 
 
-def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, quick: bool) -> Verdict:
+def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, quick: bool, seeds: int) -> Verdict:
     strangers = sorted(set(made.classes) - set(real.classes))
     if strangers:
         raise GensetError(
@@ -234,9 +239,7 @@ def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, q
     if quick:
         parts = [_some(part, name) for part, name in zip(parts, ("train", "test", "made"), strict=True)]
     kept = Kept(job.root, job.progress)
-    how = Judge(modality, job.engine, kept)
-    if quick:
-        how = replace(how, seeds=QUICK_SEEDS, no_augmented="left out by --quick")
+    how = Judge(modality, job.engine, kept, seeds, no_augmented="left out by --quick" if quick else "")
     train, test, judged = (Side(part.records, _decoded(part, modality, job)) for part in parts)
     return how.verdict(real.classes, train, test, judged)
 

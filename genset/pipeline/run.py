@@ -88,7 +88,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     rare = generate.rare(prepared.dataset.where(split="train").counts("label"), config.generate)
     problems = [*prepared.problems, *added.problems, *rare, *generate.given_up(made.given_up)]
     job.progress.say("judging the generated items against the held-out ones")
-    verdict = Judge(prepared.modality, job.engine).verdict(
+    verdict = Judge(prepared.modality, job.engine, seeds=config.quality.seeds).verdict(
         prepared.classes,
         Side(prepared.dataset.where(split="train").records, train_items),
         Side(prepared.dataset.where(split="test").records, test_items),
