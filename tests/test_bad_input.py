@@ -93,6 +93,7 @@ def test_a_bad_source_is_one_message_and_exit_2(tmp_path: Path, spoil: Callable[
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name != ".lock"]
 
 
+@pytest.mark.slow
 def test_an_unreadable_image_among_good_ones_is_quarantined_and_the_run_completes(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 15, "01")
     (source / "0" / "bad.png").write_bytes((SAMPLES / "0" / "0000.png").read_bytes()[:40])
@@ -235,6 +236,7 @@ def test_a_full_disk_is_one_message_and_leaves_no_version(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_while_a_run_prepares_is_one_message(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 100))
     run = f"{sys.executable} -m genset run {path} --output {tmp_path}/out --quiet; echo code $?; ls -A {tmp_path}/out/.work/*"

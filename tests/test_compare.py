@@ -162,6 +162,7 @@ def test_versions_of_one_dataset_are_compared_and_both_files_written(own: Traine
         )
 
 
+@pytest.mark.slow
 def test_a_model_beside_its_own_copy_is_neither_better_nor_worse(own: Trained) -> None:
     first = own.out / "models" / "digits" / "v0001"
     copy = shutil.copytree(first, first.with_name("v0002"))
@@ -190,6 +191,7 @@ def test_models_of_other_items_are_compared_by_their_settings_alone(own: Trained
     ]
 
 
+@pytest.mark.slow
 def test_made_items_beside_real_ones_have_a_summary_too(own: Trained, tmp_path: Path) -> None:
     path, report = tmp_path / "judged.md", tmp_path / "judged.html"
     files = ["--summary", path, "--report", report]

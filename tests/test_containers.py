@@ -167,6 +167,7 @@ def test_a_container_is_laid_out_once_and_anew_when_it_changes(tmp_path: Path) -
     assert len(list(place.iterdir())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["webdataset", "parquet", "npz"])
 def test_the_real_items_of_what_genset_writes_in_other_forms_are_read_again(
     form: str, own: Trained, tmp_path: Path

@@ -267,6 +267,7 @@ MODELS = [(f, kind, network) for f, kind in product(FAMILIES, MODALITIES) for ne
 MODELS += [("gan of items", "text", network) for network in MODALITIES["text"].networks]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family, kind, network", MODELS)
 def test_a_model_trains_saves_exports_and_samples_the_same_under_the_same_seed(
     family: str, kind: str, network: str, tmp_path: Path

@@ -102,6 +102,7 @@ def test_like_refuses_what_is_held_out_other_classes_and_what_is_no_item(own: Tr
     assert nothing.stderr.endswith("  Give --like a file that holds one image.\n")
 
 
+@pytest.mark.slow
 def test_a_held_out_item_is_known_in_any_file_it_comes_in(tmp_path: Path) -> None:
     """A version holds items in another form than the source: the same picture in two sizes."""
     source = digits(tmp_path / "digits", 20, "01")
@@ -137,6 +138,7 @@ def test_what_a_model_cannot_rebuild_is_named(own: Trained, tmp_path: Path) -> N
     assert len(told) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way, expected", [("vary", 5), ("leave_out", 0)])
 def test_classes_of_few_items_are_varied_or_left_out_as_configured(tmp_path: Path, way: str, expected: int) -> None:
     source = digits(tmp_path / "digits", 20, "01")
@@ -158,6 +160,7 @@ def test_classes_of_few_items_are_varied_or_left_out_as_configured(tmp_path: Pat
     assert outcome.json["counts"]["label"]["7"] == 2 + expected
 
 
+@pytest.mark.slow
 def test_a_model_that_makes_nothing_usable_fails_and_says_why(tmp_path: Path) -> None:
     # The textbook's first weights lose the code on the way, so every item is the same grey
     path = config(
@@ -172,6 +175,7 @@ def test_a_model_that_makes_nothing_usable_fails_and_says_why(tmp_path: Path) ->
     assert not list((tmp_path / "out").glob("datasets/*/v*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", ["gmm", "flow"])
 def test_a_gan_of_unlabelled_colour_pictures_runs_from_end_to_end(tmp_path: Path, prior: str) -> None:
     source = tmp_path / "pictures"
@@ -232,6 +236,7 @@ def _in_shards(own: Trained, name: str, engine: Engine) -> Path:
     return made.version.path
 
 
+@pytest.mark.slow
 def test_files_that_were_finished_are_taken_over(own: Trained) -> None:
     whole = _in_shards(own, "whole", Local())
     files = sorted(path.name for path in whole.glob("*.tar"))

@@ -227,6 +227,7 @@ def test_the_package_opens_no_connection_reads_no_pickle_and_runs_no_text() -> N
     assert found == {}
 
 
+@pytest.mark.slow
 def test_a_run_needs_no_network(tmp_path: Path) -> None:
     alone = ["unshare", "--net", "--map-root-user"]
     if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
@@ -254,6 +255,7 @@ def test_a_run_needs_no_network(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_no_library_reports_what_a_user_does_nor_gives_the_machine_an_id(own: Trained, tmp_path: Path) -> None:
     for name in ("home", "temporary"):
         (tmp_path / name).mkdir()
@@ -267,6 +269,7 @@ def test_no_library_reports_what_a_user_does_nor_gives_the_machine_an_id(own: Tr
     assert sorted(left) == ["home/.keras", "home/.keras/keras.json"]  # Keras's defaults
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", TARGETS)
 def test_damaged_bytes_lead_to_the_errors_of_the_contract_and_to_no_others(name: str) -> None:

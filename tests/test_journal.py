@@ -89,6 +89,7 @@ def test_with_json_the_standard_output_is_still_one_object(tmp_path: Path) -> No
     assert re.search(rf"^genset: error run={RUN} exit=2 seconds=[\d.]+$", outcome.stderr, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_a_log_without_mixing_lines(tmp_path: Path) -> None:
     log = tmp_path / "night.jsonl"
     journals = [Journal("run", pytest.fail) for _ in range(2)]

@@ -16,7 +16,7 @@ from genset.pipeline.prepare import Prepared, prepare
 from genset.versions import Root
 from tests.helpers import ROOT
 
-SAMPLES = ["image", "text", "sound"]
+SAMPLES = ["image", pytest.param("text", marks=pytest.mark.slow), pytest.param("sound", marks=pytest.mark.slow)]
 
 
 def _noisy_pictures(items: Items, rng: np.random.Generator) -> Items:
@@ -126,7 +126,7 @@ def test_a_missing_class_shows(known: Known) -> None:
     assert missing not in part.details["label_acc"]["classes"]
 
 
-@pytest.mark.parametrize("known", ["image", "text"], indirect=True)
+@pytest.mark.parametrize("known", SAMPLES[:2], indirect=True)
 def test_planted_near_copies_are_found(known: Known) -> None:
     real, train = known.side("validation"), known.side("train")
     made, rng = real.items.copy(), np.random.default_rng(0)

@@ -128,6 +128,7 @@ def trained(
     return outcome, said, [variable.numpy() for variable in trainer.task.variables()]
 
 
+@pytest.mark.slow
 def test_collapsed_samples_end_the_stage_and_the_best_weights_are_kept(tmp_path: Path) -> None:
     told = iter([(9.0, 0.9), (5.0, 0.9), *[(50.0, 0.1)] * 40])
 
@@ -147,6 +148,7 @@ def test_collapsed_samples_end_the_stage_and_the_best_weights_are_kept(tmp_path:
     )
 
 
+@pytest.mark.slow
 def test_samples_that_never_get_better_than_the_start_are_waited_for_and_told_of(tmp_path: Path) -> None:
     scores = iter([1.0, *[5.0] * 60])
     outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
@@ -157,6 +159,7 @@ def test_samples_that_never_get_better_than_the_start_are_waited_for_and_told_of
     )
 
 
+@pytest.mark.slow
 def test_a_stage_that_diverges_goes_back_to_its_best_weights_and_says_so(tmp_path: Path) -> None:
     scores = iter([9.0, 4.0, float("nan")])
     outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
@@ -164,6 +167,7 @@ def test_a_stage_that_diverges_goes_back_to_its_best_weights_and_says_so(tmp_pat
     assert outcome.stopped_early
 
 
+@pytest.mark.slow
 def test_a_training_without_anything_to_go_back_to_fails_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(GensetError) as error:
         trained(FAMILIES["vae"](kind="vae"), None, tmp_path, learning_rate=1e18)
@@ -171,6 +175,7 @@ def test_a_training_without_anything_to_go_back_to_fails_with_the_cure(tmp_path:
     assert str(error.value).endswith("Lower it, for example train.learning_rate=2.5e+17.")
 
 
+@pytest.mark.slow
 def test_a_gan_that_is_interrupted_in_both_its_stages_ends_with_the_same_bits(tmp_path: Path) -> None:
     def judge(made: Items, labels: Labels) -> Mapping[str, float]:
         return {"frechet": float(np.abs(made.mean() - 100)), "coverage": 1.0}
@@ -235,6 +240,7 @@ def test_evaluations_take_a_quarter_of_a_budget_at_most() -> None:
     assert steps_within(1, step_seconds=5.0, evaluation_seconds=5.0, evaluations=40) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_budget_in_seconds_that_was_planned_wrongly_is_kept_and_can_be_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +258,7 @@ def test_a_budget_in_seconds_that_was_planned_wrongly_is_kept_and_can_be_made_ag
     assert all((a == b).all() for a, b in zip(weights, same, strict=True))
 
 
+@pytest.mark.slow
 def test_an_anchored_generator_goes_on_rebuilding_items(tmp_path: Path) -> None:
     told = {}
     for anchor in (1e-9, 10.0):  # all but none, and much
@@ -270,6 +277,7 @@ def test_small_sets_are_learned_in_small_batches() -> None:
     assert usual_batch(6400, 64) == 64
 
 
+@pytest.mark.slow
 def test_the_penalty_is_chosen_by_trials_and_told(tmp_path: Path) -> None:
     loss = LOSSES["relativistic"](kind="relativistic", penalty="auto")
     scores = iter([3.0, 1.0, 2.0, *[5.0] * 60])
@@ -347,6 +355,7 @@ def test_an_encoder_that_says_far_too_much_does_not_end_a_training() -> None:
     assert all(np.isfinite(float(value)) for value in losses.values())
 
 
+@pytest.mark.slow
 def test_codes_that_tell_no_item_from_another_are_reported(tmp_path: Path) -> None:
     family = FAMILIES["ae"](kind="ae", code_penalty=1e6, penalty_warmup=0.0)
     outcome, _, _ = trained(family, None, tmp_path, steps=300)

@@ -182,6 +182,7 @@ def test_the_help_of_a_command_ends_with_an_example_that_it_takes(command: str, 
     assert outcome.code in ((0, 1) if command == "status" else (0,)), outcome.stderr
 
 
+@pytest.mark.slow
 def test_bench_tells_every_stage(in_folder: Path) -> None:
     outcome = genset("bench", "--steps", 100, "--json", cwd=in_folder)
     assert outcome.code == 0, outcome.stderr
@@ -194,6 +195,7 @@ def test_bench_tells_every_stage(in_folder: Path) -> None:
     assert not list(in_folder.iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_becomes_a_set_in_three_commands(tmp_path: Path) -> None:
     digits(tmp_path / "mine", 20, "012")
     assert genset("init", "mine", "--yes", cwd=tmp_path).code == 0

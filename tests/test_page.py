@@ -297,6 +297,7 @@ def test_equal_inputs_give_an_equal_page_for_any_number_of_workers(trained: Trai
     assert str(trained.out).encode() not in (trained.dataset / "report.html").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_page_of_100_000_items_stays_under_15_mb(tmp_path: Path) -> None:
     modality = MODALITIES["image"](MODALITIES["image"].Settings(size=64, mode="RGB"))
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)

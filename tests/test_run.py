@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 from PIL import Image, ImageOps
 
@@ -184,6 +185,7 @@ def test_a_change_of_generation_makes_a_new_dataset_from_the_same_model(own: Tra
     assert os.readlink(own.out / "datasets/digits/latest") == "v0001"
 
 
+@pytest.mark.slow
 def test_the_resolved_config_gives_the_same_bytes_in_another_root_with_other_workers(
     trained: Trained, tmp_path: Path
 ) -> None:
@@ -197,6 +199,7 @@ def test_the_resolved_config_gives_the_same_bytes_in_another_root_with_other_wor
         assert sums(tmp_path / "elsewhere" / "out" / kind / "digits" / "v0001") == sums(path)
 
 
+@pytest.mark.slow
 def test_a_budget_in_seconds_becomes_steps_and_force_makes_the_same_again(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 20, "01"), train={"seconds": 6})
     first = genset("train", path, "--output", tmp_path / "out", "--json")
@@ -240,6 +243,7 @@ def test_no_generated_item_is_a_near_copy_of_a_train_item(own: Trained) -> None:
     assert np.linalg.norm(made[:, None] - train[None], axis=2).min() > limit
 
 
+@pytest.mark.slow
 def test_generation_without_the_train_items_is_refused_or_asked_for(own: Trained, tmp_path: Path) -> None:
     moved = tmp_path / "digits"
     shutil.copytree(own.source, moved)
@@ -292,6 +296,7 @@ def test_splitting_a_version_anew_drops_what_was_made_from_items_that_leave_trai
     assert not [line for line in train if line["source"] == "generated"]
 
 
+@pytest.mark.slow
 def test_splitting_a_resized_version_anew_still_knows_what_was_made_from_what(own: Trained, tmp_path: Path) -> None:
     big = tmp_path / "big"
     for path in sorted(own.source.rglob("*.png")):
@@ -358,6 +363,7 @@ def test_generated_items_may_not_carry_what_is_held_out_into_train(own: Trained)
     assert [made.json["counts"]["label"]["0"] for made in fits] == [88, 98]
 
 
+@pytest.mark.slow
 def test_a_generated_set_is_judged_by_what_its_model_has_not_seen(own: Trained) -> None:
     made = genset("generate", "digits", "-n", 200, "--output", own.out, "--json")
     plain = genset("inspect", made.json["version"]["path"], "--against", own.source, "--json")
@@ -366,6 +372,7 @@ def test_a_generated_set_is_judged_by_what_its_model_has_not_seen(own: Trained) 
     assert plain.json["figures"] == version.json["figures"]
 
 
+@pytest.mark.slow
 def test_only_what_was_made_is_judged(tmp_path: Path) -> None:
     source, out = digits(tmp_path / "digits", 20, "01"), tmp_path / "out"
     genset("split", source, "--ratios", "0.5,0,0.5", "--output", out)
@@ -386,6 +393,7 @@ def test_a_version_is_one_wherever_it_is_copied(own: Trained, tmp_path: Path) ->
     assert part.json["counts"]["source"] == {"collected": 320}
 
 
+@pytest.mark.slow
 def test_latest_follows_the_model_that_a_config_asks_for(tmp_path: Path) -> None:
     path, out = config(tmp_path, digits(tmp_path / "digits", 12, "01")), tmp_path / "out"
     for steps, latest in ((2, "v0001"), (3, "v0002"), (2, "v0001")):
@@ -400,6 +408,7 @@ def test_a_changed_config_of_a_version_is_found(own: Trained) -> None:
     assert (told.code, [p["path"] for p in told.json["problems"]]) == (1, ["config.yaml"])
 
 
+@pytest.mark.slow
 def test_real_items_against_themselves_are_copies_of_train_and_those_held_out_are_not_judged(own: Trained) -> None:
     common = ["--output", own.out, "--json"]
     same = genset("inspect", own.source, "--against", own.dataset, "--gate", "copies <= 0.03", *common)
@@ -413,6 +422,7 @@ def test_real_items_against_themselves_are_copies_of_train_and_those_held_out_ar
     assert {**again.json, "seconds": 0, "failed_gates": []} == {**same.json, "seconds": 0, "failed_gates": []}
 
 
+@pytest.mark.slow
 def test_real_items_among_transformed_ones_are_not_judged(own: Trained) -> None:
     common = ["--output", own.out, "--json"]
     assert genset("augment", own.source, "--copies", 1, "--name", "more", *common).code == 0
@@ -437,6 +447,7 @@ def test_several_labels_can_be_asked_for(own: Trained) -> None:
     assert made.json["counts"]["label"] == {"3": 5, "8": 5}
 
 
+@pytest.mark.slow
 def test_an_override_of_the_budget_replaces_the_one_of_the_config(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 12, "01"), train={"seconds": 500})
     outcome = genset("train", path, "train.steps=2", "--output", tmp_path / "out", "--json")
@@ -553,6 +564,7 @@ def _visible(out: Path) -> list[Path]:
     return [path for kind in ("models", "datasets") for path in (out / kind).glob("*/v*")]
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_trains_or_judges_leaves_nothing_partial_and_the_next_completes(
     trained: Trained, tmp_path: Path
 ) -> None:
@@ -572,6 +584,7 @@ def test_a_run_killed_while_it_trains_or_judges_leaves_nothing_partial_and_the_n
     assert not list(out.rglob("*.partial"))
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_judging_writes_nothing(own: Trained) -> None:
     command = [
         sys.executable,
@@ -594,6 +607,7 @@ def test_an_interrupt_while_judging_writes_nothing(own: Trained) -> None:
     assert [path.name for path in (own.out / "datasets/digits").glob("*v0*")] == ["v0001"]
 
 
+@pytest.mark.slow
 def test_what_genset_wrote_is_no_class_of_real_items(in_folder: Path) -> None:
     digits(in_folder / "data", 12, "01")
     generate = {"per_class": 12, "wrong_labels": "keep", "near_copies": "keep"}  # however well so short a training went
@@ -611,6 +625,7 @@ def test_what_genset_wrote_is_no_class_of_real_items(in_folder: Path) -> None:
     assert "genset writes its versions here: they are no classes" in refused.stderr
 
 
+@pytest.mark.slow
 def test_files_that_are_equal_once_converted_do_not_straddle_splits(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 20, "01")
     for path in sorted(source.rglob("*.png")):
@@ -653,6 +668,7 @@ def _interrupted_while_training(path: Path, out: Path, number: signal.Signals) -
     return said
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 40), train={"steps": 1200, "patience": 40})
     out, straight = tmp_path / "out", tmp_path / "straight"

@@ -279,6 +279,7 @@ def test_what_cannot_be_divided_is_told(in_folder: Path, words: list[str], messa
     assert not list((in_folder / "out").rglob("*.png"))
 
 
+@pytest.mark.slow
 def test_what_keep_names_is_part_of_what_a_run_depends_on(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
     path = write_config(in_folder, in_folder / "plain", split={"keep": "out/datasets/plain/latest"})
@@ -325,6 +326,7 @@ def test_files_of_versions_are_linked_and_those_of_users_only_when_asked_for(in_
     assert [problem["kind"] for problem in outcome.json["problems"]] == ["checksum"]
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_parts_of_the_version_that_it_names_and_takes_counts(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
     assert genset("split", "plain", "--quiet").code == 0
