@@ -8,6 +8,7 @@ import numpy as np
 
 from genset.engine import Engine
 from genset.interfaces import Keys, Likeness, Pairs, Progress
+from genset.pipeline.components import connected_components
 
 _CROWD = 16  # neighbours, among the items that share a key, that an item is paired with at most
 _AT_ONCE = 4096  # pairs
@@ -72,18 +73,4 @@ def candidates(keys: Keys, column: int) -> Pairs:
 
 def clusters(found: Iterable[Near]) -> list[list[int]]:
     """The rows that hang together by pairs, each cluster and all of them in order."""
-    parent: dict[int, int] = {}
-
-    def top(row: int) -> int:
-        while parent.setdefault(row, row) != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    for pair in found:
-        low, high = sorted((top(pair.first), top(pair.second)))
-        parent[high] = low
-    out: dict[int, list[int]] = {}
-    for row in sorted(parent):
-        out.setdefault(top(row), []).append(row)
-    return list(out.values())
+    return connected_components((pair.first, pair.second) for pair in found)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from genset.config import Split
 from genset.dataset import SPLITS, Record, cell_of
 from genset.errors import GensetError
+from genset.pipeline.components import connected_components
 from genset.pipeline.evenness import Labels, evened
 from genset.seeds import hash_of
 
@@ -153,23 +154,14 @@ def _strata(records: Sequence[Record], unit: Mapping[str, str], by: Sequence[str
 
 def units_of(records: Sequence[Record]) -> dict[str, str]:
     """The unit of each record by its id: what stays together, named by the least of its groups, contents, clusters."""
-    parent: dict[str, str] = {}
-
-    def top(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            name = parent[name]
-        return name
 
     def names(record: Record) -> list[str]:
         near = [f"near {record.cluster}"] if record.cluster else []
         group = [f"group {record.group}"] if record.group else []
         return [*group, f"item {record.content or record.id}", *near]
 
-    for record in records:
-        tops = sorted(top(name) for name in names(record))
-        for other in tops[1:]:
-            parent[other] = tops[0]
-    return {record.id: top(names(record)[0]) for record in records}
+    least = {name: unit[0] for unit in connected_components(map(names, records)) for name in unit}
+    return {record.id: least[names(record)[0]] for record in records}
 
 
 def _assign_units(

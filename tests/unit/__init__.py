@@ -1,0 +1,1 @@
+"""Tests of pure functions: milliseconds each, no process, no training, no TensorFlow."""
