@@ -9,7 +9,7 @@ from genset.config import Split
 from genset.dataset import Record
 from genset.errors import GensetError
 from genset.pipeline.split import assign, deviations, folds, shares_of, units_of
-from unit.builders import record, records
+from tests.unit.builders import record, records
 
 RATIOS = (0.8, 0.1, 0.1)
 SHARES = dict(zip(("train", "validation", "test"), RATIOS, strict=True))
