@@ -29,7 +29,7 @@ from genset.interfaces import (
     Step,
 )
 from genset.modalities import MODALITIES
-from genset.modalities.composition import table_of
+from genset.modalities.composition import step_kinds
 from genset.models import FAMILIES, PRIORS
 from genset.models.priors import GaussianMixture
 from genset.models.schedule import Train
@@ -363,7 +363,7 @@ def config_class(modality: str) -> type[Config]:
     """The config of one modality: its settings, networks and transforms joined in."""
     kinds = MODALITIES[modality]
     network = Annotated[Network, Kinds(kinds.networks), pydantic.Field(validate_default=True)]
-    step = Annotated[Step, Kinds(table_of(kinds))]
+    step = Annotated[Step, Kinds(step_kinds(kinds))]
     name, network_class = next(iter(kinds.networks.items()))
     first = network_class(kind=name)
     described = {"network": "The networks.", "steps": Augment.model_fields["steps"].description}

@@ -41,8 +41,8 @@ BROKEN = {
         "    - {some_of: [flip, blur], count: [2, 1]}\n    - {kind: flip, not_for: [6]}\n    - {one_of: []}\n",
         [
             "6:37: augment.steps[0].one_of[1].degres: unknown key (did you mean `degrees`?)",
-            "7:7: augment.steps[1]: count: 5 of 2 steps cannot be chosen",
-            "8:7: augment.steps[2]: count: the least (2) must not be above the most (1)",
+            "7:7: augment.steps[1]: count: cannot choose 5 of 2 steps",
+            "8:7: augment.steps[2]: count: the minimum (2) must not be above the maximum (1)",
             '9:30: augment.steps[3].not_for[0]: must be text, got 6: write "6"',
             "10:8: augment.steps[4].one_of: must have at least 1 items",
         ],

@@ -16,7 +16,7 @@ from genset.dataset import Record
 from genset.engine import Local
 from genset.interfaces import Item, Items, Kinds, Modality, Progress, Raw, Step
 from genset.modalities import MODALITIES
-from genset.modalities.composition import COMBINATIONS, FROM_TABLE, table_of
+from genset.modalities.composition import COMPOSITE_STEPS, POLICIES, step_kinds
 from genset.models import FAMILIES
 from genset.models.priors import GaussianMixture
 from genset.pipeline import augment, build, replay
@@ -87,15 +87,15 @@ NEEDS: dict[str, Any] = {"synonyms": {"table": {"Anna": ["Anja"], "Maria": ["Mar
 
 def made_step(kind: str, step: str) -> Step:
     first = [{"kind": name} for name in MODALITIES[kind].augmentations if name not in ONE_WAY][:3]
-    parts = {step: first} if step in COMBINATIONS else {}
-    (made,) = pydantic.TypeAdapter(list[Annotated[Step, Kinds(table_of(MODALITIES[kind]))]]).validate_python(
+    parts = {step: first} if step in COMPOSITE_STEPS else {}
+    (made,) = pydantic.TypeAdapter(list[Annotated[Step, Kinds(step_kinds(MODALITIES[kind]))]]).validate_python(
         [{"kind": step, **NEEDS.get(step, {}), **parts}]
     )
     return made.bound(opened(kind))
 
 
 # Every step but the one that needs a model.
-STEPS = [(kind, step) for kind, table in MODALITIES.items() for step in table_of(table) if step != "latent_mix"]
+STEPS = [(kind, step) for kind, table in MODALITIES.items() for step in step_kinds(table) if step != "latent_mix"]
 
 
 def records(kind: str, count: int = 8) -> list[Record]:
@@ -188,7 +188,7 @@ def test_a_transform_keeps_shape_dtype_and_range_and_is_made_again_from_what_was
         assert (again.item == made.item).all()
         assert again.drawn == made.drawn
         assert json.loads(json.dumps(made.drawn)) == made.drawn
-        assert {row["kind"] for row in made.drawn} <= {step} or step in {**COMBINATIONS, **FROM_TABLE}
+        assert {row["kind"] for row in made.drawn} <= {step} or step in {**COMPOSITE_STEPS, **POLICIES}
         others = [other.item for seed in (8, 9, 10) if (other := made_of(item, parent, seed))]
         varies = any(not np.array_equal(other, made.item) for other in others)
         changed += not np.array_equal(made.item, item) and (step in ONE_WAY or varies)

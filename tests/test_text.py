@@ -306,7 +306,7 @@ def test_a_number_of_many_digits_keeps_as_many() -> None:
 
 @pytest.mark.parametrize("word", ["x\x1fy", "\0", " "])
 def test_a_synonym_that_no_text_may_hold_is_refused(word: str) -> None:
-    with pytest.raises(ValueError, match="must hold words to write"):
+    with pytest.raises(ValueError, match="must contain printable words"):
         AUGMENTATIONS["synonyms"](kind="synonyms", table={"big": [word]})
 
 

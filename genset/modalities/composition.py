@@ -1,4 +1,4 @@
-"""The transform language: steps that choose among steps, whatever an item is; `table_of` has all of a modality."""
+"""Steps that choose among other steps, for every modality; `step_kinds` lists all steps of a modality."""
 
 import functools
 from abc import abstractmethod
@@ -32,10 +32,10 @@ Count = Annotated[
 ]
 
 
-class Combination(Step):
-    """A step that chooses among steps, which stand under the key that has the name of its kind."""
+class CompositeStep(Step):
+    """A step that chooses among other steps. The key that lists them has the name of its kind."""
 
-    model_config = pydantic.ConfigDict(defer_build=True)  # its steps may be combinations again
+    model_config = pydantic.ConfigDict(defer_build=True)  # its steps may be composite, too
 
     def parts(self) -> Sequence[Step]:
         return tuple(getattr(self, self.kind))
@@ -44,19 +44,19 @@ class Combination(Step):
         return self.model_copy(update={self.kind: [step.bound(modality) for step in self.parts()]})
 
     def run(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
-        told: list[Drawn] = []
+        details: list[Drawn] = []
         for step in self.chosen([step for step in self.parts() if step.fits(company.label)], rng):
             item, drawn = step.take(item, rng, company)
-            told += drawn
-        return item, told
+            details += drawn
+        return item, details
 
     @abstractmethod
     def chosen(self, steps: Sequence[Step], rng: np.random.Generator) -> Sequence[Step]:
-        """Those of the steps that are taken, in order; all of them fit the item's class."""
+        """The steps to apply, in order, chosen among `steps`, which all fit the class of the item."""
 
 
-class OneOf(Combination):
-    """One of some steps, each as likely as the others; its own `p` then says whether it is applied."""
+class OneOf(CompositeStep):
+    """Choose one of several steps with equal probability; the `p` of that step then decides whether it is applied."""
 
     kind: Literal["one_of"] = "one_of"
 
@@ -64,20 +64,20 @@ class OneOf(Combination):
         return [steps[int(rng.integers(len(steps)))]] if steps else []
 
 
-class SomeOf(Combination):
-    """Several of some steps, none twice, in the order in which they are written."""
+class SomeOf(CompositeStep):
+    """Choose several steps, none twice, and apply them in the order of the config."""
 
     kind: Literal["some_of"] = "some_of"
     count: Count
-    """How many of them: a number, or [least, most]."""
+    """How many steps to choose: a number, or [minimum, maximum]."""
 
     @pydantic.model_validator(mode="after")
-    def _in_reach(self) -> Self:
+    def _check_count(self) -> Self:
         low, high = self.count
         if low > high:
-            raise ValueError(f"count: the least ({low}) must not be above the most ({high})")
+            raise ValueError(f"count: the minimum ({low}) must not be above the maximum ({high})")
         if high > len(self.parts()):
-            raise ValueError(f"count: {high} of {len(self.parts())} steps cannot be chosen")
+            raise ValueError(f"count: cannot choose {high} of {len(self.parts())} steps")
         return self
 
     def chosen(self, steps: Sequence[Step], rng: np.random.Generator) -> Sequence[Step]:
@@ -85,8 +85,8 @@ class SomeOf(Combination):
         return [steps[place] for place in sorted(rng.permutation(len(steps))[:count])]
 
 
-class AllOf(Combination):
-    """Steps that belong together, such as one choice of `one_of`."""
+class AllOf(CompositeStep):
+    """Apply several steps together, for example as one choice of `one_of`."""
 
     kind: Literal["all_of"] = "all_of"
 
@@ -94,57 +94,59 @@ class AllOf(Combination):
         return steps
 
 
-class _FromTable(Step):
-    """A step that chooses among the wide steps of its modality."""
+class AugmentPolicy(Step):
+    """A step that chooses among a fixed table of transforms: `wide_steps` of the modality."""
 
-    space: ClassVar[tuple[Augmentation, ...]] = ()
+    table: ClassVar[tuple[Augmentation, ...]] = ()
 
-    def _taken(
+    def _run_all(
         self, steps: Sequence[Augmentation], item: Item, rng: np.random.Generator, company: Company
     ) -> tuple[Item, list[Drawn]]:
-        told: list[Drawn] = []
+        details: list[Drawn] = []
         for step in steps:
             item, drawn = step.run(item, rng, company)
-            told += drawn
-        return item, told
+            details += drawn
+        return item, details
 
 
-class RandAugment(_FromTable):
-    """Several transforms of a fixed table, each up to one strength (RandAugment: Cubuk et al. 2020, arXiv:1909.13719).
-    Strengths are drawn up to that one, as in all steps here, where the paper takes the one itself."""
+class RandAugment(AugmentPolicy):
+    """Apply several transforms of a fixed table (RandAugment: Cubuk et al. 2020, arXiv:1909.13719). The strength of
+    each is drawn up to `strength`, as in all steps of genset; in the paper it is `strength` itself."""
 
     kind: Literal["rand_augment"] = "rand_augment"
     count: int = pydantic.Field(2, ge=1, le=10)
-    """How many transforms; one may come twice."""
+    """Number of transforms; the same transform can be chosen twice."""
     strength: float = pydantic.Field(0.3, gt=0, le=1)
-    """Share of the widest change that each makes at most."""
+    """Largest strength of each transform, as a share of its widest setting."""
 
     def run(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
-        chosen = [self.space[int(place)].at(self.strength) for place in rng.integers(len(self.space), size=self.count)]
-        return self._taken(chosen, item, rng, company)
+        chosen = [self.table[int(place)].at(self.strength) for place in rng.integers(len(self.table), size=self.count)]
+        return self._run_all(chosen, item, rng, company)
 
 
-class TrivialAugment(_FromTable):
-    """One transform of a fixed table, of any strength (TrivialAugment: Müller and Hutter 2021, arXiv:2103.10158)."""
+class TrivialAugment(AugmentPolicy):
+    """Apply one transform of a fixed table, of any strength (TrivialAugment: Müller and Hutter 2021,
+    arXiv:2103.10158)."""
 
     kind: Literal["trivial_augment"] = "trivial_augment"
 
     def run(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
-        return self._taken([self.space[int(rng.integers(len(self.space)))]], item, rng, company)
+        return self._run_all([self.table[int(rng.integers(len(self.table)))]], item, rng, company)
 
 
 class LatentMix(Mixing):
-    """What a model makes of a code between those of two real items of one class, in the model's form. It needs --model,
-    and to be the first of the steps that are applied, as it starts from the items themselves."""
+    """Decode a point between the codes of two real items of one class. It needs --model, and must be the first of the
+    steps that are applied, because it starts from unchanged items. The result has the size or rate of the model."""
 
     kind: Literal["latent_mix"] = "latent_mix"
     partners: Literal["same_class"] = "same_class"
-    """What lies between classes has no label."""
-    share: float = pydantic.Field(0.5, gt=0, le=0.5)
-    """Largest share of the way to the other item."""
+    """Only same_class: an item between two classes has no label."""
+    max_share: float = pydantic.Field(0.5, gt=0, le=0.5)
+    """Largest share of the other item: 0.5 is halfway between the two."""
+    renamed: ClassVar[Mapping[str, str]] = {"share": "max_share"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        return {"way": round(float(rng.uniform(0, self.share)), 6)}
+        return {"way": round(float(rng.uniform(0, self.max_share)), 6)}
 
     def mixed(
         self, item: Item, partner: Partner, rng: np.random.Generator, company: Company, **drawn: Any
@@ -152,40 +154,40 @@ class LatentMix(Mixing):
         return company.between(partner, drawn["way"], rng), drawn["way"]
 
 
-COMBINATIONS: dict[str, type[Combination]] = {"one_of": OneOf, "some_of": SomeOf, "all_of": AllOf}
-FROM_TABLE: dict[str, type[_FromTable]] = {"rand_augment": RandAugment, "trivial_augment": TrivialAugment}
+COMPOSITE_STEPS: dict[str, type[CompositeStep]] = {"one_of": OneOf, "some_of": SomeOf, "all_of": AllOf}
+POLICIES: dict[str, type[AugmentPolicy]] = {"rand_augment": RandAugment, "trivial_augment": TrivialAugment}
 
 
 @functools.cache
-def table_of(modality: type[Modality]) -> Mapping[str, type[Step]]:
-    """Every kind of step that items of a modality can take: its own transforms, and what chooses among steps."""
-    table: dict[str, type[Step]] = {**modality.augmentations, "latent_mix": LatentMix}
+def step_kinds(modality: type[Modality]) -> Mapping[str, type[Step]]:
+    """All steps for items of a modality, by kind: its own transforms, and the steps that choose among steps."""
+    kinds: dict[str, type[Step]] = {**modality.augmentations, "latent_mix": LatentMix}
     if modality.wide_steps:
-        for kind, step in FROM_TABLE.items():
-            table[kind] = type(step.__name__, (step,), {"__module__": __name__, "space": modality.wide_steps})
-    steps: Any = (list[Annotated[Step, Kinds(table)]], pydantic.Field(min_length=1, description="The steps."))
-    for kind, combination in COMBINATIONS.items():
-        name = f"{modality.kind.capitalize()}{combination.__name__}"
-        table[kind] = pydantic.create_model(
-            name, __base__=combination, __module__=__name__, __doc__=combination.__doc__, **{kind: steps}
+        for kind, step in POLICIES.items():
+            kinds[kind] = type(step.__name__, (step,), {"__module__": __name__, "table": modality.wide_steps})
+    steps: Any = (list[Annotated[Step, Kinds(kinds)]], pydantic.Field(min_length=1, description="The steps."))
+    for kind, composite in COMPOSITE_STEPS.items():
+        name = f"{modality.kind.capitalize()}{composite.__name__}"
+        kinds[kind] = pydantic.create_model(
+            name, __base__=composite, __module__=__name__, __doc__=composite.__doc__, **{kind: steps}
         )
-    return table
+    return kinds
 
 
-def every(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps and all that they choose among."""
+def walk(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps and, depth first, all steps that they choose among."""
     for step in steps:
         yield step
-        yield from every(step.parts())
+        yield from walk(step.parts())
 
 
-def late(steps: Sequence[Step], first: bool = True) -> bool:
-    """Whether a `latent_mix` may come after another transform."""
+def may_run_late(steps: Sequence[Step], first: bool = True) -> bool:
+    """Whether a `latent_mix` can run after another transform; `first`: whether no step runs before these."""
     for step in steps:
         if isinstance(step, LatentMix) and not first:
             return True
         inner_first = [step.parts()] if not isinstance(step, OneOf) else [[part] for part in step.parts()]
-        if any(late(parts, first) for parts in inner_first):
+        if any(may_run_late(parts, first) for parts in inner_first):
             return True
         first = False
     return False

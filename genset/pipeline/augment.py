@@ -9,7 +9,7 @@ from typing import Any
 
 from genset.dataset import Record
 from genset.interfaces import Company, Drawn, Item, Mixing, Step
-from genset.modalities.composition import every
+from genset.modalities.composition import walk
 from genset.seeds import hash_of, item_id, rng_for
 
 SOFT_LABEL = "soft_label"  # the column that says how much of each class is in a mixed item
@@ -153,6 +153,6 @@ def attempted(item: Item, copy: Copy, recipe: Recipe, company: Company, attempt:
 
 def with_soft_labels(records: Sequence[Record], steps: Sequence[Step]) -> list[Record]:
     """Records with the column that mixed copies have, so that all rows have the same columns."""
-    if not any(isinstance(step, Mixing) for step in every(steps)):
+    if not any(isinstance(step, Mixing) for step in walk(steps)):
         return list(records)
     return [replace(r, columns={SOFT_LABEL: "", **r.columns}) for r in records]

@@ -14,7 +14,7 @@ from genset.export.croissant import croissant
 from genset.export.folder import Folder
 from genset.interfaces import Exporter, Modality, Quarantined, Step
 from genset.interfaces import Item as ItemArray
-from genset.modalities.composition import LatentMix, every, late
+from genset.modalities.composition import LatentMix, may_run_late, walk
 from genset.pipeline import augment
 from genset.pipeline.company import Latent, Pool, TrainPart
 from genset.pipeline.job import COUNTED, Job, as_dicts
@@ -88,7 +88,7 @@ def latent_of(recipe: augment.Recipe, model: Version | None) -> Latent | None:
 
 def uses_model(steps: Sequence[Step]) -> bool:
     """Whether one of the steps needs a model."""
-    return any(isinstance(step, LatentMix) for step in every(steps))
+    return any(isinstance(step, LatentMix) for step in walk(steps))
 
 
 def augmented(
@@ -263,7 +263,7 @@ def steps_of(
             where="augment.steps",
             hint=f"Name one of {', '.join(modality.augmentations)}, or leave `steps` out for mild ones.",
         )
-    for label in (label for step in every(steps) for label in (*(step.only_for or ()), *(step.not_for or ()))):
+    for label in (label for step in walk(steps) for label in (*(step.only_for or ()), *(step.not_for or ()))):
         if label not in classes:
             raise GensetError(
                 f"no class {label!r}{did_you_mean(label, classes)}",
@@ -272,7 +272,7 @@ def steps_of(
             )
     if uses_model(steps) and not has_model:
         raise GensetError("`latent_mix` needs a model", where="augment.steps", hint="Give --model MODEL.")
-    if late(steps):
+    if may_run_late(steps):
         raise GensetError(
             "`latent_mix` starts from two real items, so no other transform can come before it",
             where="augment.steps",

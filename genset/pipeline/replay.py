@@ -13,7 +13,7 @@ from genset.dataset import Record, read_version
 from genset.errors import GensetError
 from genset.interfaces import Drawn, Item, Kinds, Modality, Partner, Step
 from genset.modalities import MODALITIES
-from genset.modalities.composition import table_of
+from genset.modalities.composition import step_kinds
 from genset.pipeline import augment, generate
 from genset.pipeline import like as variations
 from genset.pipeline.collect import reader
@@ -84,7 +84,7 @@ def copied(
     told = json.loads(record.transform)
     parent = records[record.origin.split()[0]]
     modality = table(table.Settings(**noted["modality"]))
-    adapter = pydantic.TypeAdapter(list[Annotated[Step, Kinds(table_of(table))]])
+    adapter = pydantic.TypeAdapter(list[Annotated[Step, Kinds(step_kinds(table))]])
     steps = tuple(step.bound(modality) for step in adapter.validate_python(noted["steps"]))
 
     def decode(one: Record) -> Item:

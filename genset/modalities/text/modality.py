@@ -266,7 +266,7 @@ class Text(Modality):
         return {"exponential": rng.standard_exponential(shape, dtype=np.float32)}
 
     def perturb(self, x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
-        return diff_augment.apply(x, drawn) if len(x.shape) == 2 else diff_augment.apply_to_rows(x, drawn)
+        return diff_augment.apply(x, drawn) if len(x.shape) == 2 else diff_augment.apply_to_one_hot(x, drawn)
 
     def features(self, items: Items) -> Floats:
         return features.grams(codec.texts_of(items))
