@@ -43,7 +43,7 @@ def image_steps() -> Mapping[str, tuple[Step, Any]]:
         "brightness": (colour.Brightness(), other.RandomBrightnessContrast(0.15, 0.0, p=1.0)),
         "contrast": (colour.Contrast(), other.RandomBrightnessContrast(0.0, 0.2, p=1.0)),
         "blur": (degradation.Blur(), blur),
-        "noise": (degradation.Noise(), other.GaussNoise(std_range=(0.0, 0.05), p=1.0)),
+        "noise": (degradation.GaussianNoise(), other.GaussNoise(std_range=(0.0, 0.05), p=1.0)),
     }
 
 
@@ -56,10 +56,10 @@ def sound_steps() -> Mapping[str, tuple[Step, Any]]:
         "time_shift": (sounds.TimeShift(), other.Shift(-0.05, 0.05, shift_unit="seconds", rollover=False, p=1.0)),
         "time_stretch": (sounds.TimeStretch(), other.TimeStretch(0.9, 1.1, leave_length_unchanged=True, p=1.0)),
         "pitch_shift": (sounds.PitchShift(), other.PitchShift(-1, 1, p=1.0)),
-        "noise": (sounds.Noise(), other.AddGaussianSNR(20, 40, p=1.0)),
+        "noise": (sounds.BackgroundNoise(), other.AddGaussianSNR(20, 40, p=1.0)),
         "filter": (sounds.Filter(), other.LowPassFilter(1500, 3500, p=1.0)),
         "clipping": (sounds.Clipping(), other.ClippingDistortion(0, 40, p=1.0)),
-        "mask": (sounds.Mask(), other.TimeMask(0.0, 0.1, p=1.0)),
+        "spec_augment": (sounds.SpecAugment(), other.TimeMask(0.0, 0.1, p=1.0)),
     }
 
 

@@ -17,10 +17,10 @@ from genset.config import Clean, Data, NearDuplicates
 from genset.engine import Local
 from genset.interfaces import Likeness, Modality, Progress
 from genset.modalities import MODALITIES
-from genset.modalities.image.near_duplicates import of as image_sketch
+from genset.modalities.image.near_duplicates import fingerprint as image_fingerprint
 from genset.modalities.sound.codec import Clip
 from genset.modalities.sound.codec import read as read_sound
-from genset.modalities.sound.near_duplicates import of as sound_sketch
+from genset.modalities.sound.near_duplicates import fingerprint as sound_fingerprint
 from genset.modalities.text.near_duplicates import of as text_sketch
 from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import collect
@@ -199,7 +199,7 @@ def test_a_sound_is_found_at_another_level_a_moment_later_or_recoded(change: Cal
     paths = sorted((ROOT / "samples" / "sound").glob("*/*.flac"))[:40]
     clips = [read_sound(path) for path in paths]
     changed = Clip(change(clips[5]), clips[5].rate, "", "")
-    likeness = modality("sound").likeness([sound_sketch(clip) for clip in [*clips, changed]])
+    likeness = modality("sound").likeness([sound_fingerprint(clip) for clip in [*clips, changed]])
     found = near_pairs(likeness, MODALITIES["sound"].near, Local(), Progress.silent())
     assert (5, 40) in {(pair.first, pair.second) for pair in found}
 
@@ -259,8 +259,8 @@ def test_a_coloured_picture_changes_nothing_of_how_alike_grey_ones_are() -> None
     paths = sorted((SAMPLES / "3").iterdir())[:12]
     images = [Image.open(path).convert("RGB") for path in paths]
     images += [ImageEnhance.Brightness(images[0]).enhance(0.9), Image.new("RGB", (28, 28)), Image.new("RGB", (28, 28))]
-    grey = [image_sketch(image) for image in images]
-    red = image_sketch(Image.new("RGB", (28, 28), (255, 0, 0)))
+    grey = [image_fingerprint(image) for image in images]
+    red = image_fingerprint(Image.new("RGB", (28, 28), (255, 0, 0)))
     assert {sketch.shape[2] for sketch in grey} == {1} and red.shape[2] == 3
     pairs = np.array([(first, second) for first in range(len(grey)) for second in range(first + 1, len(grey))])
     alone, beside = modality("image").likeness(grey)(pairs), modality("image").likeness([*grey, red])(pairs)

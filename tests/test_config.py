@@ -31,7 +31,7 @@ BROKEN = {
         "augment:\n  steps: [flip, {kind: spin}]\n",
         [
             "5:17: augment.steps[1]: must be one of flip, flip_vertical, rotate, shift, zoom, affine, perspectiv"
-            "e, crop_resize, elastic, brightness, contrast, gamma, hue, saturation, posterise, invert, "
+            "e, random_resized_crop, elastic, brightness, contrast, gamma, hue, saturation, posterise, invert, "
             "blur, sharpen, noise, jpeg, erase, mixup, cutmix, latent_mix, rand_augment, trivial_augment, one_of, some_of, all_of; "
             "got 'spin'"
         ],
@@ -51,7 +51,7 @@ BROKEN = {
         "augment: {steps: [{one_off: [flip]}]}\n",
         [
             "4:19: augment.steps[0]: must be one of flip, flip_vertical, rotate, shift, zoom, affine, perspectiv"
-            "e, crop_resize, elastic, brightness, contrast, gamma, hue, saturation, posterise, invert, "
+            "e, random_resized_crop, elastic, brightness, contrast, gamma, hue, saturation, posterise, invert, "
             "blur, sharpen, noise, jpeg, erase, mixup, cutmix, latent_mix, rand_augment, trivial_augment, one_of, some_of, all_of; "
             "got 'one_off' (did you mean `one_of`?)"
         ],
@@ -126,6 +126,93 @@ def test_every_fault_has_its_place_and_its_cure(tmp_path: Path, text: str, fault
     with pytest.raises(ConfigError) as error:
         config.load(path)
     assert str(error.value).splitlines() == [f"{path}:{fault}" for fault in faults]
+
+
+IMAGE_KEYS = {
+    "shift": {"share": "max_shift"},
+    "zoom": {"share": "max_zoom"},
+    "affine": {"zoom": "max_zoom", "shift": "max_shift"},
+    "perspective": {"share": "max_shift"},
+    "random_resized_crop": {"share": "max_crop"},
+    "elastic": {"share": "max_shift", "smooth": "sigma"},
+    "brightness": {"share": "max_change"},
+    "contrast": {"share": "max_change"},
+    "gamma": {"share": "max_change"},
+    "saturation": {"share": "max_change"},
+    "blur": {"pixels": "sigma"},
+    "sharpen": {"share": "max_amount"},
+    "noise": {"share": "std"},
+    "jpeg": {"lowest": "min_quality"},
+    "erase": {"share": "max_side"},
+}
+SOUND_KEYS = {
+    "gain": {"decibels": "max_gain_db"},
+    "time_stretch": {"share": "max_stretch"},
+    "noise": {"quietest": "max_snr_db", "loudest": "min_snr_db"},
+    "filter": {"what": "type", "lowest": "min_hz", "highest": "max_hz"},
+    "reverb": {"longest": "max_rt60_seconds"},
+    "clipping": {"share": "min_threshold"},
+    "lossy_codec": {"bits": "min_bits", "share": "min_rate"},
+    "spec_augment": {"bands": "frequency_mask", "moments": "time_mask"},
+    "mix": {"quietest": "max_snr_db", "loudest": "min_snr_db"},
+}
+
+
+@pytest.mark.parametrize(
+    ("modality", "kind", "old", "new"),
+    [
+        (modality, kind, old, new)
+        for modality, kinds in (("image", IMAGE_KEYS), ("sound", SOUND_KEYS))
+        for kind, keys in kinds.items()
+        for old, new in keys.items()
+    ],
+)
+def test_an_old_key_of_a_transform_is_answered_with_the_new_one(
+    tmp_path: Path, modality: str, kind: str, old: str, new: str
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"name: a\nmodality: {modality}\ndata: {{source: b}}\naugment: {{steps: [{{kind: {kind}, {old}: 1}}]}}\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        config.load(path)
+    (fault,) = str(error.value).splitlines()
+    assert fault.endswith(f": augment.steps[0].{old}: this key is now called {new!r}")
+
+
+@pytest.mark.parametrize(
+    ("modality", "section", "fault"),
+    [
+        (
+            "image",
+            "augment: {steps: [crop_resize]}",
+            "augment.steps[0]: 'crop_resize' is now called 'random_resized_crop'",
+        ),
+        ("sound", "augment: {steps: [degrade]}", "augment.steps[0]: 'degrade' is now called 'lossy_codec'"),
+        ("sound", "augment: {steps: [mask]}", "augment.steps[0]: 'mask' is now called 'spec_augment'"),
+        ("{kind: sound, lengths: own}", "", "modality.lengths: 'own' is now called 'variable'"),
+        ("{kind: sound, lengths: equal}", "", "modality.lengths: 'equal' is now called 'fixed'"),
+        (
+            "sound",
+            "generate: {sampling: {quietest_peak: -9}}",
+            "generate.sampling.quietest_peak: this key is now called 'min_peak_db'",
+        ),
+        (
+            "sound",
+            "generate: {sampling: {loudest_peak: -9}}",
+            "generate.sampling.loudest_peak: this key is now called 'max_peak_db'",
+        ),
+    ],
+)
+def test_old_words_of_images_and_sounds_are_answered_with_the_new_ones(
+    tmp_path: Path, modality: str, section: str, fault: str
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"name: a\nmodality: {modality}\ndata: {{source: b}}\n{section}\n")
+    with pytest.raises(ConfigError) as error:
+        config.load(path)
+    (line,) = str(error.value).splitlines()
+    assert line.endswith(f": {fault}")
 
 
 def test_required_keys_and_an_unknown_modality_are_reported_together(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ COUNTS = {"train": 6, "validation": 2, "test": 2}
 SETTINGS = {
     "image": {"size": 8, "mode": "L"},
     "text": {"length": 40},
-    "sound": {"sample_rate": 8000, "seconds": 0.1, "lengths": "equal"},
+    "sound": {"sample_rate": 8000, "seconds": 0.1, "lengths": "fixed"},
 }
 
 

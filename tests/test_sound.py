@@ -39,7 +39,7 @@ def pitch(samples: Any, rate: int) -> float:
 
 
 def sound(**settings: Any) -> Sound:
-    return Sound(SoundSettings(**{"sample_rate": RATE, "seconds": 1.0, "lengths": "own", **settings}))
+    return Sound(SoundSettings(**{"sample_rate": RATE, "seconds": 1.0, "lengths": "variable", **settings}))
 
 
 def refusal(path: Path) -> str:
@@ -157,9 +157,9 @@ def test_the_form_is_taken_from_the_data_and_too_long_a_clip_is_refused_with_the
         return [Sound.Settings and _Probe({"rate": rate, "seconds": seconds}) for rate, seconds in facts]
 
     settled = Sound.settle(SoundSettings(), probes((44_100, 0.5), (16_000, 0.7), (16_000, 1.0)))
-    assert (settled.sample_rate, settled.seconds, settled.lengths) == (16_000, 1.0, "own")
+    assert (settled.sample_rate, settled.seconds, settled.lengths) == (16_000, 1.0, "variable")
     assert Sound.settle(SoundSettings(), probes((44_100, 9.0), (44_100, 9.0))).sample_rate == 22_050
-    assert Sound.settle(SoundSettings(), probes((8000, 9.0), (8000, 9.0))).lengths == "equal"
+    assert Sound.settle(SoundSettings(), probes((8000, 9.0), (8000, 9.0))).lengths == "fixed"
     with pytest.raises(GensetError) as error:
         Sound.settle(SoundSettings(seconds=60.0, sample_rate=48_000, representation="waveform"), probes((48_000, 60.0)))
     assert str(error.value) == (
@@ -190,7 +190,7 @@ def test_a_clip_is_followed_by_silence_and_written_without_it(tmp_path: Path) ->
     assert (codec.sounding(item), item[2400:].any()) == (2400, False)
     rate, samples = scipy.io.wavfile.read(io.BytesIO(sound().encode(item)))
     assert (rate, samples.dtype, samples.shape) == (RATE, np.int16, (2400,))
-    rate, samples = scipy.io.wavfile.read(io.BytesIO(sound(lengths="equal").encode(item)))
+    rate, samples = scipy.io.wavfile.read(io.BytesIO(sound(lengths="fixed").encode(item)))
     assert samples.shape == (RATE,)
 
 
@@ -317,7 +317,7 @@ def test_transforms_do_what_was_drawn() -> None:
     assert np.abs(step("clipping", item, {"at": 0.5})).max() == pytest.approx(np.abs(item).max() / 2, abs=2)
     gone = step("dropout", item, {"moments": [[0.5, 0.02]]})
     assert (gone[1925:2070] == 0).all()
-    masked = step("mask", item, {"bands": [0.05, 0.2], "moments": [0.9, 0.9]})
+    masked = step("spec_augment", item, {"bands": [0.05, 0.2], "moments": [0.9, 0.9]})
     assert loudness(codec.waveform(masked[500:3500])) < before - 30  # its only tone is gone
 
 

@@ -34,7 +34,7 @@ class _Feedforward(Network):
         return {"generator": keras.Model(z, self.rebuilt(nets, z), name="sampler")}
 
 
-class Conv(_Feedforward):
+class GridConv(_Feedforward):
     """3x3 convolutions at stride 1 between space-to-depth (down) and depth-to-space (up).
 
     Strided convolutions would have a slow gradient under XLA on CPU; rearranged values cost nothing.
@@ -81,7 +81,7 @@ class Conv(_Feedforward):
         return keras.Model(z, x[:, :height, :width, :], name="decoder")
 
 
-class Mlp(_Feedforward):
+class GridMlp(_Feedforward):
     """Fully connected layers: the classic of the textbooks, for any small size.
 
     With the default width and z of 100 values, the generator is 100-128-256-512-1024-784 for 28x28 pixels and the
@@ -179,4 +179,4 @@ def _depth_to_space(x: Tensor) -> Tensor:
     return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, 2 * height, 2 * width, channels // 4))
 
 
-NETWORKS: dict[str, type[Network]] = {"conv": Conv, "mlp": Mlp}
+NETWORKS: dict[str, type[Network]] = {"conv": GridConv, "mlp": GridMlp}

@@ -86,7 +86,7 @@ class Image(Modality):
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": codec.is_grey(image.mode)}
         shown = codec.convert(image, "RGB", self.settings.background) if sketched or measured else None
-        drawn = near_duplicates.of(shown) if shown and sketched else None
+        drawn = near_duplicates.fingerprint(shown) if shown and sketched else None
         return Probe(
             digest, traits, codec.loadable_suffix(image), drawn, item_rules.values(shown) if shown and measured else {}
         )
@@ -187,7 +187,7 @@ class Image(Modality):
         return features.pixels(items)
 
     def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
-        return near_duplicates.Overlay(sketches)
+        return near_duplicates.ImageSimilarity(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, titles)

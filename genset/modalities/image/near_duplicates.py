@@ -38,7 +38,7 @@ _KINDS = (*_STEPS, *_CHANGES)
 Halves = npt.NDArray[np.float16]
 
 
-def of(image: PIL.Image.Image) -> Sketch:
+def fingerprint(image: PIL.Image.Image) -> Sketch:
     """(SIDE, SIDE, 3) the whole of an RGB image as smoothed brightness and colour (YCbCr, ITU-R BT.601);
     (SIDE, SIDE, 1) of one without colour, as sketches of all items are held at once."""
     small = image.resize((SIDE, SIDE), PIL.Image.Resampling.BICUBIC).convert("YCbCr")
@@ -49,7 +49,7 @@ def of(image: PIL.Image.Image) -> Sketch:
     return out if (out[..., 1:] != _GREY).any() else out[..., :1].copy()
 
 
-class Overlay(Likeness):
+class ImageSimilarity(Likeness):
     """Likeness of images: 1 for two that are equal, mirrored or not; 0 for what is not alike at all."""
 
     def __init__(self, sketches: Sequence[Sketch]) -> None:

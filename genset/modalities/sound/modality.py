@@ -70,15 +70,17 @@ class SoundSettings(Section):
     """Length that clips have room for; taken from the data, and at most 4, when not given. Longer ones are cut."""
     channels: Literal[1, 2] = 1
     """1 for mono, to which others are mixed down; 2 for stereo."""
-    lengths: Literal["own", "equal"] | None = None
-    """own: what is written ends where its sound ends; equal: it is as long as `seconds`. When not given, equal where
-    all files are equally long."""
+    lengths: Literal["variable", "fixed"] | None = None
+    """variable: a synthetic clip ends where its sound ends; fixed: every clip lasts `seconds`. By default fixed when
+    all files have the same length."""
     long_files: Literal["cut", "windows"] = "cut"
     """cut: the end of a file that is longer than `seconds` is left out; windows: each stretch of `seconds` is a clip,
     and those of one file stay in one split."""
     representation: Literal["mel", "stft", "waveform"] = "mel"
     """What networks see: mel (magnitudes in bands as the ear has them; phases are found afterwards), stft (magnitudes
     and how fast phases turn, for tonal sounds) or waveform (the samples: the classic, slow)."""
+
+    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {"lengths": {"own": "variable", "equal": "fixed"}}
 
     @pydantic.model_validator(mode="after")
     def _windows_have_a_length(self) -> Self:
@@ -93,10 +95,11 @@ class SoundSampling(Sampling):
     iterations: int = pydantic.Field(2, ge=0, le=500)
     """Steps of fast Griffin-Lim, which mends phases that were guessed from the magnitudes: more makes spectra more
     exact, and waveforms flatter."""
-    quietest_peak: float = pydantic.Field(-12.0, ge=-60, le=-0.1)
-    """dB below full scale that the loudest sample of a clip has at least."""
-    loudest_peak: float = pydantic.Field(-0.3, ge=-60, le=-0.1)
-    """dB below full scale that no sample is above."""
+    min_peak_db: float = pydantic.Field(-12.0, ge=-60, le=-0.1)
+    """Lowest peak of a clip, in dB relative to full scale."""
+    max_peak_db: float = pydantic.Field(-0.3, ge=-60, le=-0.1)
+    """Highest peak of a clip, in dB relative to full scale."""
+    renamed: ClassVar[Mapping[str, str]] = {"quietest_peak": "min_peak_db", "loudest_peak": "max_peak_db"}
 
 
 class Sound(Modality):
@@ -143,7 +146,7 @@ class Sound(Modality):
             "stored": clip.subtype,
         }
         plain = isinstance(raw, Path) and (clip.container, clip.subtype) == ("WAV", "PCM_16")
-        drawn = near_duplicates.of(clip) if sketched else None
+        drawn = near_duplicates.fingerprint(clip) if sketched else None
         return Probe(digest, traits, self.suffix if plain else "", drawn, item_rules.values(clip) if measured else {})
 
     @classmethod
@@ -156,7 +159,7 @@ class Sound(Modality):
         told = sorted(probe.traits["seconds"] for probe in probes) or [1.0]
         seconds = settings.seconds or min(_LONGEST, told[round(_ROOM_FOR * (len(told) - 1))])
         equal = told[-1] - told[0] < 1 / rate
-        lengths = settings.lengths or ("equal" if equal else "own")
+        lengths = settings.lengths or ("fixed" if equal else "variable")
         out = settings.model_copy(update={"sample_rate": rate, "seconds": seconds, "lengths": lengths})
         values = int(np.prod(cls(out).tensor_shape))
         if values > _MOST_VALUES:
@@ -218,7 +221,7 @@ class Sound(Modality):
         return codec.fitted(self.native(raw), self.item_shape[0])
 
     def encode(self, item: Item) -> bytes:
-        end = codec.sounding(item) if self.settings.lengths == "own" else 0
+        end = codec.sounding(item) if self.settings.lengths == "variable" else 0
         return codec.wav(item[: end or None], self.rate)
 
     def from_array(self, array: npt.NDArray[Any]) -> Item:
@@ -308,9 +311,9 @@ class Sound(Modality):
     ) -> Items:
         waveforms = self.form_of.to_clips(tensor, rngs, sampling.iterations)[:, : self.item_shape[0]]
         ends = [len(waveform) for waveform in waveforms]
-        if self.settings.lengths == "own" and self._levels:
+        if self.settings.lengths == "variable" and self._levels:
             ends = [self._levels.end(waveform, self.form_of.hop) for waveform in waveforms]
-        return finished(waveforms, loud, ends, self.rate, (sampling.quietest_peak, sampling.loudest_peak))
+        return finished(waveforms, loud, ends, self.rate, (sampling.min_peak_db, sampling.max_peak_db))
 
     def render(
         self, models: _MODELS, z: Floats, label: Floats, rngs: Sequence[np.random.Generator], sampling: Any
@@ -352,7 +355,7 @@ class Sound(Modality):
         return self._by_spectra(items, features.close)
 
     def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
-        return near_duplicates.Overlay(sketches)
+        return near_duplicates.SoundSimilarity(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, self._by_spectra(items, lambda levels: levels), titles)

@@ -22,7 +22,7 @@ _BLOCK = (8, 3)  # frames and bands of a place
 _FAR = 20.0  # dB of difference at one place, with which two sounds are not alike at all
 
 
-def of(clip: Clip) -> Sketch:
+def fingerprint(clip: Clip) -> Sketch:
     """(frames, BANDS) levels in mel bands, from just before the sound begins; 255 is the loudest place."""
     import soxr
 
@@ -39,7 +39,7 @@ def of(clip: Clip) -> Sketch:
     return levels
 
 
-class Overlay(Likeness):
+class SoundSimilarity(Likeness):
     """Likeness of sounds: 1 without any difference; 0 where one place differs by FAR."""
 
     def __init__(self, sketches: Sequence[Sketch]) -> None:

@@ -10,7 +10,7 @@ _STEP, _KERNEL = 4, 25  # of a level, as in WaveGAN (Donahue et al. 2018, arXiv:
 _SHORTEST = 32  # samples that a waveform is reduced to, at most
 
 
-class Conv(grid_networks.Conv):
+class SoundConv(grid_networks.GridConv):
     """Convolutions: 3x3 over spectra; over waveforms, of 25 samples in levels of four, as in WaveGAN."""
 
     def trunk(self, modality: Modality, role: Trunk) -> Any:
@@ -61,4 +61,4 @@ def _levels(length: int) -> int:
     return levels
 
 
-NETWORKS: Mapping[str, type[Network]] = {"conv": Conv, "mlp": grid_networks.Mlp}
+NETWORKS: Mapping[str, type[Network]] = {"conv": SoundConv, "mlp": grid_networks.GridMlp}

@@ -1,6 +1,7 @@
-"""Transforms that change the values of an image (H, W, C) uint8, pixel by pixel."""
+"""Transforms that change tone and colour of an image (H, W, C) uint8, pixel by pixel."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -14,15 +15,16 @@ _VALUES = np.arange(256, dtype=np.float64)
 
 
 class Brightness(Augmentation):
-    """Lighten or darken by adding one value to all pixels."""
+    """Lighten or darken: the same value is added to all pixels."""
 
     kind: Literal["brightness"] = "brightness"
-    share: float = pydantic.Field(0.15, ge=0, le=1)
-    """Largest change, as a share of the full range."""
-    scaled = ("share",)
+    max_change: float = pydantic.Field(0.15, ge=0, le=1)
+    """Largest change, as a share of the full range of values."""
+    scaled = ("max_change",)
+    renamed: ClassVar[Mapping[str, str]] = {"share": "max_change"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        return {"added": uniform(rng, self.share)}
+        return {"added": uniform(rng, self.max_change)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         added = round(drawn["added"] * 255)
@@ -31,15 +33,16 @@ class Brightness(Augmentation):
 
 
 class Contrast(Augmentation):
-    """Spread or narrow the values about their mean."""
+    """Raise or lower the contrast: the distance of the values from their mean."""
 
     kind: Literal["contrast"] = "contrast"
-    share: float = pydantic.Field(0.2, ge=0, lt=1)
-    """Largest change of the spread."""
-    scaled = ("share",)
+    max_change: float = pydantic.Field(0.2, ge=0, lt=1)
+    """Largest change of the contrast, as a share of it."""
+    scaled = ("max_change",)
+    renamed: ClassVar[Mapping[str, str]] = {"share": "max_change"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        return {"factor": around_one(rng, self.share)}
+        return {"factor": around_one(rng, self.max_change)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         mean = sum(cv2.mean(item)) / item.shape[2]
@@ -47,15 +50,16 @@ class Contrast(Augmentation):
 
 
 class Gamma(Augmentation):
-    """Lighten or darken the middle values, with black and white as they are."""
+    """Lighten or darken the middle values; black and white do not change."""
 
     kind: Literal["gamma"] = "gamma"
-    share: float = pydantic.Field(0.3, ge=0, lt=1)
+    max_change: float = pydantic.Field(0.3, ge=0, lt=1)
     """Largest change of the exponent from 1."""
-    scaled = ("share",)
+    scaled = ("max_change",)
+    renamed: ClassVar[Mapping[str, str]] = {"share": "max_change"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        return {"exponent": around_one(rng, self.share)}
+        return {"exponent": around_one(rng, self.max_change)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         return _mapped(item, 255 * (_VALUES / 255) ** drawn["exponent"])
@@ -76,11 +80,11 @@ class Invert(Augmentation):
 
 
 class Posterise(Augmentation):
-    """Fewer different values."""
+    """Reduce the number of different values."""
 
     kind: Literal["posterise"] = "posterise"
     bits: int = pydantic.Field(4, ge=1, le=7)
-    """Bits of 8 that are left out at most."""
+    """Largest number of bits, of 8, that are removed."""
     scaled = ("bits",)
 
     def draw(self, rng: np.random.Generator) -> Drawn:
@@ -92,11 +96,11 @@ class Posterise(Augmentation):
 
 
 class Hue(Augmentation):
-    """Turn all colours about the colour circle; nothing for grey images."""
+    """Turn all colours around the colour circle. Grey images do not change."""
 
     kind: Literal["hue"] = "hue"
     degrees: float = pydantic.Field(15.0, ge=0, le=180)
-    """Largest angle, either way."""
+    """Largest angle, in either direction."""
     scaled = ("degrees",)
 
     def draw(self, rng: np.random.Generator) -> Drawn:
@@ -105,21 +109,22 @@ class Hue(Augmentation):
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         if item.shape[2] == 1:
             return item
-        found = cv2.cvtColor(item, cv2.COLOR_RGB2HSV_FULL)
-        found[..., 0] += np.uint8(round(drawn["degrees"] * 256 / 360) % 256)  # uint8 goes round as the circle does
-        return np.asarray(cv2.cvtColor(found, cv2.COLOR_HSV2RGB_FULL), np.uint8)
+        hsv = cv2.cvtColor(item, cv2.COLOR_RGB2HSV_FULL)
+        hsv[..., 0] += np.uint8(round(drawn["degrees"] * 256 / 360) % 256)  # uint8 wraps around as the circle does
+        return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL), np.uint8)
 
 
 class Saturation(Augmentation):
-    """Stronger or paler colours; nothing for grey images."""
+    """Stronger or paler colours. Grey images do not change."""
 
     kind: Literal["saturation"] = "saturation"
-    share: float = pydantic.Field(0.3, ge=0, le=1)
-    """Largest change: at -1 all is grey."""
-    scaled = ("share",)
+    max_change: float = pydantic.Field(0.3, ge=0, le=1)
+    """Largest change of the saturation, as a share of it: at -1 an image is grey."""
+    scaled = ("max_change",)
+    renamed: ClassVar[Mapping[str, str]] = {"share": "max_change"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        return {"factor": around_one(rng, self.share)}
+        return {"factor": around_one(rng, self.max_change)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         if item.shape[2] == 1:
@@ -129,6 +134,6 @@ class Saturation(Augmentation):
 
 
 def _mapped(item: Item, values: npt.NDArray[np.float64]) -> Item:
-    """The image with other values (256,) in place of 0 to 255, rounded and clipped."""
+    """The image with its values 0 to 255 replaced by `values` (256,), rounded and clipped."""
     table = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return cv2.LUT(item, table).reshape(item.shape)

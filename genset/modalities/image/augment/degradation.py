@@ -1,7 +1,8 @@
-"""What cameras, cables and files do to an image (H, W, C) uint8."""
+"""Transforms that degrade an image (H, W, C) uint8 as cameras, transmission and compression do."""
 
 import io
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -15,43 +16,46 @@ class Blur(Augmentation):
     """Gaussian blur."""
 
     kind: Literal["blur"] = "blur"
-    pixels: float = pydantic.Field(1.0, ge=0, le=10)
+    sigma: float = pydantic.Field(1.0, ge=0, le=10)
     """Largest standard deviation of the Gaussian, in pixels."""
-    scaled = ("pixels",)
+    scaled = ("sigma",)
+    renamed: ClassVar[Mapping[str, str]] = {"pixels": "sigma"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        return {"pixels": _up_to(rng, self.pixels)}
+        return {"pixels": _up_to(rng, self.sigma)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         return _blurred(item, drawn["pixels"])
 
 
 class Sharpen(Augmentation):
-    """Clearer edges: what a blur takes away is added (unsharp masking)."""
+    """Sharper edges: the difference from a blurred copy is added (unsharp masking)."""
 
     kind: Literal["sharpen"] = "sharpen"
-    share: float = pydantic.Field(1.0, ge=0, le=5)
-    """Largest amount that is added, of what a blur of 1 pixel takes away."""
-    scaled = ("share",)
+    max_amount: float = pydantic.Field(1.0, ge=0, le=5)
+    """Largest factor of the added difference from a copy that is blurred by 1 pixel."""
+    scaled = ("max_amount",)
+    renamed: ClassVar[Mapping[str, str]] = {"share": "max_amount"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        return {"amount": _up_to(rng, self.share)}
+        return {"amount": _up_to(rng, self.max_amount)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         amount = drawn["amount"]
         return cv2.addWeighted(item, 1 + amount, _blurred(item, 1.0), -amount, 0).reshape(item.shape)
 
 
-class Noise(Augmentation):
+class GaussianNoise(Augmentation):
     """Gaussian noise on every value."""
 
     kind: Literal["noise"] = "noise"
-    share: float = pydantic.Field(0.05, ge=0, le=1)
-    """Largest standard deviation, as a share of the full range."""
-    scaled = ("share",)
+    std: float = pydantic.Field(0.05, ge=0, le=1)
+    """Largest standard deviation, as a share of the full range of values."""
+    scaled = ("std",)
+    renamed: ClassVar[Mapping[str, str]] = {"share": "std"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        return {"deviation": _up_to(rng, self.share)}
+        return {"deviation": _up_to(rng, self.std)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         noise = rng.standard_normal(item.shape, dtype=np.float32)
@@ -61,14 +65,15 @@ class Noise(Augmentation):
 
 
 class Jpeg(Augmentation):
-    """Compressed as JPEG and back."""
+    """The artefacts of JPEG compression."""
 
     kind: Literal["jpeg"] = "jpeg"
-    lowest: int = pydantic.Field(40, ge=1, le=95)
-    """Lowest quality, of 1 to 95."""
+    min_quality: int = pydantic.Field(40, ge=1, le=95)
+    """Lowest JPEG quality, from 1 to 95."""
+    renamed: ClassVar[Mapping[str, str]] = {"lowest": "min_quality"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        return {"quality": int(rng.integers(self.lowest, 96))}
+        return {"quality": int(rng.integers(self.min_quality, 96))}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
         buffer = io.BytesIO()
@@ -78,16 +83,17 @@ class Jpeg(Augmentation):
 
 
 class Erase(Augmentation):
-    """A rectangle of the image's mean value hides a part (cutout: DeVries and Taylor 2017, arXiv:1708.04552; random
+    """A rectangle is filled with the image's mean value (cutout: DeVries and Taylor 2017, arXiv:1708.04552; random
     erasing: Zhong et al. 2017, arXiv:1708.04896)."""
 
     kind: Literal["erase"] = "erase"
-    share: float = pydantic.Field(0.3, gt=0, le=0.9)
-    """Longest sides of the rectangle, as a share of the image's."""
-    scaled = ("share",)
+    max_side: float = pydantic.Field(0.3, gt=0, le=0.9)
+    """Longest sides of the rectangle, as a share of the image's sides."""
+    scaled = ("max_side",)
+    renamed: ClassVar[Mapping[str, str]] = {"share": "max_side"}
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        sides = {"height": _up_to(rng, self.share), "width": _up_to(rng, self.share)}
+        sides = {"height": _up_to(rng, self.max_side), "width": _up_to(rng, self.max_side)}
         return {**sides, "down": _up_to(rng, 1.0), "right": _up_to(rng, 1.0)}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
@@ -98,18 +104,23 @@ class Erase(Augmentation):
 
 
 def window(item: Item, height: float, width: float, down: float, right: float) -> tuple[slice, slice]:
-    """Rows and columns of a rectangle of at least a pixel: sides and place as shares of the image and of the room."""
+    """(rows, columns) of a rectangle of at least one pixel.
+
+    `height` and `width` are shares of the image's sides; `down` and `right` say where the rectangle starts, from 0 to 1
+    of the space that it leaves.
+    """
     tall, wide = (max(1, round(share * side)) for share, side in zip((height, width), item.shape, strict=False))
     top, left = round(down * (item.shape[0] - tall)), round(right * (item.shape[1] - wide))
     return slice(top, top + tall), slice(left, left + wide)
 
 
-def _up_to(rng: np.random.Generator, most: float) -> float:
-    return round(rng.random() * most, 6)
+def _up_to(rng: np.random.Generator, limit: float) -> float:
+    """A number in [0, limit], rounded to 6 digits."""
+    return round(rng.random() * limit, 6)
 
 
-def _blurred(item: Item, pixels: float) -> Item:
-    """By a Gaussian of a standard deviation; none leaves the image as it is."""
-    if not pixels:
+def _blurred(item: Item, sigma: float) -> Item:
+    """The image blurred by a Gaussian with a standard deviation in pixels; 0 leaves it unchanged."""
+    if not sigma:
         return item
-    return cv2.GaussianBlur(item, (0, 0), pixels, borderType=cv2.BORDER_REPLICATE).reshape(item.shape)
+    return cv2.GaussianBlur(item, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE).reshape(item.shape)
