@@ -17,6 +17,7 @@ from genset.errors import GensetError
 from genset.interfaces import Entry, Items, Piece, UndecodableError
 from genset.modalities.sound import codec, metrics, representations, spectra
 from genset.modalities.sound.augment import AUGMENTATIONS
+from genset.modalities.sound.augment.base import recording
 from genset.modalities.sound.loudness import Levels, finished, loudness
 from genset.modalities.sound.modality import Sound, SoundSettings
 from genset.report.media import element
@@ -329,9 +330,7 @@ def test_noise_and_rooms_come_from_folders_of_the_user(tmp_path: Path) -> None:
     click = np.zeros(400, np.float32)
     click[80] = 1.0
     soundfile.write(tmp_path / "hum.wav", click, RATE, subtype="FLOAT")
-    from genset.modalities.sound import augment
-
-    augment._recording.cache_clear()
+    recording.cache_clear()
     room = step("reverb", item, {"wet": 1.0, "file": "hum.wav"}, folder=str(tmp_path))
     assert np.abs(room[:80]).max() < 0.02 * np.abs(item).max()  # the click comes 80 samples late, and so does all
     assert np.corrcoef(room[200:7000, 0], item[120:6920, 0])[0, 1] > 0.99
@@ -339,7 +338,7 @@ def test_noise_and_rooms_come_from_folders_of_the_user(tmp_path: Path) -> None:
         step("noise", item, folder=str(tmp_path / "none"))
     assert str(error.value) == (
         f"{tmp_path / 'none'}: no sound files here (looked for .wav, .flac, .ogg, .mp3)\n"
-        "  Point the step's `folder` at a folder that holds some; relative paths start at the config file."
+        "  Set `folder` of the step to a folder with sound files; relative paths start at the config file."
     )
 
 
@@ -353,7 +352,7 @@ def test_folders_of_steps_start_at_the_config_and_are_looked_for_before_anything
     assert outcome.code == 2
     assert outcome.stderr.splitlines()[-2:] == [
         f"genset: {tmp_path / 'hum'}: no sound files here (looked for .wav, .flac, .ogg, .mp3)",
-        "  Point the step's `folder` at a folder that holds some; relative paths start at the config file.",
+        "  Set `folder` of the step to a folder with sound files; relative paths start at the config file.",
     ]
     assert not (tmp_path / "out/models").exists()
     loaded = load(path)
