@@ -725,12 +725,12 @@ class Prior(Section):
 
 
 @dataclass(frozen=True)
-class Part:
-    """Items as the metrics see them."""
+class FeatureSet:
+    """The features of some items, in each of the spaces in which metrics compare them."""
 
-    features: Floats  # (N, d) those of `Modality.features`, standardised on the real train part
-    space: Floats  # (N, e) where distributions are compared: a classifier's hidden layer beside principal components
-    closeness: Floats  # (N, f) those of `Modality.closeness`
+    features: Floats  # (N, d) `Modality.features`, standardised on the real training items
+    space: Floats  # (N, e) where distributions are compared: hidden layer of a classifier and principal components
+    closeness: Floats  # (N, f) `Modality.closeness`
     labels: Labels  # (N,)
 
     def __len__(self) -> int:
@@ -738,27 +738,27 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What metrics judge: real train, real held-out and made items."""
+class MetricInputs:
+    """What metrics compare: real training, real held-out and synthetic items."""
 
     classes: tuple[str, ...]
-    train: Part
-    test: Part
-    made: Part
-    fresh: Labels  # (M,) rows of the train items that the space was not learned on: what made ones stand beside in it
-    judges: tuple[Any, ...]  # classifiers trained on the real train part, one a seed; none without classes
-    neighbours: Any  # the nearest items between the parts by `Part.closeness`, looked for once
-    spaces: Mapping[str, str]  # what `Part.features`, `space` and `closeness` are, in words
-    back: tuple[Part, Part] | None = None
-    """Real train and held-out items as the best of models could only make them; None where nothing is lost."""
-    augmented: Part | None = None
-    """Transformed copies of real train items, which could stand in place of the made ones; None without any."""
-    no_augmented: str = "no transformed copies were made"
-    """Why there are none, where there are none."""
+    train: FeatureSet
+    test: FeatureSet
+    synthetic: FeatureSet
+    unseen: Labels  # (M,) rows of the training items that the space was not learned on
+    classifiers: tuple[Any, ...]  # trained on the real training items, one for each seed; none without classes
+    neighbours: Any  # the nearest items between the sets by `FeatureSet.closeness`, searched once
+    space_names: Mapping[str, str]  # descriptions of `FeatureSet.features`, `space` and `closeness`
+    round_trip: tuple[FeatureSet, FeatureSet] | None = None
+    """Real training and held-out items, converted to tensors and back; None where this conversion loses nothing."""
+    augmented: FeatureSet | None = None
+    """Augmented copies of real training items, to compare the synthetic ones with; None without any."""
+    no_augmented_reason: str = "no augmented copies were generated"
+    """Why there are no augmented copies, where there are none."""
 
 
 class SkipError(Exception):
-    """A metric that cannot be computed on this evidence; the text is the reason."""
+    """A metric that cannot be computed on these inputs; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -775,7 +775,7 @@ class Figure:
     group: Literal["utility", "fidelity", "diversity", "privacy", "items"] = "items"
     source: str = ""  # where the formula is published
     space: Literal["features", "space", "closeness", "items"] = (
-        "items"  # where it looks: a part of `Part`, or the items
+        "items"  # where it looks: a part of `FeatureSet`, or the items
     )
 
 
@@ -796,7 +796,7 @@ class Metric(ABC):
     figures: ClassVar[tuple[Figure, ...]]
 
     @abstractmethod
-    def compute(self, evidence: Evidence) -> Mapping[str, Measured | SkipError]:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured | SkipError]:
         """The figures by name, or why one cannot be computed. Raises SkipError when that holds for all of them."""
 
 

@@ -161,7 +161,7 @@ def test_an_error_is_one_json_object_where_json_was_asked_for(tmp_path: Path) ->
         (["inspect", "{digits}", "--gate", "lift > 0"], "--gate: a gate needs figures to look at\n  Add --against REAL."),
         (["split", "{digits}", "--workers", "300"], "command line: engine.workers: must be at most 256, got 300"),
         (["inspect", "{digits}/0/0000.png"], "{digits}/0/0000.png: this is one file of no version: a dataset, a version, an item of one, or a .yaml config can be inspected\n  Give the folder it lies in."),
-        (["inspect", "{digits}", "--against", "{digits}", "--gate", "label_acc >= 95"], "--gate: label_acc lies between 0 and 1, got 95"),
+        (["inspect", "{digits}", "--against", "{digits}", "--gate", "label_acc >= 95"], "--gate: label_acc is between 0 and 1, got 95"),
         (["inspect", "{digits}/none"], "no such folder or name: '{digits}/none'\n  Nothing is under {out}/datasets yet."),
     ],
 )  # fmt: skip

@@ -278,7 +278,7 @@ def test_what_is_said_of_labels_does_not_depend_on_how_many_are_looked_at_at_onc
     given = np.where(np.arange(600) < 12, (labels + 1) % 3, labels)  # the first twelve are wrong
     units = np.arange(600)
     told = [judged(scaled, given, units)]
-    monkeypatch.setattr(label_errors, "_AT_ONCE", 37)
+    monkeypatch.setattr(label_errors, "_BLOCK", 37)
     told.append(judged(scaled, given, units))
     np.testing.assert_allclose(told[0].margin, told[1].margin, atol=1e-5)
     for said in told:
@@ -286,5 +286,7 @@ def test_what_is_said_of_labels_does_not_depend_on_how_many_are_looked_at_at_onc
         assert doubtful.tolist() == list(range(12))
 
 
-def judged(scaled: Any, labels: Any, units: Any) -> label_errors.Opinion:
-    return label_errors.opinion(label_errors.Space.of(scaled, units), labels, label_errors.folds(units))
+def judged(scaled: Any, labels: Any, units: Any) -> label_errors.LabelScores:
+    return label_errors.label_scores(
+        label_errors.NeighbourSpace.from_features(scaled, units), labels, label_errors.folds(units)
+    )

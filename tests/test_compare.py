@@ -148,7 +148,7 @@ def test_versions_of_one_dataset_are_compared_and_both_files_written(own: Traine
     assert found["summary"] in (tmp_path / "all.md").read_text().replace("\\", "")
     assert b"digits@v0002 against digits@v0001" in (tmp_path / "all.html").read_bytes()
     gated = genset("inspect", "digits@v0002", "--against", "digits@v0001", "--gate", "distinct >= 1.01", *out)
-    assert gated.code == 2 and "lies between" in gated.stderr
+    assert gated.code == 2 and "is between" in gated.stderr
     failing = genset("inspect", "digits@v0002", "--against", "digits@v0001", "--gate", "cas_ratio >= 9", *files, *out)
     assert failing.code == 1
     assert b"gate failed: cas_ratio" in (tmp_path / "all.html").read_bytes()

@@ -15,8 +15,8 @@ from genset.modalities import MODALITIES
 from genset.models import FAMILIES
 from genset.models.adversarial_losses import LOSSES
 from genset.models.priors import GaussianMixture
-from genset.quality.label_filter import LabelJudge, label_limit
-from genset.quality.sample_score import Yardstick
+from genset.quality.label_filter import LabelFilter, label_limit
+from genset.quality.sample_score import SampleScore
 
 REAL, MADE = np.array([2.0, -1.0], np.float32), np.array([0.5, 1.0], np.float32)
 SOFTPLUS = lambda x: np.log1p(np.exp(x))  # noqa: E731
@@ -312,7 +312,7 @@ def test_the_judge_of_labels_tells_classes_apart_and_is_arrays_alone(classes: in
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(classes), 50)
     features = (rng.standard_normal((len(labels), 5)) + 4 * labels[:, None]).astype(np.float32)
-    judge = LabelJudge(dict(LabelJudge.learn(features.copy(), labels, classes).arrays))
+    judge = LabelFilter(dict(LabelFilter.train(features.copy(), labels, classes).arrays))
     probabilities = judge.probabilities(features)
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(len(labels)))
     assert (probabilities.argmax(axis=1) == labels).mean() > 0.95
@@ -323,7 +323,7 @@ def test_the_yardstick_sees_wrong_labels_and_missing_kinds() -> None:
     table = MODALITIES["image"]
     features = table(table.Settings(size=8, mode="L")).features
     told = features(items)
-    measure = Yardstick(told, told, labels, 2)
+    measure = SampleScore(told, told, labels, 2)
     same, swapped, half = (
         measure(told, labels),
         measure(told, 1 - labels),

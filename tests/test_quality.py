@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genset.interfaces import Evidence, Progress
+from genset.interfaces import MetricInputs, Progress
 from genset.pipeline.judge import Kept
 from genset.quality import FIGURES, gates, measure
-from genset.quality.classifier import Stacked
+from genset.quality.classifier import StackedRows
 from genset.quality.diversity import vendi
-from genset.quality.feature_space import Embedding, Scale, unseen
+from genset.quality.feature_space import Embedding, Scale, unseen_rows
 from genset.quality.fidelity import frechet, kernel_distance, manifold
-from genset.quality.metric_inputs import Features, gather, standardise
+from genset.quality.metric_inputs import ItemFeatures, build_inputs, standardise_in_place
 from genset.quality.neighbours import nearest, nearest_others
 from genset.quality.privacy import Privacy, data_copying, suspects
-from genset.quality.round_trip import Ceiling
+from genset.quality.round_trip import RoundTrip
 from genset.versions import Root
 
 
@@ -24,22 +24,24 @@ def points(n: int, d: int = 6, seed: int = 0, shift: float = 0.0) -> np.ndarray:
     return (np.random.default_rng(seed).standard_normal((n, d)) + shift).astype(np.float32)
 
 
-def evidence(*parts: Features, back: tuple[Features, ...] = (), names: tuple[str, ...] = ("a", "b")) -> Evidence:
+def inputs_of(
+    *parts: ItemFeatures, back: tuple[ItemFeatures, ...] = (), names: tuple[str, ...] = ("a", "b")
+) -> MetricInputs:
     """Of copies, as standardised features take the place of those that were given."""
     own = [replace(part, features=part.features.copy()) for part in (*parts, *back)]
-    standardise(own, shared=False)
-    return gather(names, *own[:3], own[3:])
+    standardise_in_place(own, shared=False)
+    return build_inputs(names, *own[:3], own[3:])
 
 
-def judged(*parts: Features) -> dict[str, float]:
+def judged(*parts: ItemFeatures) -> dict[str, float]:
     """The values of all figures."""
-    return {name: one.value for name, one in measure(evidence(*parts))[0].items()}
+    return {name: one.value for name, one in measure(inputs_of(*parts))[0].items()}
 
 
-def classes(n: int, seed: int) -> Features:
+def classes(n: int, seed: int) -> ItemFeatures:
     """Two classes far apart, n items of each."""
     features = np.concatenate([points(n, seed=seed), points(n, seed=seed + 1, shift=4.0)])
-    return Features(features, features, np.repeat([0, 1], n).astype(np.int64))
+    return ItemFeatures(features, features, np.repeat([0, 1], n).astype(np.int64))
 
 
 def test_frechet_distance_of_a_set_to_itself_is_zero() -> None:
@@ -58,11 +60,13 @@ def test_frechet_distance_of_scaled_sets_follows_the_formula() -> None:
 
 def test_the_ceiling_is_that_of_real_data_where_nothing_is_lost_and_lower_where_much_is() -> None:
     train, test, made = classes(60, 0), classes(60, 2), classes(60, 4)
-    fresh = unseen(len(train.labels))
+    fresh = unseen_rows(len(train.labels))
     other = train.features[::-1][fresh]  # each looks like the other class
-    lost = Features(other, train.closeness[fresh], train.labels[fresh])
-    unharmed = Features(train.features[fresh], train.closeness[fresh], train.labels[fresh])
-    told = [Ceiling().compute(evidence(train, test, made, back=back)) for back in ((), (unharmed, test), (lost, lost))]
+    lost = ItemFeatures(other, train.closeness[fresh], train.labels[fresh])
+    unharmed = ItemFeatures(train.features[fresh], train.closeness[fresh], train.labels[fresh])
+    told = [
+        RoundTrip().compute(inputs_of(train, test, made, back=back)) for back in ((), (unharmed, test), (lost, lost))
+    ]
     assert told[0] == {}
     told = [{name: one.value for name, one in figures.items()} for figures in told]
     assert told[1]["frechet_ratio_ceiling"] == pytest.approx(1, abs=1e-6)
@@ -72,9 +76,9 @@ def test_the_ceiling_is_that_of_real_data_where_nothing_is_lost_and_lower_where_
 
 
 def test_the_floor_is_taken_from_items_that_the_space_was_not_learned_on() -> None:
-    def noise(seed: int) -> Features:  # labels that nothing but memory can tell
+    def noise(seed: int) -> ItemFeatures:  # labels that nothing but memory can tell
         rows = points(100, d=200, seed=seed)
-        return Features(rows, rows, np.tile([0, 1], 50).astype(np.int64))
+        return ItemFeatures(rows, rows, np.tile([0, 1], 50).astype(np.int64))
 
     figures = judged(noise(0), noise(1), noise(2))
     assert figures["frechet_ratio"] == pytest.approx(1, abs=0.25)
@@ -86,19 +90,19 @@ def test_a_feature_that_hardly_varies_has_no_unit_of_its_own() -> None:
     rare = np.zeros((1000, 1), np.float32)
     rare[0] = 1
     features = np.hstack([usual, rare])
-    scale = Scale.of(features)
+    scale = Scale.from_features(features)
     assert np.allclose(scale(features)[:, :3].std(axis=0), 1, atol=1e-3)
     assert scale(features)[0, 3] < 7  # in units of its own spread it would be 31
-    assert np.ptp(Scale.of(features, shared=True).unit) == 0
+    assert np.ptp(Scale.from_features(features, shared=True).unit) == 0
 
 
 def test_a_space_is_the_same_when_it_was_kept() -> None:
     part = classes(60, 0)
-    learned = Embedding.learned(part.features, part.labels, 2)
-    assert np.array_equal(learned(part.features), Embedding.of(learned.arrays)(part.features))
-    alone = Embedding.learned(part.features, np.zeros(120, np.int64), 1)
-    assert np.array_equal(alone(part.features), Embedding.of(alone.arrays)(part.features))
-    assert alone.named(120) == "principal components of half of 120 real train items: 6 values"
+    learned = Embedding.learn(part.features, part.labels, 2)
+    assert np.array_equal(learned(part.features), Embedding.from_arrays(learned.arrays)(part.features))
+    alone = Embedding.learn(part.features, np.zeros(120, np.int64), 1)
+    assert np.array_equal(alone(part.features), Embedding.from_arrays(alone.arrays)(part.features))
+    assert alone.description(120) == "principal components of half of 120 real training items: 6 values"
 
 
 def test_density_and_coverage_of_a_set_around_itself() -> None:
@@ -178,8 +182,8 @@ def test_the_data_copying_test_follows_its_published_definition() -> None:
 
 def test_a_set_without_a_class_shows_it_in_that_classes_row() -> None:
     train, test = classes(150, 0), classes(100, 10)
-    half = Features(points(150, seed=20), points(150, seed=20), np.zeros(150, np.int64))
-    figures, _ = measure(evidence(train, test, half))
+    half = ItemFeatures(points(150, seed=20), points(150, seed=20), np.zeros(150, np.int64))
+    figures, _ = measure(inputs_of(train, test, half))
     assert (figures["coverage"].classes["b"], figures["recall"].classes["b"]) == (0, 0)
     assert figures["coverage"].classes["a"] > 0.8
     assert figures["coverage"].value < 0.6
@@ -191,8 +195,8 @@ def test_planted_near_copies_are_found_and_named_with_their_train_item() -> None
     rng = np.random.default_rng(0)
     close, planted = made.closeness.copy(), rng.permutation(400)[:20]
     close[planted] = train.closeness[planted] + rng.normal(0, 0.02, (20, 6)).astype(np.float32)
-    seen = evidence(train, test, Features(made.features, close, made.labels))
-    found = {suspect.made: suspect.train for suspect in suspects(seen)}
+    seen = inputs_of(train, test, ItemFeatures(made.features, close, made.labels))
+    found = {suspect.synthetic: suspect.train for suspect in suspects(seen)}
     assert sum(found.get(int(row)) == row for row in planted) >= 19
     assert len(found) <= 20 + 0.05 * 400
     assert Privacy().compute(seen)["copies"].value >= 0.045
@@ -221,8 +225,8 @@ def test_nearest_distances_are_exact_and_zero_for_copies() -> None:
 
 def test_real_data_made_again_is_as_good_as_real_and_copies_are_told() -> None:
     train, test = classes(150, 0), classes(100, 10)
-    told, skipped = measure(evidence(train, test, classes(150, 20)))
-    assert skipped == {"augmented_acc": "no transformed copies were made"}
+    told, skipped = measure(inputs_of(train, test, classes(150, 20)))
+    assert skipped == {"augmented_acc": "no augmented copies were generated"}
     figures = {name: one.value for name, one in told.items()}
     assert figures["cas_ratio"] == pytest.approx(1, abs=0.02)
     assert figures["label_ratio"] == pytest.approx(1, abs=0.02)
@@ -240,7 +244,7 @@ def test_real_data_made_again_is_as_good_as_real_and_copies_are_told() -> None:
 
 
 def test_noise_is_at_the_bad_end_of_every_figure() -> None:
-    noise = Features(points(200, shift=20), points(200, shift=20), np.tile([0, 1], 100).astype(np.int64))
+    noise = ItemFeatures(points(200, shift=20), points(200, shift=20), np.tile([0, 1], 100).astype(np.int64))
     figures = judged(classes(150, 0), classes(100, 10), noise)
     assert (figures["precision"], figures["recall"]) == (0, 0)
     assert figures["kernel_distance"] > 1
@@ -252,24 +256,24 @@ def test_noise_is_at_the_bad_end_of_every_figure() -> None:
 
 def test_rows_of_several_arrays_are_those_of_all_of_them_one_after_the_other() -> None:
     parts, rows = [points(n, seed=n) for n in (5, 0, 3, 7)], np.array([14, 0, 4, 5, 7, 8, 8, 2])
-    assert (Stacked(parts)[rows] == np.concatenate(parts)[rows]).all()
+    assert (StackedRows(parts)[rows] == np.concatenate(parts)[rows]).all()
 
 
 def test_the_same_evidence_gives_the_same_figures() -> None:
-    assert measure(evidence(classes(50, 0), classes(50, 10), classes(50, 20))) == measure(
-        evidence(classes(50, 0), classes(50, 10), classes(50, 20))
+    assert measure(inputs_of(classes(50, 0), classes(50, 10), classes(50, 20))) == measure(
+        inputs_of(classes(50, 0), classes(50, 10), classes(50, 20))
     )
 
 
 def test_what_cannot_be_computed_is_absent_and_says_why() -> None:
-    one = Features(points(30), points(30), np.zeros(30, np.int64))
-    empty = Features(points(0), points(0), np.zeros(0, np.int64))
-    figures, skipped = measure(evidence(one, empty, one, names=("",)))
-    assert figures.keys() | skipped.keys() == FIGURES.keys() - {figure.name for figure in Ceiling.figures}
+    one = ItemFeatures(points(30), points(30), np.zeros(30, np.int64))
+    empty = ItemFeatures(points(0), points(0), np.zeros(0, np.int64))
+    figures, skipped = measure(inputs_of(one, empty, one, names=("",)))
+    assert figures.keys() | skipped.keys() == FIGURES.keys() - {figure.name for figure in RoundTrip.figures}
     assert figures.keys() == {"distinct"}
     assert skipped["lift"] == "needs at least two classes"
-    assert skipped["copies"] == "needs real held-out and made items"
-    assert skipped["frechet"] == "needs at least two real train, real held-out and made items"
+    assert skipped["copies"] == "needs real held-out and synthetic items"
+    assert skipped["frechet"] == "needs at least two real training, real held-out and synthetic items"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from genset.interfaces import (
 from genset.pipeline.near import Near, clusters
 from genset.pipeline.rules import reason, scored
 from genset.quality.feature_space import Scale
-from genset.quality.label_errors import FEWEST, Opinion, Space, folds, opinion
+from genset.quality.label_errors import MIN_CLASS_SIZE, LabelScores, NeighbourSpace, folds, label_scores
 
 _AT_ONCE = 256  # items that are decoded together, so that memory holds features alone
 _RECOGNISED = 0.5  # share of a class that is recognised, below which its labels are not doubted
@@ -73,7 +73,7 @@ def doubted(
     real = [row for row, record in enumerate(records) if record.source == "collected"]
     rows = sorted(real, key=lambda row: records[row].content)
     labelled = section.wrong_labels.kind != "off" and len({records[row].label for row in rows}) > 1
-    if not (labelled or section.outliers.kind != "off") or len(rows) < FEWEST:
+    if not (labelled or section.outliers.kind != "off") or len(rows) < MIN_CLASS_SIZE:
         return {}
     try:
         settled = type(modality)(modality.settle(modality.settings, [probes[row] for row in rows]))
@@ -83,7 +83,7 @@ def doubted(
     told, features = _features(rows, records, settled, engine, progress)
     if not len(features):
         return told
-    scaled = Scale.of(features, shared=modality.shared_unit).within(features)
+    scaled = Scale.from_features(features, shared=modality.shared_unit).apply_in_place(features)
     rows = [row for row in rows if row not in told]
     kept = [records[row] for row in rows]
     units = _units(kept)
@@ -144,15 +144,17 @@ def _wrong_labels(
     independent: dict[str, set[int]] = defaultdict(set)
     for record, unit in zip(records, units, strict=True):
         independent[record.label].add(int(unit))
-    classes = sorted(label for label, own in independent.items() if label and len(own) >= FEWEST)
-    _say_not_doubted(sorted(set(independent) - set(classes)), f"fewer than {FEWEST} independent items", progress)
+    classes = sorted(label for label, own in independent.items() if label and len(own) >= MIN_CLASS_SIZE)
+    _say_not_doubted(
+        sorted(set(independent) - set(classes)), f"fewer than {MIN_CLASS_SIZE} independent items", progress
+    )
     if len(classes) < 2:
         return
     index = {label: number for number, label in enumerate(classes)}
     rows = np.array([row for row, record in enumerate(records) if record.label in index])
     labels = np.array([index[records[row].label] for row in rows])
     own_units = np.unique(units[rows], return_inverse=True)[1]
-    said = opinion(Space.of(scaled[rows], own_units), labels, folds(own_units))
+    said = label_scores(NeighbourSpace.from_features(scaled[rows], own_units), labels, folds(own_units))
     known = said.accuracy >= _RECOGNISED
     _say_not_doubted(
         [label for label, sure in zip(classes, known, strict=True) if not sure],
@@ -166,7 +168,7 @@ def _wrong_labels(
         yield row, _wrong_label(records[row], said, place, classes)
 
 
-def _wrong_label(record: Record, said: Opinion, place: int, classes: Sequence[str]) -> Quarantined:
+def _wrong_label(record: Record, said: LabelScores, place: int, classes: Sequence[str]) -> Quarantined:
     margin = float(said.margin[place])
     detail = f"labelled {record.label!r}, more like {classes[said.suggested[place]]!r} (by {margin:.2f})"
     return Quarantined(record.place, "wrong_label", detail, round(margin, 3))
@@ -183,7 +185,7 @@ def _outliers(
     records: Sequence[Record], scaled: Floats, units: Labels, section: Clean
 ) -> Iterable[tuple[int, Quarantined]]:
     """Those whose nearest neighbours are far away (Ramaswamy, Rastogi and Shim 2000), by the mean of some of them."""
-    distance = Space.of(scaled, units).distance
+    distance = NeighbourSpace.from_features(scaled, units).distance
     there = np.isfinite(distance)
     mean = np.where(there, distance, 0).sum(axis=1) / np.maximum(1, there.sum(axis=1))
     seen = scored(mean, np.array([record.label for record in records]), OUTLIERS)

@@ -16,7 +16,7 @@ from genset.pipeline.generate import Generator
 from genset.pipeline.job import Job
 from genset.pipeline.like import encoder
 from genset.pipeline.prepare import Prepared
-from genset.quality.neighbours import mutual
+from genset.quality.neighbours import nearest_both_ways
 from genset.seeds import rng_for
 from genset.versions import Version
 
@@ -142,7 +142,7 @@ class Explained:
         assert self.prepared is not None, "the caller has asked for them"
         train, _ = self.prepared.part("train")
         closeness = self.model.modality.closeness
-        near = mutual(closeness(items), closeness(train))[0]
+        near = nearest_both_ways(closeness(items), closeness(train))[0]
         records = self.prepared.dataset.where(split="train").records
         return [records[row] for row in near.row], train[near.row], near.distance.astype(np.float32)
 

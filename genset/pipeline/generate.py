@@ -20,7 +20,7 @@ from genset.models.npz import load_npz
 from genset.models.onnx_network import BATCH, OnnxNetwork
 from genset.pipeline import prepare as preparing
 from genset.pipeline.job import Job
-from genset.quality.label_filter import LabelJudge, own
+from genset.quality.label_filter import LabelFilter, own_probability
 from genset.quality.neighbours import nearest
 from genset.seeds import item_id, rng_for
 from genset.sums import verified
@@ -77,7 +77,7 @@ class Generator:
     classes: tuple[str, ...]
     seed: int  # of the run that trained it
     limits: Limits
-    judge: LabelJudge | None  # of labels, where there are several
+    judge: LabelFilter | None  # of labels, where there are several
     reference: str  # what the items name as their model: equal models have equal references
     sampling: Sampling
 
@@ -89,7 +89,7 @@ class Generator:
         config: Config,
         modality: Modality,
         facts: Mapping[str, Any],
-        judge: LabelJudge | None,
+        judge: LabelFilter | None,
         where: str = "",
     ) -> Self:
         """Put a generator together from what training made; `facts` are those of the manifest, `where` names it."""
@@ -119,7 +119,7 @@ class Generator:
         files = verified(version, (*networks.values(), *arrays, *state), hint)
         modality = config.items.restored({name: files[name] for name in state})
         prior, *judges = (load_npz(files[name], str(version.path / name)) for name in arrays)
-        judge = LabelJudge(judges[0]) if judges else None
+        judge = LabelFilter(judges[0]) if judges else None
         models = {name: files[file] for name, file in networks.items()}
         return cls.from_parts(models, prior, config, modality, model, judge, str(version.path))
 
@@ -328,7 +328,7 @@ def _refused(model: Generator, made: Items, labels: Sequence[str], filters: Filt
     close = model.modality.closeness(made)
     if filters.wrong_labels and model.judge and model.limits.label:
         index: Labels = np.array([model.classes.index(label) for label in labels])
-        sure = own(model.judge.probabilities(model.modality.features(made)), index)
+        sure = own_probability(model.judge.probabilities(model.modality.features(made)), index)
         reasons[sure < model.limits.label - _TIE] = "wrong_label"
     if filters.train is not None:
         reasons[nearest(close, filters.train) <= model.limits.copy] = "near_copy"

@@ -20,14 +20,22 @@ from genset.config import EVERY_FIGURE
 from genset.dataset import Record
 from genset.engine import Engine
 from genset.errors import GensetError
-from genset.interfaces import Evidence, Figure, Item, Items, Labels, Measured, Modality, Progress, SkipError
+from genset.interfaces import Figure, Item, Items, Labels, Measured, MetricInputs, Modality, Progress, SkipError
 from genset.pipeline import augment
 from genset.pipeline.build import Verdict
 from genset.pipeline.company import Pool, TrainPart
 from genset.quality import gates, measure
 from genset.quality.classifier import Classifier
-from genset.quality.feature_space import Embedding, unseen
-from genset.quality.metric_inputs import SEEDS, Features, Learned, embedding, gather, judges, standardise
+from genset.quality.feature_space import Embedding, unseen_rows
+from genset.quality.metric_inputs import (
+    SEEDS,
+    ItemFeatures,
+    ReferenceModels,
+    build_inputs,
+    learn_embedding,
+    standardise_in_place,
+    train_classifiers,
+)
 from genset.quality.privacy import suspects
 from genset.seeds import rng_for
 from genset.versions import Root
@@ -122,9 +130,9 @@ class Judge:
         self, classes: tuple[str, ...], train: Side, test: Side, made: Side, conditions: Sequence[str] = ()
     ) -> Verdict:
         """All figures of made items beside real ones, and the gates that fail."""
-        evidence = self._evidence(classes, train, test, made)
+        inputs = self._inputs(classes, train, test, made)
         sizes = {"train": len(train.records), "test": len(test.records), "made": len(made.records)}
-        measured, skipped = measure(evidence)
+        measured, skipped = measure(inputs)
         try:
             own = self.modality.measure(train.items, test.items, made.items)
             measured |= {name: Measured(value, sizes) for name, value in own.items()}
@@ -134,28 +142,28 @@ class Judge:
             {name: rounded(measured[name].value) for name in EVERY_FIGURE if name in measured},
             skipped,
             sizes,
-            evidence.spaces["space"],
+            inputs.space_names["space"],
             details={name: detail(figure, measured[name]) for name, figure in EVERY_FIGURE.items() if name in measured},
-            spaces=evidence.spaces,
-            suspicious=_suspicious(evidence, train.records, made.records),
-            notes=_notes(evidence),
+            spaces=inputs.space_names,
+            suspicious=_suspicious(inputs, train.records, made.records),
+            notes=_notes(inputs),
         )
         return gated(verdict, conditions, self.modality.kind)
 
-    def _evidence(self, classes: tuple[str, ...], train: Side, test: Side, made: Side) -> Evidence:
+    def _inputs(self, classes: tuple[str, ...], train: Side, test: Side, made: Side) -> MetricInputs:
         seen = [self._features(side.items, side.labels(classes), side.records) for side in (train, test, made)]
-        fresh = unseen(len(train.records))
+        fresh = unseen_rows(len(train.records))
         back = self._there_and_back(classes, Side([train.records[row] for row in fresh], train.items[fresh]), test)
-        scale = standardise([*seen, *back], shared=self.modality.shared_unit)
+        scale = standardise_in_place([*seen, *back], shared=self.modality.shared_unit)
         learned = self._learned(seen[0], train.records, len(classes))
-        compared = learned.judges and not self.no_augmented
+        compared = learned.classifiers and not self.no_augmented
         copies = self._copies(classes, train, len(made.records)) if compared else None
         if copies:
-            scale.within(copies.features)
-        found = gather(classes, seen[0], seen[1], seen[2], back, copies, learned)
-        return replace(found, no_augmented=self.no_augmented) if self.no_augmented else found
+            scale.apply_in_place(copies.features)
+        found = build_inputs(classes, seen[0], seen[1], seen[2], back, copies, learned)
+        return replace(found, no_augmented_reason=self.no_augmented) if self.no_augmented else found
 
-    def _features(self, items: Items, labels: Labels, of: Sequence[Record], *how: Any) -> Features:
+    def _features(self, items: Items, labels: Labels, of: Sequence[Record], *how: Any) -> ItemFeatures:
         """The features of items; `of` and `how` say which these are."""
 
         def make() -> Arrays:
@@ -164,18 +172,18 @@ class Judge:
             return dict(zip(("features", "closeness"), (part[: len(items)] for part in rows), strict=True))
 
         arrays = self._known("features", of, make, *how)
-        return Features(arrays["features"], arrays["closeness"], labels)
+        return ItemFeatures(arrays["features"], arrays["closeness"], labels)
 
-    def _learned(self, train: Features, of: Sequence[Record], classes: int) -> Learned:
+    def _learned(self, train: ItemFeatures, of: Sequence[Record], classes: int) -> ReferenceModels:
         def space() -> Arrays:
-            return embedding(train, classes).arrays
+            return learn_embedding(train, classes).arrays
 
-        found = Embedding.of(self._known("space", of, space, train.labels.tolist()))
-        return Learned(self._judges(train, of, classes), found)
+        found = Embedding.from_arrays(self._known("space", of, space, train.labels.tolist()))
+        return ReferenceModels(self._judges(train, of, classes), found)
 
-    def _judges(self, train: Features, of: Sequence[Record], classes: int) -> tuple[Classifier, ...]:
+    def _judges(self, train: ItemFeatures, of: Sequence[Record], classes: int) -> tuple[Classifier, ...]:
         def make() -> Arrays:
-            trained = judges(train, classes, self.seeds)
+            trained = train_classifiers(train, classes, self.seeds)
             return {f"{n}_{name}": layer for n, one in enumerate(trained) for name, layer in one.layers.items()}
 
         arrays = self._known("judges", of, make, train.labels.tolist(), self.seeds)
@@ -192,7 +200,7 @@ class Judge:
         libraries = [importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "scipy")]
         return self.kept.arrays([what, self.modality.kind, self.modality.settings, libraries, contents, *how], make)
 
-    def _there_and_back(self, classes: Sequence[str], *sides: Side) -> list[Features]:
+    def _there_and_back(self, classes: Sequence[str], *sides: Side) -> list[ItemFeatures]:
         """Some items of each side, sent to tensors and back; none where nothing is lost on the way, or one is empty."""
         out = []
         for side in sides:
@@ -202,10 +210,10 @@ class Judge:
                 return []
             labels = side.labels(classes)[::step]
             found = self.modality.features(back), self.modality.closeness(back)
-            out.append(Features(*found, labels))
+            out.append(ItemFeatures(*found, labels))
         return out
 
-    def _copies(self, classes: Sequence[str], train: Side, count: int) -> Features | None:
+    def _copies(self, classes: Sequence[str], train: Side, count: int) -> ItemFeatures | None:
         """As many ordinary transformed copies of train items as there are made ones; None where there are no steps."""
         steps = tuple(step.bound(self.modality) for step in self.modality.default_steps)
         order = rng_for(0, "judge", "augmented").permutation(len(train.records))
@@ -283,15 +291,15 @@ def detail(figure: Figure, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _suspicious(evidence: Evidence, train: Sequence[Record], made: Sequence[Record]) -> list[dict[str, Any]]:
+def _suspicious(inputs: MetricInputs, train: Sequence[Record], made: Sequence[Record]) -> list[dict[str, Any]]:
     return [
         {
-            "made": _place(made[found.made]),
+            "made": _place(made[found.synthetic]),
             "real": _place(train[found.train]),
             "distance": rounded(found.distance),
             "ratio": rounded(found.ratio),
         }
-        for found in suspects(evidence)[:SUSPECTS_LISTED]
+        for found in suspects(inputs)[:SUSPECTS_LISTED]
     ]
 
 
@@ -300,9 +308,9 @@ def _place(record: Record) -> str:
     return record.place or record.id
 
 
-def _notes(evidence: Evidence) -> list[str]:
+def _notes(inputs: MetricInputs) -> list[str]:
     """What is to be kept in mind with the figures."""
-    count, values = min(len(evidence.test), len(evidence.made)), evidence.test.space.shape[1]
+    count, values = min(len(inputs.test), len(inputs.synthetic)), inputs.test.space.shape[1]
     if 2 <= count < _FEW_FOR_FRECHET * values:
         return [f"{count} items are few for {values} values: trust kernel_distance more than frechet"]
     return []

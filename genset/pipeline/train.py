@@ -22,10 +22,10 @@ from genset.models.tensorboard import TensorBoard
 from genset.pipeline import generate, outliers
 from genset.pipeline.job import Job, as_dicts, as_json, counts, key_of, up_to_date
 from genset.pipeline.prepare import Prepared, prepare, with_settings
-from genset.quality.label_filter import LabelJudge, label_limit
+from genset.quality.label_filter import LabelFilter, label_limit
 from genset.quality.neighbours import copy_limit, nearest_others
 from genset.quality.privacy import EXPECTED_SHARE
-from genset.quality.sample_score import Yardstick
+from genset.quality.sample_score import SampleScore
 from genset.report.learning_curves import curves
 from genset.seeds import rng_for
 from genset.versions import CONFIG, WORK, Draft, Root, Version, writing
@@ -112,8 +112,8 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
     with workers.scope(), precision.default_precision(chosen):
         nets = model.family.build(modality, model.network, latent_dim, classes)
 
-    def judging(known: Any, held_out: Any) -> Yardstick:
-        return Yardstick(known, held_out, validation.labels, classes, shared_unit=modality.shared_unit)
+    def judging(known: Any, held_out: Any) -> SampleScore:
+        return SampleScore(known, held_out, validation.labels, classes, shared_unit=modality.shared_unit)
 
     trainer = Trainer(
         model.family,
@@ -302,12 +302,18 @@ def _limits(prepared: Prepared) -> generate.Limits:
     return generate.Limits(copy, _BLANK * float(generate.spread(train).min()))
 
 
-def _judge(prepared: Prepared) -> LabelJudge | None:
+def _judge(prepared: Prepared) -> LabelFilter | None:
     items, labels = prepared.part("train")
     if len(prepared.classes) < 2:
         return None
     modality = prepared.modality
-    return LabelJudge.learn(modality.features(items), labels, len(prepared.classes), shared_unit=modality.shared_unit)
+    return LabelFilter.train(
+        modality.features(items),
+        labels,
+        len(prepared.classes),
+        shared_unit=modality.shared_unit,
+        overwrite_features=True,
+    )
 
 
 def _label_limit(made: generate.Generator, prepared: Prepared) -> float:

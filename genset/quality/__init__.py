@@ -1,12 +1,12 @@
-"""Figures on (N, d) features: none knows what an item is. A new metric is one file and one line in the table."""
+"""Metrics on (N, d) features, for items of any modality. A new metric is one file and one line in `METRICS`."""
 
 from collections.abc import Mapping
 
-from genset.interfaces import Evidence, Figure, Measured, Metric, SkipError
+from genset.interfaces import Figure, Measured, Metric, MetricInputs, SkipError
 from genset.quality.diversity import Distinct, Vendi
 from genset.quality.fidelity import Frechet, KernelDistance, Manifold
 from genset.quality.privacy import Privacy
-from genset.quality.round_trip import Ceiling
+from genset.quality.round_trip import RoundTrip
 from genset.quality.utility import Utility
 
 METRICS: tuple[Metric, ...] = (
@@ -17,23 +17,23 @@ METRICS: tuple[Metric, ...] = (
     Vendi(),
     Distinct(),
     Privacy(),
-    Ceiling(),
+    RoundTrip(),
 )
 FIGURES: Mapping[str, Figure] = {figure.name: figure for metric in METRICS for figure in metric.figures}
 
 
-def measure(evidence: Evidence) -> tuple[dict[str, Measured], dict[str, str]]:
-    """(figures, skipped): every figure by name, or the reason why it could not be computed."""
+def measure(inputs: MetricInputs) -> tuple[dict[str, Measured], dict[str, str]]:
+    """(figures by name, reasons why the other figures could not be computed, by name)."""
     figures: dict[str, Measured] = {}
     skipped: dict[str, str] = {}
     for metric in METRICS:
         try:
-            found = metric.compute(evidence)
+            results = metric.compute(inputs)
         except SkipError as reason:
-            found = dict.fromkeys((figure.name for figure in metric.figures), reason)
-        for name, outcome in found.items():
-            if isinstance(outcome, Measured):
-                figures[name] = outcome
+            results = dict.fromkeys((figure.name for figure in metric.figures), reason)
+        for name, result in results.items():
+            if isinstance(result, Measured):
+                figures[name] = result
             else:
-                skipped[name] = str(outcome)
+                skipped[name] = str(result)
     return figures, skipped

@@ -1,4 +1,4 @@
-"""Gates: "cas_ratio >= 0.9". A name, a comparison, a number, and nothing else."""
+"""Gates such as "cas_ratio >= 0.9": a name, a comparison and a number."""
 
 import operator
 import re
@@ -30,9 +30,9 @@ class Gate:
         return f"{self.figure} {self.comparison} {self.bound:g}"
 
     def failure(self, figures: Mapping[str, float], skipped: Mapping[str, str]) -> str | None:
-        """Why the gate fails, None when it holds. A figure that is missing fails: a gate must not pass unseen."""
+        """Why the gate fails; None when it passes. A figure that was not computed fails its gate."""
         if self.figure not in figures:
-            return f"{self}: not computed: {skipped.get(self.figure, 'nothing to judge')}"
+            return f"{self}: not computed: {skipped.get(self.figure, 'nothing to evaluate')}"
         value = figures[self.figure]
         if _COMPARE[self.comparison](value, self.bound):
             return None
@@ -40,7 +40,7 @@ class Gate:
 
 
 def parse(text: str, figures: Mapping[str, Figure]) -> Gate:
-    """Read a gate on one of some figures. Raises ValueError with what was expected."""
+    """Read a gate on one of `figures`. Raises ValueError with what was expected."""
     match = _FORM.match(text)
     if not match:
         raise ValueError(
@@ -48,11 +48,11 @@ def parse(text: str, figures: Mapping[str, Figure]) -> Gate:
         )
     if match[1] not in figures:
         raise ValueError(
-            f"no such figure: {match[1]!r}{did_you_mean(match[1], figures)}; there are {', '.join(figures)}"
+            f"no such figure: {match[1]!r}{did_you_mean(match[1], figures)}; available: {', '.join(figures)}"
         )
     figure, bound = figures[match[1]], float(match[3])
     if not figure.low <= bound <= figure.high:
-        raise ValueError(f"{figure.name} lies between {figure.low:g} and {figure.high:g}, got {bound:g}")
+        raise ValueError(f"{figure.name} is between {figure.low:g} and {figure.high:g}, got {bound:g}")
     return Gate(figure.name, match[2], bound)
 
 

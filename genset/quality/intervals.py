@@ -1,4 +1,7 @@
-"""95% intervals: what a figure might as well have been with other items and other seeds."""
+"""95% intervals: how much a figure might differ with other items and other seeds.
+
+The formulas are short; scipy.stats and scikit-learn have some of them, but take long to import.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,12 +11,12 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.floating[Any]]
 Interval = tuple[float, float]
-_Z = 1.959964  # of 95%
+_Z = 1.959964  # quantile of the normal distribution for 95%
 _FOLDS = 10
 
 
 def of_share(share: float, count: int) -> Interval:
-    """Of a share of `count` items: the score interval of Wilson (1927), which 0 and 1 do not make empty."""
+    """Of a share of `count` items: the score interval of Wilson (1927), which is not empty at 0 and 1."""
     centre = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
     half = _Z / (1 + _Z**2 / count) * (share * (1 - share) / count + _Z**2 / (4 * count**2)) ** 0.5
     return max(0.0, centre - half), min(1.0, centre + half)
@@ -25,20 +28,22 @@ def of_mean(values: Rows) -> Interval:
 
 
 def around(value: float, half: float) -> Interval:
-    """As far on either side."""
+    """The symmetric interval around a value."""
     return value - half, value + half
 
 
 def of_difference(first: float, of_first: Interval, last: float, of_last: Interval) -> Interval:
-    """Of last - first, from the interval of each, which need not reach as far to both sides (MOVER: Zou and Donner
-    2008, doi:10.1002/sim.3095), as if they were measured on different items."""
+    """Of last - first, from the interval of each, as if they were measured on different items.
+
+    The intervals may be asymmetric (MOVER: Zou and Donner 2008, doi:10.1002/sim.3095).
+    """
     below = ((last - of_last[0]) ** 2 + (of_first[1] - first) ** 2) ** 0.5
     above = ((of_last[1] - last) ** 2 + (first - of_first[0]) ** 2) ** 0.5
     return last - first - below, last - first + above
 
 
 def of_distance(ends: Interval, target: float) -> Interval:
-    """Of the distance of a value from a target, from the interval of the value: from 0 where that holds the target."""
+    """Of the distance of a value from a target, by the interval of the value: from 0 where that contains the target."""
     low, high = sorted(abs(end - target) for end in ends)
     return (0.0 if ends[0] <= target <= ends[1] else low), high
 
@@ -46,9 +51,9 @@ def of_distance(ends: Interval, target: float) -> Interval:
 def half_of_runs(values: Rows) -> float:
     """Half of the interval of the mean of (K, N) values of N items in K runs that differ by their seed.
 
-    Items and seeds are both drawn: the variance of the mean is taken for the sum of what each of them makes. For items
-    as if one more had gone each way (after Agresti and Min 2005), as few that are all equal prove little; for seeds by
-    Student's t, as they are few.
+    Items and seeds are both random: the variance of the mean is the sum of both contributions. For items, one more in
+    each direction is assumed (after Agresti and Min 2005), as few equal items prove little; for seeds, which are few,
+    Student's t is used.
     """
     from scipy.special import stdtrit
 
@@ -63,8 +68,10 @@ def half_of_runs(values: Rows) -> float:
 
 
 def jackknife(parts: Sequence[Rows], statistics: Callable[..., Sequence[float]]) -> list[Interval | None]:
-    """Of each statistic of some parts (N, d), in random order, by leaving out a tenth of all in turn (Quenouille 1956,
-    Tukey 1958); None for parts that are too small for that."""
+    """Of each statistic of sets (N, d) in random order, leaving out each tenth in turn (Quenouille 1956, Tukey 1958).
+
+    None for sets that are too small.
+    """
     values = statistics(*parts)
     if min(map(len, parts)) < 2 * _FOLDS:
         return [None] * len(values)

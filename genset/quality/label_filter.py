@@ -1,4 +1,4 @@
-"""Does an item belong to its label? Asked of classifiers trained on the real train part, kept beside a model."""
+"""Whether items belong to their labels, by classifiers trained on real training items and kept beside a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,65 +8,67 @@ import numpy as np
 import numpy.typing as npt
 
 from genset.interfaces import Floats, Labels
-from genset.quality.classifier import LAYERS, Classifier
+from genset.quality.classifier import LAYERS, Classifier, softmax
 from genset.quality.feature_space import Scale
 
-SEEDS = (101, 102, 103)  # others than those of the classifiers that judge the result in the end
+SEEDS = (101, 102, 103)  # not those of the classifiers that evaluate the result in the end
 Rows = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class LabelJudge:
-    """Small classifiers whose probabilities are averaged; plain arrays, so that judging needs NumPy alone."""
+class LabelFilter:
+    """Small classifiers whose probabilities are averaged; predictions need only NumPy."""
 
     arrays: Mapping[str, npt.NDArray[Any]]
 
     @classmethod
-    def learn(cls, features: Floats, labels: Labels, classes: int, *, shared_unit: bool = False) -> Self:
-        """Learn from real train items: features (N, d), labels (N,), at least two classes.
+    def train(
+        cls,
+        features: Floats,
+        labels: Labels,
+        classes: int,
+        *,
+        shared_unit: bool = False,
+        overwrite_features: bool = False,
+    ) -> Self:
+        """Train on real items: features (N, d), labels (N,), at least two classes.
 
-        The features are brought to their units where they stand.
+        `overwrite_features`: standardise the array in place, as memory may not hold a copy of very many items.
         """
-        scale = Scale.of(features, shared=shared_unit)
-        scaled = scale.within(features)
+        scale = Scale.from_features(features, shared=shared_unit)
+        scaled = scale.apply_in_place(features) if overwrite_features else scale(features)
         arrays: dict[str, npt.NDArray[Any]] = {"mean": scale.mean, "deviation": scale.unit}
         for number, seed in enumerate(SEEDS):
-            layers = Classifier.trained(scaled, labels, classes, seed).layers
+            layers = Classifier.train(scaled, labels, classes, seed).layers
             arrays |= {f"{number}_{name}": value for name, value in layers.items()}
         return cls(arrays)
 
     def probabilities(self, features: Floats) -> Rows:
-        """(N, classes) mean probability of each label."""
+        """(N, classes) mean probability of each label for features (N, d)."""
         scaled = Scale(self.arrays["mean"], self.arrays["deviation"])(features)
-        parts = [self._one(scaled, number) for number in range(len(SEEDS))]
-        mean: Rows = np.mean(parts, axis=0)
+        layers = [{name: self.arrays[f"{number}_{name}"] for name in LAYERS} for number in range(len(SEEDS))]
+        mean: Rows = np.mean([softmax(Classifier(own).logits(scaled)) for own in layers], axis=0)
         return mean
 
-    def _one(self, scaled: Floats, number: int) -> Rows:
-        logits = Classifier({name: self.arrays[f"{number}_{name}"] for name in LAYERS}).logits(scaled)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        out: Rows = odds / odds.sum(axis=1, keepdims=True)
-        return out
 
-
-def own(probabilities: Rows, labels: Labels) -> Rows:
+def own_probability(probabilities: Rows, labels: Labels) -> Rows:
     """(N,) probability of each item's own label."""
     out: Rows = probabilities[np.arange(len(labels)), labels]
     return out
 
 
-def label_limit(made: Rows, made_labels: Labels, real: Rows, real_labels: Labels) -> float:
-    """The probability of its own label below which a made item is refused.
+def label_limit(synthetic: Rows, synthetic_labels: Labels, real: Rows, real_labels: Labels) -> float:
+    """The probability of its own label below which a synthetic item is rejected.
 
-    The least sure made items are refused until, among the rest, another label wins as rarely as among real held-out
-    items: no rarer, for items that are hard and right must stay. 0 when it is so without refusing any.
+    The least certain synthetic items are rejected until, among the rest, another label wins as rarely as among real
+    held-out items: not more rarely, as items that are hard but correct must stay. 0 when nothing must be rejected.
     """
     # One error more than counted, as few held-out items without an error prove little
     error = (np.sum(real.argmax(axis=1) != real_labels) + 1) / (len(real) + 2)
-    sure = own(made, made_labels)
-    order = np.argsort(sure, kind="stable")
-    wrong = (made.argmax(axis=1) != made_labels)[order]
-    left = np.arange(len(order), 0, -1)
-    share = np.cumsum(wrong[::-1])[::-1] / left  # of wrong ones when the first k are refused
+    certainty = own_probability(synthetic, synthetic_labels)
+    order = np.argsort(certainty, kind="stable")
+    wrong = (synthetic.argmax(axis=1) != synthetic_labels)[order]
+    remaining = np.arange(len(order), 0, -1)
+    share = np.cumsum(wrong[::-1])[::-1] / remaining  # of wrong ones when the first k are rejected
     first = int(np.argmax(share <= error)) if (share <= error).any() else len(order) - 1
-    return float(sure[order[first]]) if first else 0.0
+    return float(certainty[order[first]]) if first else 0.0

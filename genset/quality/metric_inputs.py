@@ -1,100 +1,101 @@
-"""From features to what the metrics judge."""
+"""From the features of items to the inputs of the metrics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from genset.interfaces import Evidence, Floats, Labels, Part
+from genset.interfaces import FeatureSet, Floats, Labels, MetricInputs
 from genset.quality.classifier import Classifier
-from genset.quality.feature_space import Embedding, Scale, unseen
+from genset.quality.feature_space import Embedding, Scale, unseen_rows
 from genset.quality.neighbours import Neighbours
 
-SEEDS = 5  # classifiers a figure is the mean of
+SEEDS = 5  # classifiers for each figure, which is their mean
 
 
 @dataclass(frozen=True)
-class Features:
-    """The features of some items."""
+class ItemFeatures:
+    """The features of some items, as their modality computes them."""
 
-    features: Floats
-    closeness: Floats
-    labels: Labels
+    features: Floats  # (N, d)
+    closeness: Floats  # (N, f)
+    labels: Labels  # (N,)
 
 
-def standardise(parts: Sequence[Features], *, shared: bool) -> Scale:
-    """Bring features, as their modality gives them, to units of the first part, the real train items; these units.
+def standardise_in_place(sets: Sequence[ItemFeatures], *, shared: bool) -> Scale:
+    """Standardise all feature arrays by the first set, the real training items; return its scale.
 
-    The arrays are changed where they stand: of very many items there is no place for two of them. `shared`: all
-    features are in one unit already.
+    The arrays are overwritten: with very many items, memory cannot hold a copy. `shared`: all features have the same
+    unit already.
     """
-    scale = Scale.of(parts[0].features, shared=shared)
-    for part in parts:
-        scale.within(part.features)
+    scale = Scale.from_features(sets[0].features, shared=shared)
+    for one in sets:
+        scale.apply_in_place(one.features)
     return scale
 
 
-def judges(train: Features, classes: int, seeds: int = SEEDS) -> tuple[Classifier, ...]:
-    """Classifiers trained on standardised real train items; none where there are no two classes."""
+def train_classifiers(train: ItemFeatures, classes: int, seeds: int = SEEDS) -> tuple[Classifier, ...]:
+    """Classifiers trained on standardised real training items; none where there are fewer than two classes."""
     if len(set(train.labels.tolist())) < 2:
         return ()
-    return tuple(Classifier.trained(train.features, train.labels, classes, seed) for seed in range(seeds))
+    return tuple(Classifier.train(train.features, train.labels, classes, seed) for seed in range(seeds))
 
 
-def embedding(train: Features, classes: int) -> Embedding:
-    """The space in which distributions are compared, learned from half of the standardised real train items."""
-    return Embedding.learned(train.features, train.labels, classes)
+def learn_embedding(train: ItemFeatures, classes: int) -> Embedding:
+    """The space in which distributions are compared, learned from half of the standardised real training items."""
+    return Embedding.learn(train.features, train.labels, classes)
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What was learned from the real train part before anything is judged."""
+class ReferenceModels:
+    """Models of the real training items, which all metrics share."""
 
-    judges: tuple[Classifier, ...]
+    classifiers: tuple[Classifier, ...]
     embedding: Embedding
 
     @classmethod
-    def of(cls, train: Features, classes: int) -> Self:
-        """Learn it now."""
-        return cls(judges(train, classes), embedding(train, classes))
+    def train(cls, items: ItemFeatures, classes: int) -> Self:
+        """Train them on standardised real training items."""
+        return cls(train_classifiers(items, classes), learn_embedding(items, classes))
 
 
-def gather(
+def build_inputs(
     classes: tuple[str, ...],
-    train: Features,
-    test: Features,
-    made: Features,
-    back: Sequence[Features] = (),
-    augmented: Features | None = None,
-    learned: Learned | None = None,
-) -> Evidence:
-    """See all parts, standardised, as the judges do, which are trained on train unless they are given in `learned`.
+    train: ItemFeatures,
+    test: ItemFeatures,
+    synthetic: ItemFeatures,
+    round_trip: Sequence[ItemFeatures] = (),
+    augmented: ItemFeatures | None = None,
+    models: ReferenceModels | None = None,
+) -> MetricInputs:
+    """The inputs of the metrics from standardised features; reference models are trained unless `models` gives them.
 
-    `back`: train items that the space was not learned on, and test, sent to tensors and back, where something is lost
-    on that way; `augmented`: copies of train.
+    `round_trip`: training items that the space was not learned on, and test items, converted to tensors and back,
+    where this loses something; `augmented`: copies of training items.
     """
-    learned = learned or Learned.of(train, len(classes))
-    space = learned.embedding
+    models = models or ReferenceModels.train(train, len(classes))
 
-    def seen(of: Features) -> Part:
-        return Part(of.features, space(of.features), of.closeness, of.labels)
+    def embedded(items: ItemFeatures) -> FeatureSet:
+        return FeatureSet(items.features, models.embedding(items.features), items.closeness, items.labels)
 
-    parts = [seen(part) for part in (train, test, made)]
-    names = {
-        "space": space.named(len(train.labels)),
-        "features": f"fixed features, standardised on {len(train.labels)} real train items: "
-        f"{train.features.shape[1]} values",
-        "closeness": f"what near copies are told by: {train.closeness.shape[1]} values",
+    sets = embedded(train), embedded(test), embedded(synthetic)
+    return MetricInputs(
+        classes,
+        *sets,
+        unseen_rows(len(train.labels)),
+        models.classifiers,
+        Neighbours(*(one.closeness for one in sets)),
+        _space_names(train, models.embedding),
+        (embedded(round_trip[0]), embedded(round_trip[1])) if round_trip else None,
+        embedded(augmented) if augmented else None,
+    )
+
+
+def _space_names(train: ItemFeatures, embedding: Embedding) -> dict[str, str]:
+    """Descriptions of the spaces in which figures compare items, by the names that `Figure.space` has."""
+    count, values = train.features.shape
+    return {
+        "space": embedding.description(count),
+        "features": f"fixed features, standardised on {count} real training items: {values} values",
+        "closeness": f"features for near copies: {train.closeness.shape[1]} values",
         "items": "the items themselves",
     }
-    return Evidence(
-        classes,
-        parts[0],
-        parts[1],
-        parts[2],
-        unseen(len(train.labels)),
-        learned.judges,
-        Neighbours(*(part.closeness for part in parts)),
-        names,
-        (seen(back[0]), seen(back[1])) if back else None,
-        seen(augmented) if augmented else None,
-    )

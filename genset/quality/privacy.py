@@ -1,4 +1,4 @@
-"""Are the made items new, or copies of train items? Could an attacker tell from them who was in the train part?"""
+"""Are synthetic items new or copies of training items? Could an attacker infer from them what was trained on?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,50 +8,52 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Evidence, Figure, Floats, Labels, Measured, Metric, SkipError
+from genset.interfaces import Figure, Floats, Labels, Measured, Metric, MetricInputs, SkipError
 from genset.quality import intervals
-from genset.quality.neighbours import Nearest, Neighbours, mutual, nearest
+from genset.quality.neighbours import Nearest, Neighbours, nearest, nearest_both_ways
 from genset.seeds import rng_for
 
+# The Mann-Whitney U statistic and the area under the curve are a few lines each: importing scipy.stats or scikit-learn
+# takes longer than computing them.
 Distances = npt.NDArray[np.floating[Any]]
-EXPECTED_SHARE = 0.01  # of real held-out items that are as near to train as a copy
-_FEWEST = 20  # held-out and made items: below that ranks tell nothing
-_FEWEST_FOR_TAIL = 100  # held-out items, of which 1% is one
-_CELL = 50  # held-out items of a cell, on the mean
-_MOST_CELLS = 20
+EXPECTED_SHARE = 0.01  # of real held-out items that are as close to training items as a copy
+_MIN_ITEMS = 20  # held-out and synthetic items: ranks of fewer prove nothing
+_MIN_ITEMS_FOR_TAIL = 100  # held-out items, of which 1% is one
+_CELL_ITEMS = 50  # held-out items of a cell, on average
+_MAX_CELLS = 20
 _figure = partial(Figure, group="privacy", space="closeness")
 
 
 class Privacy(Metric):
-    """Nearest neighbours of made, train and held-out items. Held-out ones say what is to be expected by chance."""
+    """Nearest neighbours of synthetic, training and held-out items. Held-out ones show what chance would give."""
 
     figures = (
         _figure(
             "copies",
             "lower",
-            "share of made items nearer to a train item than 99% of held-out ones are; 0.01 is expected",
+            "share of synthetic items closer to a training item than 99% of held-out items are; 0.01 is expected",
             high=1,
             headline=True,
         ),
         _figure(
             "dcr_share",
             "target",
-            "share of made items whose nearest real item is a train one, as if as many were held out: 0.5 is expected",
+            "share of synthetic items whose nearest real item is a training item, for equal sets; 0.5 is expected",
             high=1,
             target=0.5,
-            source="Platzer and Reutterer 2021, arXiv:2104.00635, for parts of any size",
+            source="Platzer and Reutterer 2021, arXiv:2104.00635, for sets of any size",
         ),
         _figure(
             "authenticity",
             "higher",
-            "share of made items further from their nearest train item than that is from its nearest other",
+            "share of synthetic items further from their nearest training item than that is from its own nearest one",
             high=1,
             source="Alaa et al. 2022, arXiv:2102.08921",
         ),
         _figure(
             "c_t",
             "target",
-            "data-copying test: below -3 made items are nearer to train than held-out ones are, above 3 further",
+            "data copying: below -3, synthetic items are closer to training items than held-out ones; above 3, further",
             low=float("-inf"),
             target=0,
             source="Meehan et al. 2020, arXiv:2004.05675",
@@ -59,169 +61,176 @@ class Privacy(Metric):
         _figure(
             "mia_auc",
             "target",
-            "how well the distance to the nearest made item tells train from held-out items: 0.5 is chance",
+            "how well the distance to the nearest synthetic item separates training from held-out items: 0.5 is chance",
             high=1,
             target=0.5,
-            source="Chen et al. 2020, arXiv:1909.03935, from the made items alone",
+            source="Chen et al. 2020, arXiv:1909.03935, using only the synthetic items",
         ),
         _figure(
             "mia_tpr",
             "lower",
-            "share of train items told so where 1% of held-out ones are taken for train: 0.01 is chance",
+            "share of training items recognised when 1% of held-out items are mistaken for them: 0.01 is chance",
             high=1,
             source="Carlini et al. 2022, arXiv:2112.03570",
         ),
     )
 
-    def compute(self, evidence: Evidence) -> Mapping[str, Measured | SkipError]:
-        if not len(evidence.test) or not len(evidence.made):
-            raise SkipError("needs real held-out and made items")
-        if len(evidence.train) < 2:
-            raise SkipError("needs at least two real train items")
-        near: Neighbours = evidence.neighbours
+    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured | SkipError]:
+        if not len(inputs.test) or not len(inputs.synthetic):
+            raise SkipError("needs real held-out and synthetic items")
+        if len(inputs.train) < 2:
+            raise SkipError("needs at least two real training items")
+        near: Neighbours = inputs.neighbours
         return {
             "copies": _copies(near),
             "dcr_share": _dcr_share(near),
             "authenticity": _authenticity(near),
-            "c_t": _c_t(evidence, near),
+            "c_t": _c_t(inputs, near),
             "mia_auc": _mia_auc(near),
             "mia_tpr": _mia_tpr(near),
         }
 
 
-def _share(near: Neighbours, of_made: npt.NDArray[np.bool_], of_test: npt.NDArray[np.bool_]) -> Measured:
-    """The share of made items, with that of held-out ones as what real items reach."""
-    share = float(of_made.mean())
-    return Measured(share, near.n, intervals.of_share(share, len(near.made)), float(of_test.mean()))
+def _share(near: Neighbours, of_synthetic: npt.NDArray[np.bool_], of_test: npt.NDArray[np.bool_]) -> Measured:
+    """The share of synthetic items, and that of held-out items as the value for real items."""
+    share = float(of_synthetic.mean())
+    return Measured(share, near.counts, intervals.of_share(share, len(near.synthetic)), float(of_test.mean()))
 
 
 def _copies(near: Neighbours) -> Measured:
     held_out = near.test_to_train.distance
     limit = np.quantile(held_out, EXPECTED_SHARE)
-    # "at most" and not "below": where held-out items repeat train items the limit is 0, and a copy is one still
-    return _share(near, near.made_and_train[0].distance <= limit, held_out <= limit)
+    # "at most" and not "below": where held-out items repeat training items the limit is 0, which must count copies
+    return _share(near, near.synthetic_and_train[0].distance <= limit, held_out <= limit)
 
 
 def _dcr_share(near: Neighbours) -> Measured:
-    """With n train and m held-out items the nearest is a train one by chance in n / (n + m): brought to parts of equal
-    size by weighing what was found by 1 / n and 1 / m."""
-    to_train, to_test = near.made_and_train[0].distance, near.made_and_test[0].distance
+    """With n training and m held-out items, chance makes the nearest a training item in n / (n + m) of cases.
+
+    The share is converted to sets of equal size by weighting the counts with 1 / n and 1 / m.
+    """
+    to_train, to_test = near.synthetic_and_train[0].distance, near.synthetic_and_test[0].distance
     share = float((to_train < to_test).mean() + (to_train == to_test).mean() / 2)
-    low, high = intervals.of_share(share, len(near.made))
+    low, high = intervals.of_share(share, len(near.synthetic))
     train, test = len(near.train), len(near.test)
 
-    def even(value: float) -> float:
+    def balanced(value: float) -> float:
         return value * test / (value * test + (1 - value) * train)
 
-    return Measured(even(share), near.n, (even(low), even(high)), 0.5)
+    return Measured(balanced(share), near.counts, (balanced(low), balanced(high)), 0.5)
 
 
 def _authenticity(near: Neighbours) -> Measured:
-    made, held_out = near.made_and_train[0], near.test_to_train
-    of_made, of_test = (one.distance > near.within_train[one.row] for one in (made, held_out))
-    return _share(near, of_made, of_test)
+    synthetic, held_out = near.synthetic_and_train[0], near.test_to_train
+    of_synthetic, of_test = (one.distance > near.within_train[one.row] for one in (synthetic, held_out))
+    return _share(near, of_synthetic, of_test)
 
 
-def _c_t(evidence: Evidence, near: Neighbours) -> Measured | SkipError:
-    if min(len(near.test), len(near.made)) < _FEWEST:
-        return SkipError(f"needs {_FEWEST} real held-out and made items")
-    count = min(_MOST_CELLS, max(1, len(near.test) // _CELL))
-    spaces = (evidence.train.space, evidence.test.space, evidence.made.space)
+def _c_t(inputs: MetricInputs, near: Neighbours) -> Measured | SkipError:
+    if min(len(near.test), len(near.synthetic)) < _MIN_ITEMS:
+        return SkipError(f"needs {_MIN_ITEMS} real held-out and synthetic items")
+    count = min(_MAX_CELLS, max(1, len(near.test) // _CELL_ITEMS))
+    spaces = (inputs.train.space, inputs.test.space, inputs.synthetic.space)
     cells = _cells(spaces, count)
-    value = data_copying((near.train, near.test, near.made), cells)
+    value = data_copying((near.train, near.test, near.synthetic), cells)
     if value is None:
-        return SkipError(f"no cell has {_FEWEST} real held-out and made items")
-    return Measured(value, near.n, intervals.around(value, 1.96), 0.0)
+        return SkipError(f"no cell has {_MIN_ITEMS} real held-out and synthetic items")
+    return Measured(value, near.counts, intervals.around(value, 1.96), 0.0)
 
 
 def data_copying(parts: tuple[Floats, Floats, Floats], cells: tuple[Labels, Labels, Labels]) -> float | None:
-    """C_T: the Z score of the Mann-Whitney U test of the distances from made and from held-out to train items, in each
-    cell of the space, weighed by the held-out items in it. Of (train, test, made); None where no cell has enough."""
+    """C_T: the Z score of the Mann-Whitney U test of the distances to training items from synthetic and held-out items.
+
+    `parts` and `cells` are (train, test, synthetic). The test is made in each cell of the space; the mean of the scores
+    is weighted by the held-out items of each cell. None where no cell has enough items.
+    """
     scores, weights = [], []
     for cell in np.unique(cells[0]):
-        of_train, of_test, of_made = (part[labels == cell] for part, labels in zip(parts, cells, strict=True))
-        if min(len(of_test), len(of_made)) >= _FEWEST and len(of_train):
-            scores.append(_z_score(nearest(of_made, of_train), nearest(of_test, of_train)))
+        of_train, of_test, of_synthetic = (part[labels == cell] for part, labels in zip(parts, cells, strict=True))
+        if min(len(of_test), len(of_synthetic)) >= _MIN_ITEMS and len(of_train):
+            scores.append(_z_score(nearest(of_synthetic, of_train), nearest(of_test, of_train)))
             weights.append(len(of_test))
     return float(np.average(scores, weights=weights)) if scores else None
 
 
-def _z_score(made: Distances, test: Distances) -> float:
-    """Of U, the pairs in which the made item is further away than the held-out one."""
-    count, other = len(made), len(test)
+def _z_score(synthetic: Distances, test: Distances) -> float:
+    """Z score of U, the number of pairs in which the synthetic item is further away than the held-out one."""
+    count, other = len(synthetic), len(test)
     deviation = float((count * other * (count + other + 1) / 12) ** 0.5)
-    return (float(_further(made, test).sum()) - count * other / 2) / deviation
+    return (float(_count_below(synthetic, test).sum()) - count * other / 2) / deviation
 
 
-def _further(a: Distances, b: Distances) -> Distances:
-    """(N,) how many of b (M,) each of a (N,) is larger than; equal ones count half."""
+def _count_below(a: Distances, b: Distances) -> Distances:
+    """(N,) number of values of b (M,) below each value of a (N,); equal values count half."""
     ordered = np.sort(b)
     out: Distances = (np.searchsorted(ordered, a, "left") + np.searchsorted(ordered, a, "right")) / 2
     return out
 
 
 def _cells(spaces: tuple[Floats, Floats, Floats], count: int) -> tuple[Labels, Labels, Labels]:
-    """The cell of each item: the nearest of `count` centres, which are k-means of the train items (Lloyd 1982)."""
+    """The cell of each item: the nearest of `count` centres, from k-means on the training items (Lloyd 1982)."""
     train = spaces[0]
     centres = train[rng_for(0, "cells").permutation(len(train))[:count]]
     for _ in range(10):
-        own = mutual(train, centres)[0].row
+        own = nearest_both_ways(train, centres)[0].row
         means = [train[own == n].mean(axis=0) if (own == n).any() else centre for n, centre in enumerate(centres)]
         centres = np.stack(means)
-    first, second, third = (mutual(space, centres)[0].row for space in spaces)
+    first, second, third = (nearest_both_ways(space, centres)[0].row for space in spaces)
     return first, second, third
 
 
 def _mia_auc(near: Neighbours) -> Measured | SkipError:
-    """The attacker ranks items by how near the nearest made item is. The interval is that of DeLong et al. (1988)."""
-    members, others = near.made_and_train[1].distance, near.made_and_test[1].distance
-    if len(others) < _FEWEST:
-        return SkipError(f"needs {_FEWEST} real held-out items, has {len(others)}")
-    told = _further(-members, -others) / len(others)  # (n,) share of held-out items that are further from a made one
-    value = float(told.mean())
-    missed = 1 - _further(-others, -members) / len(members)
-    half = 1.96 * (float(told.var()) / len(told) + float(missed.var()) / len(missed)) ** 0.5
-    return Measured(value, near.n, intervals.around(value, half), 0.5)
+    """The attacker ranks items by the distance to the nearest synthetic item. Interval: DeLong et al. (1988)."""
+    members, others = near.synthetic_and_train[1].distance, near.synthetic_and_test[1].distance
+    if len(others) < _MIN_ITEMS:
+        return SkipError(f"needs {_MIN_ITEMS} real held-out items, has {len(others)}")
+    ranks = _count_below(-members, -others) / len(others)  # (n,) share of held-out items further from a synthetic one
+    value = float(ranks.mean())
+    missed = 1 - _count_below(-others, -members) / len(members)
+    half = 1.96 * (float(ranks.var()) / len(ranks) + float(missed.var()) / len(missed)) ** 0.5
+    return Measured(value, near.counts, intervals.around(value, half), 0.5)
 
 
 def _mia_tpr(near: Neighbours) -> Measured | SkipError:
-    members, others = near.made_and_train[1].distance, near.made_and_test[1].distance
-    if len(others) < _FEWEST_FOR_TAIL:
-        return SkipError(f"needs {_FEWEST_FOR_TAIL} real held-out items, has {len(others)}")
-    limit = np.sort(others)[len(others) // 100]  # at most 1% of the held-out ones are below it
+    members, others = near.synthetic_and_train[1].distance, near.synthetic_and_test[1].distance
+    if len(others) < _MIN_ITEMS_FOR_TAIL:
+        return SkipError(f"needs {_MIN_ITEMS_FOR_TAIL} real held-out items, has {len(others)}")
+    limit = np.sort(others)[len(others) // 100]  # at most 1% of the held-out items are below it
     share = float((members < limit).mean())
-    return Measured(share, near.n, intervals.of_share(share, len(members)), EXPECTED_SHARE)
+    return Measured(share, near.counts, intervals.of_share(share, len(members)), EXPECTED_SHARE)
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A made item that is as near to a train item as hardly a held-out one is."""
+    """A synthetic item that is closer to a training item than held-out items usually are."""
 
-    made: int  # row
-    train: int  # row of the train item
+    synthetic: int  # row of the synthetic item
+    train: int  # row of the training item
     distance: float
-    ratio: float  # of the distance to that from the train item to its nearest other one: how near for that place
+    ratio: float  # of this distance to that from the training item to its own nearest neighbour
 
 
-def suspects(evidence: Evidence) -> list[Suspect]:
-    """The made items nearer to a train item than 99% of held-out ones are, by distance or by its ratio to what is usual
-    around there; the worst first. Empty where there is nothing to compare with."""
-    if not len(evidence.test) or not len(evidence.made) or len(evidence.train) < 2:
+def suspects(inputs: MetricInputs) -> list[Suspect]:
+    """The synthetic items closer to a training item than 99% of held-out items are, by distance or by `ratio`.
+
+    Sorted by ratio, then distance. Empty where there is nothing to compare with.
+    """
+    if not len(inputs.test) or not len(inputs.synthetic) or len(inputs.train) < 2:
         return []
-    near: Neighbours = evidence.neighbours
-    found, held_out = near.made_and_train[0], near.test_to_train
-    ratio, usual = (_ratio(one, near.within_train) for one in (found, held_out))
-    flagged = (found.distance <= np.quantile(held_out.distance, EXPECTED_SHARE)) | (
+    near: Neighbours = inputs.neighbours
+    synthetic, held_out = near.synthetic_and_train[0], near.test_to_train
+    ratio, usual = (_ratio(one, near.within_train) for one in (synthetic, held_out))
+    flagged = (synthetic.distance <= np.quantile(held_out.distance, EXPECTED_SHARE)) | (
         ratio <= np.quantile(usual, EXPECTED_SHARE)
     )
     rows = np.flatnonzero(flagged)
     return [
-        Suspect(int(row), int(found.row[row]), float(found.distance[row]), float(ratio[row]))
-        for row in rows[np.lexsort((found.distance[rows], ratio[rows]))]
+        Suspect(int(row), int(synthetic.row[row]), float(synthetic.distance[row]), float(ratio[row]))
+        for row in rows[np.lexsort((synthetic.distance[rows], ratio[rows]))]
     ]
 
 
-def _ratio(found: Nearest, within: Distances) -> Distances:
-    around = within[found.row]
-    out: Distances = np.where(found.distance > 0, found.distance / np.maximum(around, 1e-12), 0.0)
+def _ratio(items: Nearest, within_train: Distances) -> Distances:
+    usual = within_train[items.row]
+    out: Distances = np.where(items.distance > 0, items.distance / np.maximum(usual, 1e-12), 0.0)
     return out

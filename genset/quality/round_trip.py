@@ -1,63 +1,64 @@
-"""What the best of models could reach, where the way from tensors to items loses something: sounds from spectra."""
+"""What a perfect model could reach where converting items to tensors and back loses something: sounds as spectra."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from genset.interfaces import Evidence, Figure, Measured, Metric, SkipError
-from genset.quality.fidelity import NEIGHBOURS, Balls, frechet, most_equal, some_of
+from genset.interfaces import Figure, Measured, Metric, MetricInputs, SkipError
+from genset.quality.fidelity import NEIGHBOURS, KNearestBalls, common_size, frechet, sample
 
 
-class Ceiling(Metric):
-    """The figures of real items that went to tensors and back, as made ones come from tensors."""
+class RoundTrip(Metric):
+    """The figures of real items that were converted to tensors and back, as synthetic items come from tensors."""
 
     figures = (
         Figure(
             "label_ratio_ceiling",
             "neutral",
-            "label_ratio of real held-out items sent to tensors and back",
+            "label_ratio of real held-out items converted to tensors and back",
             group="utility",
             space="features",
         ),
         Figure(
             "frechet_ratio_ceiling",
             "neutral",
-            "frechet_ratio of real train items sent to tensors and back",
+            "frechet_ratio of real training items converted to tensors and back",
             group="fidelity",
             space="space",
         ),
         Figure(
             "coverage_ceiling",
             "neutral",
-            "coverage of real train items sent to tensors and back",
+            "coverage of real training items converted to tensors and back",
             high=1,
             group="diversity",
             space="space",
         ),
     )
 
-    def compute(self, evidence: Evidence) -> Mapping[str, Measured]:
-        """No figures where nothing is lost on the way."""
-        if evidence.back is None:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured]:
+        """No figures where the conversion loses nothing."""
+        if inputs.round_trip is None:
             return {}
-        back, sent = evidence.back[0].space, evidence.fresh
-        sent = sent[:: -(-len(sent) // len(back))]
-        count = most_equal(sent, evidence.test.space, back)
-        # The same items, straight and by that way: with others, chance would stand in a figure of few.
-        train, back = evidence.train.space[some_of(sent, count, "train")], some_of(back, count, "train")
-        test = some_of(evidence.test.space, count, "test")
+        converted_train, converted_test = inputs.round_trip
+        originals, converted = inputs.unseen, converted_train.space
+        originals = originals[:: -(-len(originals) // len(converted))]
+        count = common_size(originals, inputs.test.space, converted)
+        # The same items before and after: with different ones, chance would dominate a figure of few items.
+        train = inputs.train.space[sample(originals, count, "train")]
+        converted = sample(converted, count, "train")
+        test = sample(inputs.test.space, count, "test")
         if len(test) <= NEIGHBOURS:
             raise SkipError(f"needs more than {NEIGHBOURS} real held-out items, has {len(test)}")
-        n = {"train": len(back), "test": len(test)}
+        n = {"train": len(converted), "test": len(test)}
         figures = {
-            "frechet_ratio_ceiling": Measured(frechet(back, test) / max(frechet(train, test), 1e-9), n),
-            "coverage_ceiling": Measured(float(Balls(test).hold(back)[1].mean()), n),
+            "frechet_ratio_ceiling": Measured(frechet(converted, test) / max(frechet(train, test), 1e-9), n),
+            "coverage_ceiling": Measured(float(KNearestBalls(test).containing(converted)[1].mean()), n),
         }
-        part = evidence.back[1]
-        on_real, on_back = (
-            float(np.mean([judge.right(rows.features, rows.labels) for judge in evidence.judges] or [0]))
-            for rows in (evidence.test, part)
+        on_real, on_converted = (
+            float(np.mean([one.correct(rows.features, rows.labels) for one in inputs.classifiers] or [0]))
+            for rows in (inputs.test, converted_test)
         )
         if on_real:
-            figures["label_ratio_ceiling"] = Measured(on_back / on_real, {"test": len(part)})
+            figures["label_ratio_ceiling"] = Measured(on_converted / on_real, {"test": len(converted_test)})
         return figures
