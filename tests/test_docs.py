@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
 from genset import config
+from genset.cli import app
 from tests.helpers import ROOT, genset
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,6 +42,24 @@ def test_no_place_holder_is_left_in_what_users_read() -> None:
         assert not re.search(r"^[A-Z]{4,}$|\bTODO\b|\bTBD\b|\bFIXME\b", path.read_text("utf-8"), re.MULTILINE), path
 
 
+def documented_commands() -> list[list[str]]:
+    """The words after `genset` of each command line of the README and the how-to pages."""
+    lines = [line for page in (README, HOWTO) for block in blocks("sh", page) for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("genset ")]
+
+
+def test_every_documented_command_has_arguments_and_options_that_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("samples", "configs"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    monkeypatch.chdir(tmp_path)
+    commands = typer.main.get_group(app).commands
+    assert len(documented_commands()) >= 25
+    for name, *words in documented_commands():
+        commands[name].make_context(name, list(words))  # raises for an argument or option that does not exist
+
+
 @pytest.mark.slow
 def test_every_command_of_the_tour_and_of_the_how_to_pages_runs_as_written(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
@@ -50,16 +70,12 @@ def test_every_command_of_the_tour_and_of_the_how_to_pages_runs_as_written(tmp_p
     # The training is cut short: to steps, as seconds of a busy machine may be too few to learn anything
     quick, slow = (["quality.gates=[]", f"train={{steps: {steps}}}"] for steps in (150, 50))
     assert genset("run", "configs/quickstart.yaml", *quick, "generate.per_class=30", cwd=tmp_path).code == 0
-    lines = [line for page in (README, HOWTO) for block in blocks("sh", page) for line in block.splitlines()]
-    commands = [line for line in lines if line.startswith("genset ")]
-    assert len(commands) >= 25
-    for command in commands:
-        words = shlex.split(command)[1:]
+    for words in documented_commands():
         shorter = [*(quick if "configs/quickstart.yaml" in words else slow)]
         shorter += [] if any(word.startswith("generate.per_class=") for word in words) else ["generate.per_class=30"]
         outcome = genset(*words, *(shorter if words[0] == "run" else []), cwd=tmp_path)
         stale = words[0] == "status"  # the test's own overrides are not in the config
-        assert outcome.code == int(stale), f"{command}\n{outcome.stdout}{outcome.stderr}"
+        assert outcome.code == int(stale), f"{words}\n{outcome.stdout}{outcome.stderr}"
     code = "\n".join(blocks("python", HOWTO))
     loaded = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert loaded.returncode == 0, loaded.stderr

@@ -269,7 +269,6 @@ def test_no_library_reports_what_a_user_does_nor_gives_the_machine_an_id(own: Tr
     assert sorted(left) == ["home/.keras", "home/.keras/keras.json"]  # Keras's defaults
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", TARGETS)
 def test_damaged_bytes_lead_to_the_errors_of_the_contract_and_to_no_others(name: str) -> None:
