@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,105 @@ def test_a_report_page_needs_no_tensorflow(own, tmp_path: Path) -> None:  # type
     out = ["--output", str(own.out), "--report", str(tmp_path / "page.html"), "--json"]
     for path in (own.model, own.dataset):
         assert not _modules_after("inspect", str(path), *out) & (HEAVY - {"matplotlib"}), path
+
+
+# Caps that only shrink: the exceptions are listed, and none is to be added.
+MOST_LINES_OF_A_FILE = 300
+MOST_LINES_OF_A_FUNCTION = 40
+LONG_FILES: set[str] = {
+    "__init__.py",
+    "collect.py",
+    "config.py",
+    "dataset.py",
+    "derive.py",
+    "generate.py",
+    "interfaces.py",
+    "json_output.py",
+    "judge.py",
+    "modality.py",
+    "page.py",
+    "stage_steps.py",
+    "table_files.py",
+    "train.py",
+    "trainer.py",
+    "versions.py",
+}
+LONG_FUNCTIONS: set[str] = {
+    "__init__.py:augment",
+    "__init__.py:generate",
+    "__init__.py:inspect",
+    "__init__.py:run",
+    "__init__.py:split",
+    "__init__.py:verify",
+    "balance.py:filling",
+    "build.py:write",
+    "collect.py:collect",
+    "config.py:_words",
+    "derive.py:_divided",
+    "derive.py:generate_version",
+    "gan.py:stages",
+    "schedule.py:plan",
+    "stage_steps.py:_compile",
+    "train.py:_train",
+    "train.py:_write",
+    "trainer.py:fit",
+}
+REPEATED_CLASSES: set[str] = {
+    "Change",
+    "Contents",
+    "Derived",
+    "Estimate",
+    "Filling",
+    "Kept",
+    "Npz",
+    "Parquet",
+    "Reason",
+    "Row",
+    "Section",
+    "Side",
+    "State",
+    "Tally",
+    "Verdict",
+    "Verified",
+    "_Pace",
+}
+NO_STALE_EXCEPTIONS = False  # whether an exception that is no longer needed fails the test
+
+
+def _lines_of_functions() -> dict[str, int]:
+    """The longest function of each "file.py:name", with its decorators and docstring."""
+    longest: dict[str, int] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                name = f"{path.name}:{node.name}"
+                longest[name] = max(longest.get(name, 0), (node.end_lineno or start) - start + 1)
+    return longest
+
+
+def _classes() -> list[str]:
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py")))
+    return [node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+
+
+def _check_exceptions(found: set[str], exceptions: set[str]) -> None:
+    assert sorted(found - exceptions) == []
+    if NO_STALE_EXCEPTIONS:
+        stale = sorted(exceptions - found)
+        assert not stale, f"remove from the exceptions of this test what is no longer one: {stale}"
+
+
+def test_files_are_short() -> None:
+    lines = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in sorted(PACKAGE.rglob("*.py"))}
+    _check_exceptions({name for name, count in lines.items() if count > MOST_LINES_OF_A_FILE}, LONG_FILES)
+
+
+def test_functions_are_short() -> None:
+    functions = _lines_of_functions()
+    _check_exceptions({name for name, count in functions.items() if count > MOST_LINES_OF_A_FUNCTION}, LONG_FUNCTIONS)
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    names = Counter(_classes())
+    _check_exceptions({name for name, count in names.items() if count > 1}, REPEATED_CLASSES)
