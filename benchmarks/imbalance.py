@@ -134,7 +134,7 @@ def _balanced(tail: Path, arguments: argparse.Namespace, seed: int, fill: str) -
         "model": {"family": arguments.family, "prior": arguments.prior},
         "train": {"seconds": arguments.seconds},
         "generate": {"per_class": 0},
-        "balance": {"target": "max", "fill": fill, "most_copies": 1000},
+        "balance": {"target": "max", "fill": fill, "max_copies": 1000},
     }
     config.write_text(json.dumps(settings))
     command = [sys.executable, "-m", "genset", "run", str(config), "--output", str(place / "out"), "--quiet"]

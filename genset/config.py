@@ -1,4 +1,4 @@
-"""The config: one YAML as frozen models. Defaults are written here, or in the settings of the kind they belong to."""
+"""The sections of the config as frozen models. Defaults are here, or in the settings of the kind they belong to."""
 
 import functools
 import os
@@ -46,7 +46,7 @@ EVERY_FIGURE: Mapping[str, Figure] = {
 DEFAULT_ROOT = "out"
 DEFAULT_PER_CLASS = 200
 DEFAULT_RATIOS = (0.8, 0.1, 0.1)
-_TAG = re.compile(r"<[a-z0-9_]+>")  # how `Kinds` marks a kind in the location of a fault
+_TAG = re.compile(r"<[a-z0-9_]+>")  # how `Kinds` marks a kind in the location of an error
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -55,7 +55,7 @@ def _text_list(value: Any) -> Any:
 
 
 def _action(value: Any) -> Any:
-    """A word stands for a rule of that kind."""
+    """A word means a rule of that kind."""
     if not isinstance(value, (str, dict, Section)):
         raise PydanticCustomError("action", f"must be {', '.join(typing.get_args(Action))}, or a section with `kind:`")
     return {"kind": value} if isinstance(value, str) else value
@@ -82,7 +82,7 @@ Ratio = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
 class Data(Section):
-    """Where the real items are."""
+    """Where the real items are, and which of their columns are labels and groups."""
 
     source: Annotated[
         list[Annotated[str, pydantic.Field(min_length=1)]],
@@ -91,12 +91,12 @@ class Data(Section):
     """Folder, version, table or container (IDX, .npz, Parquet, Arrow, WebDataset's tar, JSON lines), or a list of them;
     relative to the config file."""
     label: str | None = pydantic.Field(None, min_length=1)
-    """The column that tells the class, where it is not the one that is usual."""
+    """The column that holds the class, if it is not the usual one."""
     labels: dict[str, str | None] = pydantic.Field(default_factory=dict)
-    """New names for classes, so that several sources can be joined: {OLD: NEW}, {SOURCE/OLD: NEW} for those of one
-    source alone, and {OLD: null} to leave a class out."""
+    """New names for classes, to join several sources: {OLD: NEW}, {SOURCE/OLD: NEW} for one source only, and
+    {OLD: null} to leave a class out."""
     group: str | None = None
-    """Items of one group never stand in two splits: a metadata column, or a regular expression with (?P<group>...)."""
+    """Items of one group are all in the same split: a metadata column, or a regular expression with (?P<group>...)."""
 
     @pydantic.field_validator("group")
     @classmethod
@@ -107,54 +107,54 @@ class Data(Section):
 
 
 class NearDuplicates(Section):
-    """Items that are nearly the same. Whatever is done, unless it is off, they stand in one part of the split."""
+    """Items that are nearly the same. Unless this is off, they are always in the same part of the split."""
 
     kind: Action = "report"
-    """off: not looked for; report: told of and kept; quarantine: one of them stays."""
+    """off: no search; report: report and keep them; quarantine: keep one of them."""
     threshold: float | None = pydantic.Field(None, gt=0, le=1)
-    """Likeness from which on two items are near-duplicates, 1 for equal ones; as the modality has it when not given."""
+    """Similarity at or above which two items are near-duplicates; equal items have 1. Default: that of the modality."""
 
 
 class Check(Section):
-    """A rule for items by themselves."""
+    """A rule that checks each item alone."""
 
     kind: Action = "report"
-    """off: not looked for; report: told of and kept; quarantine: left out."""
+    """off: no check; report: report and keep the item; quarantine: leave the item out."""
     threshold: float | None = pydantic.Field(None, ge=0)
-    """Score from which on an item is told of; as the rule has it when not given."""
+    """Score at or above which an item is reported. Default: that of the rule."""
 
 
 Checked = Annotated[Check, pydantic.BeforeValidator(_action, json_schema_input_type=Action | Check)]
 
 
 class Clean(Section):
-    """What is looked for before anything is learned. What cannot be decoded or is empty is always quarantined.
+    """Which problems are searched before training. Items that cannot be decoded or are empty are always quarantined.
 
-    `config_class` adds the rules of a modality; a word stands for {kind: word}.
+    `config_class` adds the rules of a modality; a word means {kind: word}.
     """
 
     exact_duplicates: Action = "quarantine"
-    """Items whose decoded content stands twice: the first stays."""
+    """Items with equal decoded content: the first is kept."""
     near_duplicates: Annotated[
         NearDuplicates,
         pydantic.BeforeValidator(_action, json_schema_input_type=Action | NearDuplicates),
     ] = NearDuplicates()
-    """Items that differ by little, such as by size, compression, loudness or case; a word stands for {kind: word}."""
+    """Items that differ only a little, such as in size, compression, loudness or case; a word means {kind: word}."""
     wrong_labels: Checked = Check()
-    """Labels that classifiers which have not seen the item contradict, and duplicates that carry two labels. The score
-    is by how much another class is more probable, from 0 to 1; when there is no threshold, 0.5, and more for a class
-    of which items are hard to recognise."""
+    """Labels that cross-validated classifiers contradict, and duplicates with two different labels. The score, from 0
+    to 1, says how much more probable another class is. Default threshold: 0.5, higher for classes that are hard to
+    recognise."""
     outliers: Checked = Check(kind="off")
-    """Items that lie far from all others. The score is how far the nearest ones are, in usual deviations; when there is
-    no threshold, 4."""
+    """Items that are far from all others. The score is the distance to the nearest ones, in usual deviations. Default
+    threshold: 4."""
 
     def named(self) -> Self:
-        """The section with all rules off that were not named, but for duplicates: for commands that have other work."""
+        """The section with every rule off that was not named, except duplicates: for commands that do other work."""
         own = (*self.model_fields_set, "exact_duplicates", "near_duplicates")
         return self.model_copy(update={rule: Check(kind="off") for rule in type(self).model_fields if rule not in own})
 
     def check(self, rule: str) -> Check:
-        """What is asked of a rule of the modality; a section that is of no modality has none on."""
+        """The setting of a rule of the modality; off in a section that belongs to no modality."""
         found: Check = getattr(self, rule, Check(kind="off"))
         return found
 
@@ -166,11 +166,12 @@ def _rest_or_count(value: Any) -> Any:
 
 
 class Split(Section):
-    """How the real items are divided."""
+    """How the real items are split into train, validation and test."""
 
     one_of: ClassVar[tuple[str, ...]] = ("ratios", "counts")
+    renamed: ClassVar[Mapping[str, str]] = {"by": "stratify", "keep": "previous"}
     ratios: Annotated[tuple[Ratio, Ratio, Ratio], pydantic.Field(strict=False)] = DEFAULT_RATIOS
-    """Shares of train, validation and test; they add up to 1."""
+    """Fractions of training, validation and test items; they add up to 1."""
     counts: (
         Annotated[
             tuple[
@@ -182,14 +183,15 @@ class Split(Section):
         ]
         | None
     ) = None
-    """Items of train, validation and test in place of ratios, such as [rest, 100, 100]; others are left out."""
-    by: Annotated[
+    """Numbers of training, validation and test items instead of ratios, such as [rest, 100, 100]; without `rest` the
+    remaining items are left out."""
+    stratify: Annotated[
         list[str],
         pydantic.BeforeValidator(_text_list, json_schema_input_type=str | list[str]),
     ] = pydantic.Field(default_factory=list)
-    """Columns whose values, beside the labels, every part has in its share, as far as that goes."""
-    keep: str | None = None
-    """A dataset version whose items keep their part, so that a set can grow; relative to the config file."""
+    """Columns that are stratified besides the label: each split gets every value in proportion, as far as possible."""
+    previous: str | None = None
+    """A dataset version whose items keep their split, so that a dataset can grow; relative to the config file."""
 
     @pydantic.model_validator(mode="after")
     def _one_measure(self) -> Self:
@@ -199,9 +201,9 @@ class Split(Section):
 
     @pydantic.model_serializer(mode="wrap")
     def _one_written(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the usual ratios beside counts, so that what is written can be read again."""
-        told: dict[str, Any] = handler(self)
-        return told if self.counts is None else {name: value for name, value in told.items() if name != "ratios"}
+        """Without the default ratios where counts are given, so that the written section can be read again."""
+        values: dict[str, Any] = handler(self)
+        return values if self.counts is None else {name: value for name, value in values.items() if name != "ratios"}
 
     @pydantic.field_validator("ratios")
     @classmethod
@@ -209,46 +211,45 @@ class Split(Section):
         if abs(sum(value) - 1) > 1e-6:
             raise ValueError(f"must add up to 1, adds up to {sum(value):g}")
         if value[0] == 0:
-            raise ValueError("the train part must not be 0")
+            raise ValueError("the training fraction must not be 0")
         return value
 
 
 class Model(Section):
-    """What is trained."""
+    """Which model is trained."""
 
     family: Annotated[Family, Kinds(FAMILIES)] = VAE()
     """The model family and its training rule."""
     network: Any = "conv"
-    """The networks: settled by the modality."""
+    """The networks; the modality defines which there are."""
     latent_dim: int | None = pydantic.Field(None, ge=1, le=1024)
-    """Length of the latent code z; chosen for the data when not given."""
+    """Length of the latent code z. Default: chosen for the data."""
     prior: Annotated[Prior, Kinds(PRIORS)] = GaussianMixture()
-    """The density on z that generation draws from; a GAN without a warm start has its own."""
+    """The density on z that is sampled; a GAN without a warm start uses its own."""
 
     @property
     def density(self) -> Prior:
-        """What z is drawn from."""
+        """The density that z is sampled from."""
         return self.family.density(self.prior)
 
 
 class Generate(Section):
-    """How many items are made."""
+    """How many items are generated, and which of them are rejected."""
 
     one_of: ClassVar[tuple[str, ...]] = ("per_class", "count")
     per_class: int | None = pydantic.Field(None, ge=0)
     """Items for each class."""
     count: int | None = pydantic.Field(None, ge=0)
-    """Items in all, in the proportions of the train part."""
+    """Items in total, in the proportions of the training set."""
     near_copies: Literal["reject", "keep"] = "reject"
-    """Whether an item nearer to a train item than 99% of real held-out ones is drawn again."""
-
+    """reject: resample items that are nearer to a training item than 99% of real held-out items are; keep: no check."""
     wrong_labels: Literal["reject", "keep"] = "reject"
-    """Whether items that look like another class are drawn again, until they are as rare as among real items."""
-
+    """reject: resample items that a classifier puts in another class, until they are as rare as among real items;
+    keep: no check."""
     sampling: Any = Sampling()
-    """How items are drawn from the model's output: settled by the modality."""
+    """How items are sampled from the model's output; the modality defines the keys."""
     rare_classes: Literal["vary", "leave_out"] = "vary"
-    """What is done for a class of 1 to 3 train items: vary them as items of the other classes vary, or nothing."""
+    """Classes of 1 to 3 training items. vary: vary them as other classes vary; leave_out: generate none."""
 
     @pydantic.model_validator(mode="after")
     def _one_number(self) -> Self:
@@ -258,31 +259,31 @@ class Generate(Section):
 
 
 class Augment(Section):
-    """Transformed copies of the real train items."""
+    """Transformed copies of the real training items."""
 
     copies: int = pydantic.Field(0, ge=0, le=1000)
-    """Copies of each train item."""
+    """Copies of each training item."""
     steps: list[Any] | None = None
-    """Transforms, in order; mild ones of the modality when not given."""
+    """Transforms, in order. Default: mild ones of the modality."""
 
 
 class Balance(Section):
-    """Items added to the small classes of the train part, and left out of the large ones where that is asked for."""
+    """Items added to small classes of the training set and, if requested, left out of large ones."""
 
     target: Target = None
-    """Items a class shall have: max, median, a number, or a number for each label. Nothing is added when not given."""
+    """Items that each class should have: max, median, a number, or a number for each label. Default: add none."""
     fill: Literal["generated", "augmented", "both"] | None = None
-    """What is added: items of the model, transformed copies of real items, or both in equal parts. When not given:
-    generated items where there is a model, copies where there is none."""
-    most_copies: int = pydantic.Field(20, ge=1)
-    """Augmented copies of one item at most, where augmentation fills a class."""
+    """Which items are added: generated ones, transformed copies of real items, or both in equal parts. Default:
+    generated items if there is a model, otherwise copies."""
+    max_copies: int = pydantic.Field(20, ge=1)
+    """Maximum number of augmented copies of one item when copies fill a class."""
     shrink: bool = False
-    """Whether classes with more items than the target leave some out: made ones first. Your files stay as they are."""
+    """Whether classes above the target lose items, synthetic ones first. Your files are not changed."""
     by: Annotated[
         list[str],
         pydantic.BeforeValidator(_text_list, json_schema_input_type=str | list[str]),
     ] = pydantic.Field(["label"], min_length=1)
-    """What is balanced: the label, or a column of the metadata, or several together, such as [label, speaker]."""
+    """The column to balance: the label, a metadata column, or several together, such as [label, speaker]."""
 
     @pydantic.model_validator(mode="after")
     def _has_target(self) -> Self:
@@ -292,41 +293,41 @@ class Balance(Section):
 
     @property
     def copies(self) -> bool:
-        """Whether copies are asked for by name."""
+        """Whether the config explicitly requests copies."""
         return self.target is not None and self.fill in ("augmented", "both")
 
 
 class Quality(Section):
-    """What must hold."""
+    """Which conditions the result must meet."""
 
     gates: list[str] = pydantic.Field(default_factory=list)
-    """Conditions such as "cas_ratio >= 0.9": one that fails ends the run with exit code 1."""
+    """Conditions such as "cas_ratio >= 0.9": if one fails, the run ends with exit code 1."""
     seeds: int = pydantic.Field(SEEDS, ge=1, le=100)
     """Number of classifiers with different seeds whose results are averaged. Fewer are faster and less exact."""
 
 
 class Output(Section):
-    """Where versions go, and in which form."""
+    """Where versions are written, and in which format."""
 
     root: str | None = None
-    """The output root, relative to the config file; `out` in the working directory when not given."""
+    """The output root, relative to the config file. Default: `out` in the working directory."""
     tensorboard: str | None = None
-    """Folder for TensorBoard logs of the training, relative to the config file; none when not given."""
+    """Folder for TensorBoard logs of the training, relative to the config file. Default: none."""
     format: Annotated[Exporter, Kinds(EXPORTERS)] = Folder()
-    """The form of a dataset version."""
+    """The format of a dataset version."""
     publish: Annotated[str, pydantic.AfterValidator(check_url)] | None = None
-    """URL, such as `s3://bucket/folder`, that a run sends its versions to at its end, unless gates failed."""
+    """URL, such as `s3://bucket/folder`, to which a run uploads its versions at the end unless a gate failed."""
 
 
 class Config(Section):
-    """The whole config. `config_class` gives the class of one modality, whose sections know its kinds."""
+    """The complete config. `config_class` returns the class for one modality, whose sections know its kinds."""
 
     name: str = pydantic.Field(pattern=NAME_PATTERN)
-    """Versions go to OUT/models/NAME and OUT/datasets/NAME."""
+    """Versions are written to OUT/models/NAME and OUT/datasets/NAME."""
     seed: int = pydantic.Field(0, ge=0, lt=2**63)
-    """Every draw of a run comes from it."""
+    """Seed of every random draw of a run."""
     modality: Any
-    """What the items are."""
+    """What the items are: image, text or sound."""
     data: Data
     """The real items."""
     clean: Clean = Clean()
@@ -360,7 +361,7 @@ def check_group(text: str) -> str:
 
 @functools.cache
 def config_class(modality: str) -> type[Config]:
-    """The config of one modality: its settings, networks and transforms joined in."""
+    """The config class of one modality, with its settings, networks and transforms."""
     kinds = MODALITIES[modality]
     network = Annotated[Network, Kinds(kinds.networks), pydantic.Field(validate_default=True)]
     step = Annotated[Step, Kinds(step_kinds(kinds))]
@@ -389,13 +390,11 @@ def config_class(modality: str) -> type[Config]:
 
 @functools.cache
 def clean_class(modality: str) -> type[Clean]:
-    """The `clean` section of one modality: its rules joined in."""
+    """The `clean` section of one modality, with its rules."""
     fields: dict[str, Any] = {
         name: (
             Checked,
-            pydantic.Field(
-                Check(kind=rule.kind), description=f"{rule.what} When there is no threshold: {rule.threshold:g}."
-            ),
+            pydantic.Field(Check(kind=rule.kind), description=f"{rule.what} Default threshold: {rule.threshold:g}."),
         )
         for name, rule in MODALITIES[modality].rules.items()
     }
@@ -417,14 +416,14 @@ def _quality_class(modality: str) -> type[Quality]:
 @functools.cache
 def _generate_class(modality: str) -> type[Generate]:
     sampling = MODALITIES[modality].Sampling
-    described = "How items are drawn from the model's output."
+    described = "How items are sampled from the model's output."
     return pydantic.create_model(
         "Generate", __base__=Generate, sampling=(sampling, pydantic.Field(sampling(), description=described))
     )
 
 
 def load(path: Path, overrides: Iterable[str] = ()) -> Config:
-    """Read a config file. Raises ConfigError with every fault at once, each with its line."""
+    """Read a config file. Raises ConfigError with all faults, each with its line."""
     overrides = list(overrides)
     tree = read(path)
     for text in overrides:
@@ -433,13 +432,13 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
     folder = path.parent.absolute()
     source = [os.path.normpath(folder / source) for source in config.data.source]
     steps = config.augment.steps and [step.placed(folder) for step in config.augment.steps]
-    output, keep = config.output, config.split.keep
+    output, previous = config.output, config.split.previous
     places = {"root": output.root, "tensorboard": output.tensorboard}
     places = {name: place and os.path.normpath(folder / place) for name, place in places.items()}
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"source": source}),
-            "split": config.split.model_copy(update={"keep": keep and os.path.normpath(folder / keep)}),
+            "split": config.split.model_copy(update={"previous": previous and os.path.normpath(folder / previous)}),
             "augment": config.augment.model_copy(update={"steps": steps}),
             "output": output.model_copy(update=places),
         }
@@ -447,7 +446,7 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
 
 
 def _make_room(tree: Tree, key: str) -> None:
-    """Take out of a section what an override of `key` stands against: train.steps=5 replaces train.seconds."""
+    """Remove the keys that an override of `key` excludes: train.steps=5 replaces train.seconds."""
     name, _, last = key.partition(".")
     section = tree.values.get(name)
     rivals = {"train": Train.one_of, "generate": Generate.one_of, "split": Split.one_of}.get(name, ())
@@ -457,7 +456,7 @@ def _make_room(tree: Tree, key: str) -> None:
 
 
 def check(tree: Tree) -> Config:
-    """Values to a config. Raises ConfigError."""
+    """The config that values describe. Raises ConfigError with every fault."""
     faults = list(tree.faults)
     modality = tree.values.get("modality")
     kind = modality.get("kind") if isinstance(modality, dict) else modality
@@ -468,7 +467,7 @@ def check(tree: Tree) -> Config:
     except pydantic.ValidationError as error:
         faults += [_fault(one, tree, model) for one in error.errors()]
     if modality is not None and not known:
-        # Without its modality the kinds below cannot be judged; the table of all modalities says what there is.
+        # Without a modality the kinds below cannot be checked; the table of modalities lists what exists.
         faults = [fault for fault in faults if not fault.key.startswith(("modality", "augment.steps", "model.network"))]
         faults.append(Fault(tree.place(("modality",)), "modality", _not_among(kind, list(MODALITIES))))
     if faults:
@@ -477,7 +476,7 @@ def check(tree: Tree) -> Config:
 
 
 def dump(config: Config) -> str:
-    """The config as YAML that `load` reads to the same config. Where to write is no part of it."""
+    """The config as YAML that `load` reads to the same config. It does not say where to write."""
     values = config.model_dump(mode="json")
     values["output"] = {"format": values["output"]["format"]}
     values = {key: _without_none(value) for key, value in values.items()}
@@ -491,7 +490,7 @@ def _without_none(value: Any) -> Any:
 
 
 def section(cls: type[Section], tree: Tree, key: str) -> Any:
-    """One section alone, as a command's flags and overrides give it. Raises ConfigError."""
+    """One section alone, from a command's flags and overrides. Raises ConfigError."""
     try:
         return cls.model_validate(tree.values.get(key, {}))
     except pydantic.ValidationError as error:
@@ -499,76 +498,77 @@ def section(cls: type[Section], tree: Tree, key: str) -> Any:
 
 
 def _fault(error: Any, tree: Tree, model: type[Section], above: tuple[str, ...] = ()) -> Fault:
-    """One of pydantic's errors in our words, at its place in the file."""
+    """A pydantic error in plain words, at its place in the file."""
     location = error["loc"]
     key = above + tuple(part for part in location if not (isinstance(part, str) and _TAG.fullmatch(part)))
     return Fault(tree.place(key), dotted(key), _words(error, location, model))
 
 
+_EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "model_type": "a section with keys",
+    "dict_type": "a section with keys",
+    "int_from_float": "a whole number",
+    "is_instance_of": "a section with keys",
+}  # by pydantic's types of errors
+_LIMITS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("greater than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+_FIXED = {
+    "string_pattern_mismatch": "must be letters, digits, dots, dashes and underscores, starting with a letter or "
+    "digit; got {got!r}",
+    "string_too_short": "must not be empty",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+}
+
+
 def _words(error: Any, location: tuple[Any, ...], model: type[Section]) -> str:
     kind, context, got = error["type"], error.get("ctx", {}), error["input"]
-    wanted = {
-        "int_type": "a whole number",
-        "float_type": "a number",
-        "finite_number": "a finite number",
-        "string_type": "text",
-        "bool_type": "true or false",
-        "list_type": "a list",
-        "tuple_type": "a list",
-        "model_type": "a section with keys",
-        "dict_type": "a section with keys",
-        "int_from_float": "a whole number",
-        "is_instance_of": "a section with keys",
-    }
-    limits = {
-        "greater_than_equal": ("at least", "ge"),
-        "greater_than": ("greater than", "gt"),
-        "less_than_equal": ("at most", "le"),
-        "less_than": ("less than", "lt"),
-    }
     if kind == "extra_forbidden":
-        section = _section_of(model, location)
-        now = section.renamed.get(str(location[-1]))
-        return (
-            f"this key is now called {now!r}"
-            if now
-            else f"unknown key{did_you_mean(location[-1], list(section.model_fields))}"
-        )
+        return _unknown_key(_section_of(model, location), str(location[-1]))
     if kind == "missing":
-        if location and isinstance(location[-1], int):
-            return "an item is missing"
-        return "required key is missing"
+        return "an item is missing" if location and isinstance(location[-1], int) else "required key is missing"
     if kind == "kind":
-        return (
-            f"{context['got']!r} is now called {context['now']!r}"
-            if context.get("now")
-            else _not_among(context["got"], context["kinds"])
-        )
+        return _not_among(context["got"], context["kinds"], context["now"])
     if kind == "literal_error":
-        now = _section_of(model, location).renamed_values.get(str(location[-1]), {}).get(str(got))
-        if now:
-            return f"{got!r} is now called {now!r}"
-        return _not_among(got, [word.strip("'") for word in re.findall(r"'[^']*'", context["expected"])])
-    if kind in limits:
-        words, name = limits[kind]
-        return f"must be {words} {context[name]:g}, got {got}"
-    if kind == "string_pattern_mismatch":
-        return f"must be letters, digits, dots, dashes and underscores, starting with a letter or digit; got {got!r}"
-    if kind == "string_too_short":
-        return "must not be empty"
-    if kind in ("too_short", "too_long"):
-        bound = context.get("min_length", context.get("max_length"))
-        return f"must have {'at least' if kind == 'too_short' else 'at most'} {bound} items"
+        words = [word.strip("'") for word in re.findall(r"'[^']*'", context["expected"])]
+        new_words = _section_of(model, location).renamed_values.get(str(location[-1]), {})
+        return _not_among(got, words, new_words.get(str(got), ""))
+    if kind in _LIMITS:
+        words_of_limit, name = _LIMITS[kind]
+        return f"must be {words_of_limit} {context[name]:g}, got {got}"
+    if kind in _FIXED:
+        return _FIXED[kind].format(got=got, **context)
     if kind == "string_type" and isinstance(got, int) and not isinstance(got, bool):
         return f'must be text, got {got}: write "{got}"'
-    if kind in wanted:
-        return f"must be {wanted[kind]}, got {_shown(got)}"
+    if kind in _EXPECTED:
+        return f"must be {_EXPECTED[kind]}, got {_shown(got)}"
     message = str(error["msg"]).removeprefix("Value error, ")
     return message if kind == "value_error" else f"{message}, got {_shown(got)}"
 
 
-def _not_among(got: object, kinds: list[str]) -> str:
-    return f"must be one of {', '.join(kinds)}; got {_shown(got)}{did_you_mean(got, kinds)}"
+def _unknown_key(section: type[Section], key: str) -> str:
+    now = section.renamed.get(key)
+    return f"this key is now called {now!r}" if now else f"unknown key{did_you_mean(key, list(section.model_fields))}"
+
+
+def _not_among(got: object, kinds: list[str], now: str = "") -> str:
+    """What to say of a word that is none of the known ones; `now` is its new name, where it was renamed."""
+    return (
+        f"{got!r} is now called {now!r}"
+        if now
+        else f"must be one of {', '.join(kinds)}; got {_shown(got)}{did_you_mean(got, kinds)}"
+    )
 
 
 def _shown(value: object) -> str:
@@ -580,7 +580,7 @@ def _shown(value: object) -> str:
 
 
 def _section_of(model: Any, location: tuple[Any, ...]) -> type[Section]:
-    """The section in which a fault stands."""
+    """The section that contains a fault."""
     kinds = Kinds({})
     for part in location[:-1]:
         if isinstance(part, int):
@@ -588,13 +588,15 @@ def _section_of(model: Any, location: tuple[Any, ...]) -> type[Section]:
         if isinstance(part, str) and _TAG.fullmatch(part):
             model = kinds.table[part[1:-1]]
             continue
-        field = model.model_fields[part]
+        field = model.model_fields.get(part)
+        if field is None:  # the branch of a union, which is no key
+            break
         found = [*field.metadata, *_annotations(field.annotation)]
         kinds = next((one for one in found if isinstance(one, Kinds)), kinds)
         if isinstance(field.annotation, type) and issubclass(field.annotation, pydantic.BaseModel):
             model = field.annotation
-    found_section: type[Section] = model
-    return found_section
+    section: type[Section] = model
+    return section
 
 
 def _annotations(annotation: Any) -> list[Any]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 METADATA = "metadata.jsonl"
 COLUMNS = ("file_name", "label", "source", "origin", "transform", "seed", "model", "group")
-_OF_CLASSES = ("label", "group")  # of them, those whose values may be classes
-# Loaders take folders of these names for splits (Hugging Face's keywords), whatever they were meant to be.
+_OF_CLASSES = ("label", "group")  # those whose values may be classes
+# Loaders read folders with these names as splits (Hugging Face's keywords), whatever the user meant.
 SPLIT_FOLDERS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
@@ -31,12 +31,12 @@ SPLIT_FOLDERS = {
 }
 LONGEST_LABEL = 100
 _METADATA_FILES = (METADATA, "metadata.csv")
-Faults = list[GensetError] | None  # where the faults of rows are noted, so that the others are read; None to raise them
+Faults = list[GensetError] | None  # collects the faults of rows, so that the other rows are read; None: raise them
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of one item: where its bytes lie, what it is, and where it came from."""
+    """What is known about one item: where its bytes are, what it is, and where it came from."""
 
     id: str
     path: Path
@@ -45,32 +45,32 @@ class Record:
     origin: str = ""  # ids of the parents, or the user's file, relative to the source folder
     group: str = ""
     split: str = ""
-    transform: str = ""  # JSON of what was drawn
+    transform: str = ""  # JSON of the drawn parameters
     seed: str = ""
     model: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)  # the user's own
-    content: str = ""  # equal for items of equal decoded content, once that was looked at
-    cluster: str = ""  # equal for near-duplicates, once they were looked for; "" for an item without any
-    versioned: bool = False  # read from a version: its id is its own for good
-    text: str | None = None  # the item itself, where its file holds several
-    piece: tuple[float, float] | None = None  # from where to where in the file, in seconds, where it is a part of it
+    content: str = ""  # equal for items with equal decoded content, once it was computed
+    cluster: str = ""  # equal for near-duplicates, once they were searched; "" for an item without any
+    versioned: bool = False  # read from a version: its id never changes
+    text: str | None = None  # the item itself, if its file holds several
+    piece: tuple[float, float] | None = None  # (start, stop) in seconds, if the item is a part of a recording
 
     @property
     def place(self) -> str:
-        """Where a person finds it: the user's file, or the path inside the version."""
+        """Where a person finds the item: the user's file, or the path inside the version."""
         if not self.versioned:
             return self.origin
         return "/".join(self.path.parts[-3:]) if self.text is None else f"{self.path.name}: {self.id}"
 
     @property
     def raw(self) -> Raw:
-        """What a modality reads the item from."""
+        """What a modality reads the item from: a path, a text or a part of a recording."""
         if self.piece is not None:
             return Piece(self.path, *self.piece)
         return self.path if self.text is None else self.text
 
     def row(self) -> dict[str, str]:
-        """What is known of the item: text everywhere, "" and no null, so that every split has one schema."""
+        """The metadata row: every value is text, "" instead of null, so that every split has one schema."""
         ours = {name: getattr(self, name) for name in COLUMNS if name != "file_name"}
         return {**ours, **self.columns}
 
@@ -82,9 +82,9 @@ class Item:
     record: Record
     data: bytes
     suffix: str
-    fields: Mapping[str, Any] | None = None  # in place of data: the item as columns of a row
-    link: Path | None = None  # a file of these bytes that may be linked to
-    array: ItemArray | None = field(default=None, compare=False)  # decoded, where it was at hand
+    fields: Mapping[str, Any] | None = None  # instead of data: the item as columns of a row
+    link: Path | None = None  # a file with these bytes, for a hard link
+    array: ItemArray | None = field(default=None, compare=False)  # the decoded item, if it was available
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Dataset:
 
 
 def check_label(label: str, where: str) -> str:
-    """A label that can be the name of a folder beside the metadata. Raises GensetError."""
+    """The label, checked: it can be the name of a folder beside the metadata. Raises GensetError."""
     bad = {"/", "\\", "\0"} & set(label) or label.startswith(".") or not label.isprintable() or label in _METADATA_FILES
     if bad or len(label.encode()) > LONGEST_LABEL or label != label.strip():
         raise GensetError(
@@ -129,13 +129,13 @@ def check_label(label: str, where: str) -> str:
 
 
 def metadata_file(folder: Path) -> Path | None:
-    """The metadata of a folder: metadata.jsonl or metadata.csv."""
+    """The metadata file of a folder: metadata.jsonl or metadata.csv; None if there is none."""
     return next((path for name in _METADATA_FILES if (path := folder / name).is_file()), None)
 
 
 @contextlib.contextmanager
 def noting(faults: Faults) -> Iterator[None]:
-    """Note a fault and let what follows go on, or raise it where none are noted."""
+    """Collect a GensetError in `faults` and continue after the block; raise it if `faults` is None."""
     try:
         yield
     except GensetError as error:
@@ -147,7 +147,7 @@ def noting(faults: Faults) -> Iterator[None]:
 def read_metadata(path: Path, faults: Faults = None) -> list[tuple[str, dict[str, str]]]:
     """(place, row) of every line of a metadata.jsonl or metadata.csv, all values as text.
 
-    A line that is not an object, lacks `file_name` or points outside is a fault, with file and line: noted, or raised.
+    A line that is not an object, lacks `file_name` or points outside is a fault with its line: collected or raised.
     """
     text = ""
     with noting(faults):
@@ -178,7 +178,7 @@ def _check_row(row: Mapping[str, str], path: Path, where: str) -> None:
             hint="Give each line the file's path relative to this file.",
         )
     if any(lone_surrogate(text) for pair in row.items() for text in pair):
-        raise GensetError("a value holds half a character (a lone surrogate)", where=where, hint="Mend the escape.")
+        raise GensetError("a value holds half a character (a lone surrogate)", where=where, hint="Correct the escape.")
 
 
 def _json_rows(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, str]]]:
@@ -187,7 +187,7 @@ def _json_rows(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dic
 
 
 def _objects(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may stand in a value
+    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: a value may contain U+2028
         if not line.strip():
             continue
         row = None
@@ -223,7 +223,7 @@ def _csv_rows(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dict
 
 
 def lone_surrogate(text: str) -> bool:
-    """Whether a text holds half a character, which no file can hold."""
+    """Whether a text contains half a character, which no file can store."""
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -240,7 +240,7 @@ def write_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def same_columns(records: Sequence[Record]) -> list[Record]:
-    """The records with the union of the users' columns, "" where a record has none: every split gets one schema."""
+    """The records with the union of the users' columns, "" where a value is missing: every split gets one schema."""
     names = sorted({name for record in records for name in record.columns})
     return [
         record
@@ -251,15 +251,15 @@ def same_columns(records: Sequence[Record]) -> list[Record]:
 
 
 def cell_of(by: Sequence[str], records: Sequence[Record], where: str) -> Callable[[Record], str]:
-    """What tells to which class an item belongs, where classes are values of columns.
+    """A function from a record to its class, where classes are values of columns.
 
     Raises GensetError, with the key `where`, for a column that no item has.
     """
     known = {*_OF_CLASSES, *(name for record in records for name in record.columns)}
-    strange = [name for name in by if name not in known]
-    if strange:
+    unknown = [name for name in by if name not in known]
+    if unknown:
         raise GensetError(
-            f"no column {strange[0]!r}{did_you_mean(strange[0], sorted(known))}",
+            f"no column {unknown[0]!r}{did_you_mean(unknown[0], sorted(known))}",
             where=where,
             hint=f"The columns are {', '.join(sorted(known))}.",
         )
@@ -269,12 +269,12 @@ def cell_of(by: Sequence[str], records: Sequence[Record], where: str) -> Callabl
 
 
 def is_own_row(row: Mapping[str, str]) -> bool:
-    """Whether a line of metadata was written by genset."""
+    """Whether genset wrote a line of metadata."""
     return all(name in row for name in COLUMNS)
 
 
 def from_row(row: Mapping[str, str], folder: Path, where: str, split: str = "") -> Record:
-    """The record of a line that genset wrote; what the line says is not trusted. Raises GensetError."""
+    """The record of a line that genset wrote; its values are checked. Raises GensetError."""
     ours: dict[str, Any] = {name: row[name] for name in COLUMNS}
     file = folder / ours.pop("file_name")
     if ours["label"]:
@@ -284,12 +284,12 @@ def from_row(row: Mapping[str, str], folder: Path, where: str, split: str = "") 
 
 
 def rows_file(split: str) -> str:
-    """The name of the file that holds the items of a split, where a version holds rows and not files."""
+    """The name of the file with the items of a split, if a version holds rows instead of files."""
     return f"{split}.jsonl"
 
 
 def read_version(folder: Path, modality: "Modality", faults: Faults = None) -> Dataset:
-    """The records of a dataset version that genset wrote, in the order in which it wrote them."""
+    """The records of a dataset version, in the order in which they were written."""
     records = []
     for split in SPLITS:
         if (path := folder / rows_file(split)).is_file():
@@ -319,7 +319,7 @@ def _version_rows(path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, A
 
 
 def _from_item_row(row: dict[str, Any], modality: "Modality", path: Path, where: str, split: str) -> Record:
-    """The record of a row that holds its item."""
+    """The record of a row that contains its item."""
     _check_columns(row, ("id", *(name for name in COLUMNS if name != "file_name")), where)
     content, rest = modality.content(row)
     ours: dict[str, Any] = {name: as_text(rest.pop(name)) for name in COLUMNS if name != "file_name"}

@@ -1,4 +1,4 @@
-"""What can go wrong for a user, and the exit code that says so."""
+"""Errors that a user can correct, and the exit code of each."""
 
 import enum
 
@@ -9,22 +9,22 @@ class ExitCode(enum.IntEnum):
     DONE = 0
     FAILED = 1  # a gate or a verification failed
     WRONG = 2  # wrong usage, config or data
-    BUG = 70  # genset itself failed: not to be taken for a failed gate
+    BUG = 70  # an internal error, not a failed gate
     LOCKED = 75  # another run holds the lock
     INTERRUPTED = 130
 
 
 class Interrupt(BaseException):
-    """SIGINT or SIGTERM. Not a KeyboardInterrupt, which scikit-learn takes for the end of a training and swallows.
+    """SIGINT or SIGTERM. Not a KeyboardInterrupt, which scikit-learn treats as the end of a training and swallows.
 
-    The text says how to go on, if there is more to say than to run the command again.
+    The text says how to continue, if there is more to do than to run the command again.
     """
 
 
 class GensetError(Exception):
-    """A mistake or obstacle that the user can do something about: shown without a traceback.
+    """A mistake or obstacle that the user can correct: shown without a traceback.
 
-    `message` says what was expected and what came, `where` the place, `hint` the cure.
+    `message` says what was expected and what was found, `where` gives the place, `hint` what to do.
     """
 
     exit_code = ExitCode.WRONG
@@ -39,7 +39,7 @@ class GensetError(Exception):
 
 
 class DamagedError(GensetError):
-    """A version has a file that genset cannot have written so: broken, or without what it needs."""
+    """A file of a version is damaged or incomplete."""
 
 
 class LockedError(GensetError):

@@ -1,11 +1,11 @@
-"""JSON that a stranger may have written."""
+"""Read JSON from untrusted files."""
 
 import json
 from typing import Any
 
 
 def parsed(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises ValueError, also for one that is nested without end or has endless digits."""
+    """The value of a JSON text. Raises ValueError, also for endless nesting and endless digits."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -14,5 +14,5 @@ def parsed(text: str | bytes) -> Any:
         raise
     except UnicodeDecodeError:
         raise
-    except ValueError:  # of int, with words about Python's settings
-        raise ValueError("a number of too many digits") from None
+    except ValueError:  # from int(), with a text about Python's settings
+        raise ValueError("a number with too many digits") from None

@@ -1,4 +1,4 @@
-"""JSON Schema of the config, for editors; what stands in it again and again is written once."""
+"""JSON Schema of the config, for editors; repeated parts are written once."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 from genset.config import config_class
 from genset.modalities import MODALITIES
 
-_OFTEN, _LONG = 3, 120  # times, and characters, from which on a part is written once
+_OFTEN, _LONG = 3, 120  # a part with at least so many uses and characters is written once
 _OF_PARTS = ("anyOf", "oneOf", "allOf")
 _DEFS = "$defs"
 
@@ -19,12 +19,12 @@ def config_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the configs of all modalities."""
     classes = [config_class(modality) for modality in MODALITIES]
     places, shared = models_json_schema([(each, "validation") for each in classes])
-    return shrunk({**shared, "anyOf": [places[each, "validation"] for each in classes]})
+    return deduplicated({**shared, "anyOf": [places[each, "validation"] for each in classes]})
 
 
-def shrunk(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same schema without titles of keys, which repeat the keys, and with equal parts that are long and frequent as
-    definitions, called by the first key that they stand under."""
+def deduplicated(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema without titles, which repeat the keys, and with frequent long parts as definitions, named after
+    the first key that uses them."""
     defs = {name: _untitled(part) for name, part in schema[_DEFS].items()}
     seen = Counter(_text(part) for name in defs for _, part in _parts(defs[name], name))
     names: dict[str, str] = {}
@@ -48,7 +48,7 @@ def _text(part: Any) -> str:
 
 
 def _parts(part: dict[str, Any], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(the key that it stands under, the schema) of all schemas inside of one."""
+    """(the key, the schema) of all schemas inside one."""
     for name, inner in part.get("properties", {}).items():
         yield name, inner
         yield from _parts(inner, name)
@@ -63,7 +63,7 @@ def _alternatives(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _mapped(part: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """A schema with the schemas right inside of it changed."""
+    """A schema with its direct inner schemas changed."""
     out = dict(part)
     if "properties" in part:
         out["properties"] = {name: change(inner) for name, inner in part["properties"].items()}

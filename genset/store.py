@@ -1,6 +1,6 @@
-"""A place outside the file system that versions are sent to: a bucket, or whatever else fsspec reaches.
+"""Remote storage for versions: a bucket, or any other URL that fsspec supports.
 
-fsspec and the package that speaks to the place are imported when a place is first used, and not before.
+fsspec and the package for the protocol are imported only when a store is first used.
 """
 
 import contextlib
@@ -22,35 +22,35 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
 
 def check_url(text: str) -> str:
-    """The URL of a place, without a slash at its end. Raises ValueError."""
+    """The URL of a remote folder, without a slash at its end. Raises ValueError."""
     scheme, divider, rest = text.partition("://")
     if not divider or not _SCHEME.fullmatch(scheme) or not rest.strip("/"):
         raise ValueError(f"expected the URL of a folder such as {EXAMPLE}, not {text!r}")
     if "::" in text:
-        raise ValueError("URLs that are joined by `::` are not taken: name the place itself")
+        raise ValueError("URLs joined by `::` are not supported: give the URL of the folder itself")
     if "@" in rest.partition("/")[0]:
-        raise ValueError("a URL is written to configs and logs, so it must hold no name, key or password")
+        raise ValueError("a URL is written to configs and logs, so it must not contain a name, key or password")
     return text.rstrip("/")
 
 
 @dataclass(frozen=True)
 class Store:
-    """A place by its URL. It travels to workers as that, so each connects with credentials of its own."""
+    """A remote folder, by its URL only: each worker connects with its own credentials."""
 
     url: str
 
     def ready(self) -> None:
-        """See whether it can be written to, before hours of work are done for it. Raises GensetError."""
-        self.write(_PROBE, b"genset writes this to see whether it can\n")
+        """Check that it is writable, before hours of work. Raises GensetError."""
+        self.write(_PROBE, b"genset writes this file to check that it can\n")
 
     def send(self, path: Path, name: str) -> None:
-        """Bring a file to a name. Raises GensetError."""
+        """Upload a file under a name. Raises GensetError."""
         with self._reaching(name):
             files, root = _opened(self.url)
             files.put_file(str(path), f"{root}/{name}")
 
     def write(self, name: str, data: bytes) -> None:
-        """Bring some bytes to a name: whole or not at all where the place is one of objects or a local folder.
+        """Write bytes under a name: completely or not at all in an object store or a local folder.
 
         Raises GensetError.
         """
@@ -64,7 +64,7 @@ class Store:
                 files.pipe_file(f"{root}/{name}", data)
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a name; None where it holds nothing. Raises GensetError."""
+        """The bytes under a name; None if there are none. Raises GensetError."""
         with self._reaching(name):
             files, root = _opened(self.url)
             try:
@@ -74,16 +74,18 @@ class Store:
             return data
 
     def sizes(self, folder: str) -> dict[str, int]:
-        """Bytes of all that a folder holds, by names relative to it. Raises GensetError."""
+        """Sizes in bytes of all files of a folder, by relative name. Raises GensetError."""
         with self._reaching(folder):
             files, root = _opened(self.url)
             top = f"{root}/{folder}"
             files.invalidate_cache()
-            return {name[len(top) + 1 :]: int(told["size"]) for name, told in files.find(top, detail=True).items()}
+            return {
+                name[len(top) + 1 :]: int(details["size"]) for name, details in files.find(top, detail=True).items()
+            }
 
     @contextlib.contextmanager
     def _reaching(self, name: str) -> Iterator[None]:
-        """Turn the failures of a place, which have no class in common, into one message with the cure."""
+        """Turn errors of a remote store, which have no common class, into one message that says what to do."""
         try:
             yield
         except GensetError:
@@ -91,36 +93,38 @@ class Store:
         except Exception as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise GensetError(
-                f"cannot be reached or written to: {reason}",
+                f"cannot connect or write: {reason}",
                 where=f"{self.url}/{name}",
-                hint="Look at the address, the credentials of this machine, and what they allow; then start it again: "
-                "what was sent is not sent twice.",
+                hint="Check the URL, and the credentials and permissions of this machine, then run the command again: "
+                "files that were uploaded are not uploaded twice.",
             ) from error
 
 
 @functools.cache
 def _opened(url: str) -> tuple[Any, str]:
-    """(the file system of fsspec, the root in it) of a URL. Raises GensetError where a package lacks."""
+    """(the fsspec file system, the root in it) of a URL. Raises GensetError if a package is missing."""
     try:
         fsspec: Any = importlib.import_module("fsspec")
     except ImportError:
-        raise _lacking("Install fsspec", url) from None
+        raise _missing_package("Install fsspec", url) from None
     scheme = _scheme(url)
     if scheme not in fsspec.available_protocols():
-        raise GensetError(f"fsspec knows no {scheme}:// places", where=url, hint=f"Write a URL such as {EXAMPLE}.")
+        raise GensetError(
+            f"fsspec does not support {scheme}:// URLs", where=url, hint=f"Write a URL such as {EXAMPLE}."
+        )
     try:
-        # Objects need no folder, and files do
+        # Object stores need no folders, local files do
         files, root = fsspec.core.url_to_fs(url, **({"auto_mkdir": True} if scheme in _LOCAL else {}))
     except ImportError as error:
-        raise _lacking(str(error), url) from None
+        raise _missing_package(str(error), url) from None
     return files, str(root).rstrip("/")
 
 
-def _lacking(cure: str, url: str) -> GensetError:
+def _missing_package(remedy: str, url: str) -> GensetError:
     return GensetError(
-        f"the package that speaks to this place is not installed: {cure}",
+        f"the package for this URL is not installed: {remedy}",
         where=url,
-        hint="For s3:// that is: pip install 'genset[s3]'.",
+        hint="For s3://: pip install 'genset[s3]'.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether the files of a version are still those that were written."""
+"""SHA256SUMS: whether the files of a version are still those that were written."""
 
 import hashlib
 import os
@@ -11,23 +11,25 @@ from genset.errors import GensetError
 from genset.versions import CONFIG, NOT_SUMMED, SUMS, Version, is_inside
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")  # as sha256sum writes it
-MISSING, CHANGED, STRANGE = "is missing", "has changed since it was written", "was not written by genset"
+MISSING, CHANGED, UNKNOWN = "is missing", "has changed since it was written", "was not written by genset"
 
 
 def verify_sums(version: Version) -> dict[str, str]:
     """What is wrong with the files of a version, by name.
 
-    A file can be missing, changed, or one that genset did not write; a line of SHA256SUMS can be none, or lead out of
-    the version: then nothing outside is read. Raises GensetError when the manifest is damaged.
+    A file can be missing, changed or unknown; a line of SHA256SUMS can be invalid, or name a path outside the version,
+    which is not read. Raises GensetError if the manifest is damaged.
     """
     sums, wrong = listed(version)
-    return wrong | compare(version.path, sums) | (dict(_strange(version.path, {*sums, *NOT_SUMMED})) if sums else {})
+    return (
+        wrong | compare(version.path, sums) | (dict(_unknown_files(version.path, {*sums, *NOT_SUMMED})) if sums else {})
+    )
 
 
 def verified(version: Version, names: Sequence[str], hint: str = "") -> dict[str, bytes]:
-    """The bytes of some files, read once: those that are used are those whose checksum was right.
+    """The bytes of some files, each read once, so that the bytes used are the bytes whose checksum was correct.
 
-    Raises GensetError when one is not as it was written, and when the manifest is damaged.
+    Raises GensetError if a file differs from what was written, or if the manifest is damaged.
     """
     sums, wrong = listed(version)
     out = {}
@@ -40,7 +42,7 @@ def verified(version: Version, names: Sequence[str], hint: str = "") -> dict[str
             wrong[name] = f"cannot be read: {error.strerror}"
         else:
             if hashlib.sha256(out[name]).hexdigest() != sums.get(name):
-                wrong[name] = CHANGED if name in sums else STRANGE
+                wrong[name] = CHANGED if name in sums else UNKNOWN
     if wrong:
         raise GensetError(" ".join(next(iter(wrong.items()))), where=str(version.path), hint=hint)
     return out
@@ -57,13 +59,13 @@ def listed(version: Version) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def listed_sums(folder: Path) -> dict[str, str]:
-    """What is wrong with the files that the SHA256SUMS of a folder lists, whoever wrote it."""
+    """What is wrong with the files that a SHA256SUMS lists, by name; any program may have written it."""
     sums, wrong = _read(folder / SUMS)
     return wrong | compare(folder, sums)
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The checksums of a SHA256SUMS by name, and what is wrong with its lines by their places."""
+    """(the checksums of a SHA256SUMS by name, what is wrong with its lines by position)."""
     sums: dict[str, str] = {}
     wrong: dict[str, str] = {}
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
@@ -72,14 +74,14 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, str]]:
         if match and is_inside(match[2]):
             sums[match[2]] = match[1]
         elif match:
-            wrong[f"{SUMS}:{number}"] = f"names {match[2]!r}, which is no path inside the version"
+            wrong[f"{SUMS}:{number}"] = f"names {match[2]!r}, which is not a path inside the version"
         elif line:
-            wrong[f"{SUMS}:{number}"] = f"is no line of checksums: {line[:40]!r}"
+            wrong[f"{SUMS}:{number}"] = f"is not a checksum line: {line[:40]!r}"
     return sums, wrong
 
 
 def compare(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with the files of a folder, by name, where they should have these checksums."""
+    """What is wrong with the files of a folder, by name, compared with their checksums."""
     wrong = {}
     for name, expected in sums.items():
         try:
@@ -93,18 +95,18 @@ def compare(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
     return wrong
 
 
-def _strange(folder: Path, names: Collection[str]) -> Iterator[tuple[str, str]]:
-    """The files and folders that genset did not write: loaders take a folder inside a split for a class."""
+def _unknown_files(folder: Path, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The files and folders that genset did not write: loaders read a folder inside a split as a class."""
     folders = {str(parent) for name in names for parent in PurePosixPath(name).parents}
     for top, inner, files in os.walk(folder):
         place = Path(top).relative_to(folder)
         for name in sorted(inner):
             if (place / name).as_posix() not in folders:
                 inner.remove(name)
-                yield _text(f"{(place / name).as_posix()}/"), STRANGE
+                yield _text(f"{(place / name).as_posix()}/"), UNKNOWN
         for name in sorted(files):
             if (place / name).as_posix() not in names:
-                yield _text((place / name).as_posix()), STRANGE
+                yield _text((place / name).as_posix()), UNKNOWN
 
 
 def _text(name: str) -> str:

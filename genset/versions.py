@@ -1,7 +1,7 @@
-"""Versioned output folders: OUT/KIND/NAME/v0001, whole or not at all, never changed afterwards.
+"""Versioned output folders: OUT/KIND/NAME/v0001, complete or absent, never changed afterwards.
 
-A version is written in a hidden sibling folder, flushed, and renamed last. One lock per output root: whoever
-holds it may also take away what dead runs left behind.
+A version is written in a hidden sibling folder, flushed, and renamed last. There is one lock per output root; the run
+that holds it also removes what crashed runs left.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 CONFIG = "config.yaml"
 WORK = ".work"
-# The manifest holds times and config.yaml the paths of this machine: equal runs differ there and nowhere else.
-# The manifest holds the hash of config.yaml, so that it can be verified all the same.
+# The manifest contains times and config.yaml the paths of this machine: equal runs differ there and nowhere else.
+# The manifest contains the hash of config.yaml, so that config.yaml can be verified too.
 NOT_SUMMED = (MANIFEST, CONFIG, SUMS)
-_OWN = {"genset", "kind", "name", "id"}  # keys by which a manifest is known for one of genset's
+_OWN = {"genset", "kind", "name", "id"}  # keys that every manifest of genset has
 _NEEDED = {
     "status": str, "ended": str, "modality": str, "counts": dict, "parents": list, "inputs": dict, "config": dict,
 }  # fmt: skip
@@ -44,31 +44,31 @@ _DRAFT = re.compile(r"^\.v\d{4,}\.partial$")
 
 @contextlib.contextmanager
 def writing(place: str | Path) -> Iterator[None]:
-    """Turn the failures of a file system into one message with the cure."""
+    """Turn errors of the file system into one message that says what to do."""
     try:
         yield
     except OSError as error:
-        cures = {
+        hints = {
             errno.ENOSPC: "Free some space, or choose another place with --output.",
             errno.EDQUOT: "Your quota is used up: free some space, or choose another place with --output.",
             errno.EFBIG: "The file system or a limit forbids files of this size; choose another place with --output.",
             errno.EROFS: "Choose a place that can be written to, with --output.",
             errno.EACCES: "Change the permissions, or choose another place with --output.",
             errno.EPERM: "Change the permissions, or choose another place with --output.",
-            errno.EEXIST: "A file is in the way: move it, or choose another place with --output.",
-            errno.ENOTDIR: "A file is in the way: move it, or choose another place with --output.",
+            errno.EEXIST: "A file has this name: move it, or choose another place with --output.",
+            errno.ENOTDIR: "A file has this name: move it, or choose another place with --output.",
         }
         reason = os.strerror(error.errno or 0).lower()
         raise GensetError(
-            f"cannot write: {reason}; nothing was left half-written",
+            f"cannot write: {reason}; no incomplete file was left",
             where=str(error.filename or place),
-            hint=cures.get(error.errno or 0, "Choose another place with --output."),
+            hint=hints.get(error.errno or 0, "Choose another place with --output."),
         ) from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file's content whole or not at all, flushed to the disk."""
-    partial = path.with_name(f".{path.name}.partial")  # swept away with the other partial things
+    """Replace the content of a file completely or not at all, flushed to the disk."""
+    partial = path.with_name(f".{path.name}.partial")  # a crash leaves it, and the next run removes it
     with writing(path):
         try:
             with partial.open("wb") as file:
@@ -82,7 +82,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet, whole or not at all. Raises GensetError where there is one."""
+    """Write a new file completely or not at all. Raises GensetError if the file exists."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with writing(path):
         try:
@@ -96,19 +96,19 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def _named(partial: Path, path: Path) -> None:
-    """Give a whole file its name. Raises FileExistsError where another has it."""
+    """Give a complete file its name. Raises FileExistsError if the name exists."""
     try:
         os.link(partial, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: here another could take the name in between
+    except OSError:  # a file system without hard links: here another process could take the name in between
         if path.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
         os.replace(partial, path)
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON as genset writes it to files: readable, stable."""
+    """JSON as genset writes it to files: indented, in a stable order."""
     return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()
 
 
@@ -122,12 +122,12 @@ class Version:
     id: str
 
     def as_dict(self) -> dict[str, str]:
-        """As JSON names it."""
+        """The JSON object of a version."""
         return {"path": str(self.path), "name": self.name, "id": self.id}
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """The manifest, read anew. Raises DamagedError where it is broken or lacks what every command needs."""
+        """The manifest, read from the disk. Raises DamagedError if it is damaged or lacks a required key."""
         manifest = _read_manifest(self.path)
         fault = _manifest_fault(manifest)
         if fault:
@@ -136,7 +136,7 @@ class Version:
 
     @property
     def status(self) -> str:
-        """How it ended, "ok" or "failed"; "damaged" where its manifest cannot tell."""
+        """How the run ended, "ok" or "failed"; "damaged" if the manifest is damaged."""
         try:
             return str(self.manifest["status"])
         except DamagedError:
@@ -150,14 +150,14 @@ class Version:
 
 @dataclass
 class Draft:
-    """A version that is being written, in a hidden folder; threads may write to it at once."""
+    """A version that is being written, in a hidden folder; several threads may write to it."""
 
     path: Path
     kind: str
     name: str
     id: str
     sums: dict[str, str] = field(default_factory=dict)
-    _folders: set[str] = field(default_factory=set)  # that are there
+    _folders: set[str] = field(default_factory=set)  # that exist
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -166,9 +166,9 @@ class Draft:
         return f"{self.name}@{self.id}"
 
     def write(self, name: str, data: bytes, link: Path | None = None) -> None:
-        """Write one file, and note its checksum. It is flushed with the others when the version is whole.
+        """Write one file and record its checksum. It is flushed with the others when the version is complete.
 
-        `link` is a file of the same bytes that is linked to in place of writing them, where the file system can.
+        `link` is a file with the same bytes: a hard link replaces the copy where the file system supports it.
         """
         path = os.path.join(self.path, name)
         with self._making(name):
@@ -180,7 +180,7 @@ class Draft:
                 self.sums[name] = hashlib.sha256(data).hexdigest()
 
     def adopt(self, name: str, path: Path, digest: str) -> None:
-        """Take a file with this SHA-256 that was written and flushed elsewhere on the disk: it stays there too."""
+        """Add a file with this SHA-256 that was written and flushed elsewhere on the disk; the original is kept."""
         with self._making(name):
             if not _linked(path, os.path.join(self.path, name)):
                 shutil.copyfile(path, self.path / name)
@@ -188,9 +188,9 @@ class Draft:
 
     @contextlib.contextmanager
     def _making(self, name: str) -> Iterator[None]:
-        """For a file that is to be made: in a folder that is there, and inside the version."""
+        """Prepare to write a file: its path is inside the version and its folder exists."""
         if not is_inside(name):
-            raise GensetError(f"the path {name!r} leads out of the version", where=str(self.path))
+            raise GensetError(f"the path {name!r} is outside the version", where=str(self.path))
         folder = os.path.join(self.path, os.path.dirname(name))
         with writing(os.path.join(self.path, name)):
             if folder not in self._folders:
@@ -206,14 +206,14 @@ class Draft:
 
 
 class Root:
-    """The output root: its versions, its lock, its working place."""
+    """The output root: its versions, its lock, its working folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @contextlib.contextmanager
     def lock(self, timeout: float, waiting: Callable[[str], None]) -> Iterator[None]:
-        """Hold the root alone. Raises LockedError when another run holds it longer than `timeout` seconds."""
+        """Lock the root. Raises LockedError if another run holds the lock for more than `timeout` seconds."""
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.path / ".lock")
@@ -221,17 +221,17 @@ class Root:
                 try:
                     lock.acquire(timeout=0)
                 except filelock.Timeout:
-                    waiting(f"another run is at work in {self.path}: waiting up to {timeout:g} s for it to end")
+                    waiting(f"another run is using {self.path}: waiting up to {timeout:g} s for it to end")
                     lock.acquire(timeout=timeout)
             except filelock.Timeout:
                 raise LockedError(
                     f"another run still holds the lock after {timeout:g} s",
                     where=str(self.path),
-                    hint="Wait for it to end, give it longer with --lock-timeout, or use another --output.",
+                    hint="Wait for it to end, wait longer with --lock-timeout, or use another --output.",
                 ) from None
             except NotImplementedError:
                 raise GensetError(
-                    "this file system has no file locks, so two runs at once could spoil each other's work",
+                    "this file system has no file locks, so two runs at the same time could damage each other's output",
                     where=str(self.path),
                     hint="Choose a place on another file system with --output.",
                 ) from None
@@ -242,7 +242,7 @@ class Root:
             lock.release()
 
     def _sweep(self) -> None:
-        """Take away what runs left that died while they wrote."""
+        """Remove what crashed runs left."""
         for kind in KINDS:
             for pattern in ("*/.v*.partial", "*/.v*.removed"):
                 for partial in (self.path / kind).glob(pattern):
@@ -254,7 +254,7 @@ class Root:
                 partial.unlink()
 
     def work(self, name: str) -> Path:
-        """The folder for what a run keeps between its steps: prepared items and checkpoints."""
+        """The folder for what a run keeps between its stages: prepared items and checkpoints."""
         path = self.path / WORK / name
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -262,7 +262,7 @@ class Root:
 
     @contextlib.contextmanager
     def draft(self, kind: str, name: str) -> Iterator[Draft]:
-        """A new version to write; it is gone unless `commit` is called. Needs the lock."""
+        """A new version to write; it is removed unless `commit` is called. Needs the lock."""
         versions = self.versions(kind, name)
         number = int(versions[-1].id[1:]) + 1 if versions else 1
         path = self.path / kind / name / f".v{number:04d}.partial"
@@ -274,7 +274,7 @@ class Root:
             shutil.rmtree(path, ignore_errors=True)
 
     def commit(self, draft: Draft, manifest: dict[str, Any], *, latest: bool = True) -> Version:
-        """Make a draft visible, in one rename; `latest` then points to it."""
+        """Make a draft visible with one rename; then point `latest` to it."""
         with writing(draft.path):
             draft._finish(manifest)
             path = draft.path.with_name(draft.id)
@@ -285,7 +285,7 @@ class Root:
         return Version(path, draft.kind, draft.name, draft.id)
 
     def point(self, version: Version) -> None:
-        """Let `latest` point to a version."""
+        """Point `latest` to a version."""
         link = version.path.with_name("latest")
         if not link.is_symlink() or os.readlink(link) != version.id:
             with writing(link):
@@ -299,7 +299,7 @@ class Root:
         os.replace(link, path.with_name("latest"))
 
     def remove(self, version: Version) -> None:
-        """Take a version away: it is gone in one rename, and its files after that. Needs the lock."""
+        """Remove a version: first one rename hides it, then its files are deleted. Needs the lock."""
         gone = version.path.with_name(f".{version.id}.removed")
         with writing(version.path):
             os.rename(version.path, gone)
@@ -307,7 +307,7 @@ class Root:
             shutil.rmtree(gone)
 
     def latest(self, kind: str, name: str) -> Version | None:
-        """The version that `latest` means; None where no version's gates held."""
+        """The version that `latest` means; None if no version passed its gates."""
         versions = self.versions(kind, name)
         try:
             wanted = self._latest(kind, name, versions)
@@ -324,14 +324,14 @@ class Root:
         return [Version(p, kind, name, p.name) for p in sorted(found, key=lambda p: int(p.name[1:]))]
 
     def names(self, kind: str) -> list[str]:
-        """The names that have versions of a kind."""
+        """The names with versions of a kind."""
         folder = self.path / kind
         return sorted(p.name for p in folder.iterdir() if self.versions(kind, p.name)) if folder.is_dir() else []
 
     def find(self, kind: str, text: str) -> Version | None:
         """The version that a user means: a path, NAME, NAME@latest or NAME@v0003. None for a folder without a manifest.
 
-        Raises GensetError when there is no such thing.
+        Raises GensetError if nothing has this path or name.
         """
         path = Path(text)
         if os.path.isdir(path):  # False, where Path.is_dir raises: a name that is too long
@@ -353,7 +353,7 @@ class Root:
                 f"{name} has no version {tag!r}", where=str(self.path / kind / name), hint=f"It has {ids}."
             )
         names = self.names(kind)
-        hint = f"Known under {self.path}: {', '.join(names)}." if names else f"Nothing is under {self.path / kind} yet."
+        hint = f"Names under {self.path}: {', '.join(names)}." if names else f"{self.path / kind} has no versions yet."
         what = "folder" if kind == "datasets" else "model version"
         raise GensetError(f"no such {what} or name: {text!r}{did_you_mean(name, names)}", hint=hint)
 
@@ -361,34 +361,34 @@ class Root:
         link = self.path / kind / name / "latest"
         if link.is_symlink() and link.is_dir():
             return link.resolve().name
-        whole = [version.id for version in versions if version.status == "ok"]
-        if not whole:
+        passed = [version.id for version in versions if version.status == "ok"]
+        if not passed:
             ids = ", ".join(version.id for version in versions)
             raise GensetError(
-                f"{name} has no version whose gates held, so there is no latest one",
+                f"no version of {name} passed its quality gates, so there is no `latest`",
                 where=str(self.path / kind / name),
                 hint=f"Name one of {ids}, such as {name}@{versions[-1].id}.",
             )
-        return whole[-1]
+        return passed[-1]
 
 
 def open_version(path: Path) -> Version | None:
-    """The version at a path (`latest` is followed), wherever it was copied to; None where there is none of genset's.
+    """The version at a path (`latest` is followed), also a copied one; None if genset wrote no version there.
 
-    Raises GensetError for one that is being written, and DamagedError for a damaged manifest.
+    Raises GensetError for an incomplete version, and DamagedError for a damaged manifest.
     """
     path = path.resolve()
     if _DRAFT.match(path.name):
         raise GensetError(
-            "this version is not whole: it is being written, or a run died while it wrote",
+            "this version is incomplete: a run is writing it or crashed",
             where=str(path),
-            hint="Wait for the run to end; what a dead one left is taken away by the next.",
+            hint="Wait for the run to end; the next run removes what a crashed one left.",
         )
     if not (path / MANIFEST).is_file():
         return None
     manifest = _read_manifest(path)
     if not isinstance(manifest, dict) or not set(manifest) >= _OWN:
-        return None  # somebody else's file of that name
+        return None  # a file of that name by another program
     fault = _manifest_fault(manifest)
     if fault:
         raise _damaged(path, fault)
@@ -403,19 +403,21 @@ def _read_manifest(folder: Path) -> Any:
 
 
 def _manifest_fault(manifest: Any) -> str:
-    """What makes a manifest of no use; "" for a good one."""
+    """Why a manifest is invalid; "" for a valid one."""
     if not isinstance(manifest, dict):
-        return "it is no JSON object"
+        return "it is not a JSON object"
     kind = f"{manifest.get('kind')}s"
     if kind not in KINDS:
-        return "its `kind` is missing or of no use"
+        return "manifest field `kind` is missing or invalid"
     needed = _NEEDED | (_NEEDED_OF_MODELS if kind == "models" else {})
     wrong = next((name for name, type_ in needed.items() if not isinstance(manifest.get(name), type_)), "")
-    return wrong and f"its `{wrong}` is missing or of no use"
+    return wrong and f"manifest field `{wrong}` is missing or invalid"
 
 
 def _damaged(folder: Path, fault: str) -> DamagedError:
-    return DamagedError(fault, where=str(folder / MANIFEST), hint="The version is damaged: make it again with --force.")
+    return DamagedError(
+        fault, where=str(folder / MANIFEST), hint="The version is damaged: write it again with --force."
+    )
 
 
 def roots_of(version: Version) -> list[Root]:
@@ -424,7 +426,7 @@ def roots_of(version: Version) -> list[Root]:
 
 
 def is_output(path: Path) -> bool:
-    """Whether genset wrote a folder: a version, a name with its versions, or an output root or a half of it."""
+    """Whether genset wrote a folder: a version, a name with versions, an output root, or its models or datasets."""
     if open_version(path):
         return True
     if path.name in KINDS:
@@ -438,7 +440,7 @@ def _has_versions(path: Path) -> bool:
 
 
 def _linked(source: Path, target: str) -> bool:
-    """Whether the file system could make a hard link: not to another disk, nor to what belongs to somebody else."""
+    """Whether a hard link was made: not possible to another disk or to a file of another user."""
     try:
         os.link(os.path.realpath(source) if os.path.islink(source) else source, target)
     except FileExistsError:
@@ -449,7 +451,7 @@ def _linked(source: Path, target: str) -> bool:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a relative name can lead to nothing but a file inside its folder."""
+    """Whether a relative name can only mean a file inside its folder."""
     parts = name.replace("\\", "/").split("/")
     return bool(parts[0]) and ".." not in parts and "\0" not in name
 
@@ -459,7 +461,7 @@ def _is_name(text: str) -> bool:
 
 
 def flush_tree(path: Path) -> None:
-    """Bring a folder and all that is in it to the disk: all at once where the system can, which is much faster."""
+    """Flush a folder and its files to the disk: with one system call where there is one, which is much faster."""
     library = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     if library and hasattr(library, "syncfs"):
         descriptor = os.open(path, os.O_RDONLY)
@@ -477,6 +479,7 @@ def flush_tree(path: Path) -> None:
 
 
 def _flush_folder(path: Path) -> None:
+    """Flush the entries of a folder to the disk, so that a rename survives a power failure."""
     if os.name == "posix":  # a folder cannot be opened for flushing elsewhere
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""YAML text to plain values, each with its file:line:column. Nothing is guessed, executed or silently dropped.
+"""Read YAML text to plain values, each with its file:line:column. Nothing is guessed, executed or dropped.
 
 YAML 1.1 reads `1e-3` as text, `no` as false and `1:30` as 90. Here a number is a number, only true and false
 are booleans, and everything else is text, so that the config's types can say what was expected.
@@ -16,7 +16,7 @@ import yaml
 from genset.errors import GensetError
 
 Key = tuple[str | int, ...]
-MOST_VALUES = 100_000  # aliases of aliases could otherwise unfold without end
+MOST_VALUES = 100_000  # limit for aliases of aliases, which could expand without end
 
 
 class _Reader(yaml.SafeLoader):
@@ -42,8 +42,8 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
 
 
 @dataclass(frozen=True, order=True)
-class Place:
-    """Where a value stands; an override on the command line has no line."""
+class Position:
+    """The position of a value; an override on the command line has no line."""
 
     source: str
     line: int = 0
@@ -57,7 +57,7 @@ class Place:
 class Fault:
     """One thing that is wrong with a config."""
 
-    place: Place
+    place: Position
     key: str
     text: str
 
@@ -66,7 +66,7 @@ class Fault:
 
 
 class ConfigError(GensetError):
-    """Every fault of a config at once, one a line."""
+    """All faults of a config, one per line."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = sorted(set(faults))
@@ -75,17 +75,17 @@ class ConfigError(GensetError):
 
 @dataclass
 class Tree:
-    """Values as read, where each stands, and what was already found to be wrong."""
+    """Values, the position of each, and the faults that were found so far."""
 
     values: dict[str, Any]
-    places: dict[Key, Place]
+    places: dict[Key, Position]
     faults: list[Fault] = field(default_factory=list)
 
-    def place(self, key: Key) -> Place:
-        """The place of a key, or of the nearest section above it."""
+    def place(self, key: Key) -> Position:
+        """The position of a key, or of the nearest section above it."""
         while key and key not in self.places:
             key = key[:-1]
-        return self.places.get(key, Place("config"))
+        return self.places.get(key, Position("config"))
 
 
 def dotted(key: Key) -> str:
@@ -102,7 +102,7 @@ def did_you_mean(word: object, names: Iterable[object]) -> str:
 
 
 def read(path: Path) -> Tree:
-    """Read one YAML file. Raises ConfigError where it cannot be read at all."""
+    """Read one YAML file. Raises ConfigError if it cannot be read at all."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -115,7 +115,7 @@ def read(path: Path) -> Tree:
 
 
 class _Writer(yaml.SafeDumper):
-    """Quotes what `_Reader` would read as something else than text."""
+    """Quotes text that `_Reader` would not read as text."""
 
 
 _Writer.yaml_implicit_resolvers = _Reader.yaml_implicit_resolvers
@@ -134,42 +134,42 @@ def inline(value: Any) -> str:
 
 def parse(text: str, source: str) -> Tree:
     """YAML text whose top is a section. Raises ConfigError for syntax faults."""
-    tree = Tree({}, {(): Place(source, 1, 1)})
-    node = _compose(text, Place(source, 1, 1))
+    tree = Tree({}, {(): Position(source, 1, 1)})
+    node = _compose(text, Position(source, 1, 1))
     if node is None:
-        tree.faults.append(Fault(Place(source, 1, 1), "", "the file is empty: name, modality and data are needed"))
+        tree.faults.append(Fault(Position(source, 1, 1), "", "the file is empty: name, modality and data are needed"))
     elif not isinstance(node, yaml.MappingNode):
         tree.faults.append(Fault(_at(node, source), "", "must be a section with keys, such as `name: digits`"))
     else:
         try:
             tree.values = _value(node, (), source, tree)
-        except RecursionError:  # an alias of what it stands in
-            raise ConfigError([Fault(Place(source, 1, 1), "", "nested too deeply")]) from None
+        except RecursionError:  # an alias of the section that contains it
+            raise ConfigError([Fault(Position(source, 1, 1), "", "nested too deeply")]) from None
     return tree
 
 
 def override(tree: Tree, overrides: Iterable[str]) -> Tree:
-    """Lay `train.epochs=5` and the like over a tree, read by the same strict reader."""
+    """Apply overrides such as `train.epochs=5` to a tree, parsed by the same strict reader."""
     for text in overrides:
         name, equals, value = text.partition("=")
         keys = tuple(name.split("."))
         if not equals or not all(keys):
             raise GensetError(f"not an override: {text!r}", hint="Write key.path=value, such as train.epochs=5.")
-        node = _compose(value, Place(text))
+        node = _compose(value, Position(text))
         for old in [place for place in tree.places if place[: len(keys)] == keys]:
             del tree.places[old]
-        section = _section(tree, keys, Place(text))
+        section = _section(tree, keys, Position(text))
         try:
             section[keys[-1]] = None if node is None else _value(node, keys, text, tree)
         except RecursionError:
-            raise ConfigError([Fault(Place(text), "", "nested too deeply")]) from None
-        tree.places.update({place: Place(text) for place in [*tree.places] if place[: len(keys)] == keys})
-        tree.places[keys] = Place(text)
+            raise ConfigError([Fault(Position(text), "", "nested too deeply")]) from None
+        tree.places.update({place: Position(text) for place in [*tree.places] if place[: len(keys)] == keys})
+        tree.places[keys] = Position(text)
     return tree
 
 
-def _section(tree: Tree, keys: tuple[str, ...], place: Place) -> dict[str, Any]:
-    """The mapping that holds the last of `keys`, made where it is not there; a bare kind becomes a section."""
+def _section(tree: Tree, keys: tuple[str, ...], place: Position) -> dict[str, Any]:
+    """The mapping that contains the last of `keys`, created if missing; a bare kind becomes a section."""
     section = tree.values
     for depth, key in enumerate(keys[:-1], start=1):
         found = section.get(key)
@@ -183,14 +183,14 @@ def _section(tree: Tree, keys: tuple[str, ...], place: Place) -> dict[str, Any]:
     return section
 
 
-def _compose(text: str, place: Place) -> yaml.Node | None:
+def _compose(text: str, place: Position) -> yaml.Node | None:
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=_Reader)
         return node
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         if mark is not None and place.line:
-            place = Place(place.source, mark.line + 1, mark.column + 1)
+            place = Position(place.source, mark.line + 1, mark.column + 1)
         raise ConfigError([Fault(place, "", f"not valid YAML: {error.problem or error.context}")]) from None
     except yaml.YAMLError as error:
         raise ConfigError([Fault(place, "", f"not valid YAML: {' '.join(str(error).split())}")]) from None
@@ -198,12 +198,12 @@ def _compose(text: str, place: Place) -> yaml.Node | None:
         raise ConfigError([Fault(place, "", "nested too deeply")]) from None
 
 
-def _at(node: yaml.Node, source: str) -> Place:
-    return Place(source, node.start_mark.line + 1, node.start_mark.column + 1)
+def _at(node: yaml.Node, source: str) -> Position:
+    return Position(source, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _value(node: yaml.Node, key: Key, source: str, tree: Tree) -> Any:
-    """The plain value of a node; its place, and those of all below it, go into the tree."""
+    """The plain value of a node; its position and all below it are stored in the tree."""
     if len(tree.places) > MOST_VALUES:
         raise ConfigError([Fault(_at(node, source), dotted(key), f"more than {MOST_VALUES:,} values")])
     tree.places.setdefault(key, _at(node, source))
@@ -223,7 +223,7 @@ def _value(node: yaml.Node, key: Key, source: str, tree: Tree) -> Any:
 
 
 def _mapping(node: yaml.MappingNode, key: Key, source: str, tree: Tree) -> dict[str, Any]:
-    """Keys are text as it is written, so that a class called 7 or no stays what it is."""
+    """A mapping; keys are the written text, so that classes called 7 or no keep their names."""
     values: dict[str, Any] = {}
     for name, child in node.value:
         if not isinstance(name, yaml.ScalarNode):
@@ -231,7 +231,7 @@ def _mapping(node: yaml.MappingNode, key: Key, source: str, tree: Tree) -> dict[
             continue
         here = (*key, name.value)
         if name.value == "<<":
-            tree.faults.append(Fault(_at(name, source), dotted(key), "merge keys are not allowed: write it out"))
+            tree.faults.append(Fault(_at(name, source), dotted(key), "merge keys are not allowed: write the keys out"))
             continue
         if name.value in values:
             first = tree.places[here].line

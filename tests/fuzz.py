@@ -34,7 +34,7 @@ from genset.interfaces import UndecodableError
 from genset.modalities import MODALITIES
 from genset.quality import gates
 from genset.sums import listed_sums
-from genset.yaml_source import Place, Tree, override
+from genset.yaml_source import Position, Tree, override
 
 PLACE = Path(tempfile.mkdtemp(prefix="genset-fuzz-"))
 Target = Callable[[bytes], None]
@@ -54,7 +54,7 @@ def _config(data: bytes) -> None:
 
 
 def _override(data: bytes) -> None:
-    tree = Tree({}, {(): Place("command line")})
+    tree = Tree({}, {(): Position("command line")})
     try:
         override(tree, [data.decode("utf-8", "surrogateescape")])
         config.section(config.Split, tree, "split")

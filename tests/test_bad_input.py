@@ -129,7 +129,7 @@ def test_a_missing_config_and_a_missing_model_say_what_to_give(tmp_path: Path) -
     outcome = genset("generate", "nothing", "--output", tmp_path / "out")
     assert (outcome.code, outcome.stderr) == (
         2,
-        f"genset: no such model version or name: 'nothing'\n  Nothing is under {tmp_path / 'out' / 'models'} yet.\n",
+        f"genset: no such model version or name: 'nothing'\n  {tmp_path / 'out' / 'models'} has no versions yet.\n",
     )
 
 
@@ -141,7 +141,7 @@ def test_an_error_is_one_json_object_where_json_was_asked_for(tmp_path: Path) ->
         "error": {
             "message": "no such model version or name: 'nothing'",
             "where": "",
-            "hint": f"Nothing is under {tmp_path / 'out' / 'models'} yet.",
+            "hint": f"{tmp_path / 'out' / 'models'} has no versions yet.",
         },
         "exit_code": 2,
     }
@@ -162,7 +162,7 @@ def test_an_error_is_one_json_object_where_json_was_asked_for(tmp_path: Path) ->
         (["split", "{digits}", "--workers", "300"], "command line: engine.workers: must be at most 256, got 300"),
         (["inspect", "{digits}/0/0000.png"], "{digits}/0/0000.png: this is one file of no version: a dataset, a version, an item of one, or a .yaml config can be inspected\n  Give the folder it lies in."),
         (["inspect", "{digits}", "--against", "{digits}", "--gate", "label_acc >= 95"], "--gate: label_acc is between 0 and 1, got 95"),
-        (["inspect", "{digits}/none"], "no such folder or name: '{digits}/none'\n  Nothing is under {out}/datasets yet."),
+        (["inspect", "{digits}/none"], "no such folder or name: '{digits}/none'\n  {out}/datasets has no versions yet."),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_message(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -204,8 +204,8 @@ def test_a_root_that_is_a_file_is_one_message(tmp_path: Path) -> None:
     outcome = genset("split", source, "--output", tmp_path / "out", "--quiet")
     assert (outcome.code, outcome.stderr) == (
         2,
-        f"genset: {tmp_path / 'out'}: cannot write: file exists; nothing was left half-written\n"
-        "  A file is in the way: move it, or choose another place with --output.\n",
+        f"genset: {tmp_path / 'out'}: cannot write: file exists; no incomplete file was left\n"
+        "  A file has this name: move it, or choose another place with --output.\n",
     )
 
 
@@ -231,7 +231,7 @@ def test_a_full_disk_is_one_message_and_leaves_no_version(tmp_path: Path) -> Non
     done = _in_mount("size=1m", split, tmp_path)
     assert done.stdout == "code 2\n"
     assert done.stderr.endswith(
-        "cannot write: no space left on device; nothing was left half-written\n"
+        "cannot write: no space left on device; no incomplete file was left\n"
         "  Free some space, or choose another place with --output.\n"
     )
 
@@ -242,7 +242,7 @@ def test_a_disk_that_fills_while_a_run_prepares_is_one_message(tmp_path: Path) -
     run = f"{sys.executable} -m genset run {path} --output {tmp_path}/out --quiet; echo code $?; ls -A {tmp_path}/out/.work/*"
     done = _in_mount("size=40k", run, tmp_path)
     assert done.stdout == "code 2\n"
-    assert "cannot write: no space left on device; nothing was left half-written\n" in done.stderr
+    assert "cannot write: no space left on device; no incomplete file was left\n" in done.stderr
 
 
 def test_metadata_cannot_lead_out_of_a_version(own: Trained, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_read_only_disk_is_one_message(tmp_path: Path) -> None:
     done = _in_mount("size=1m,ro", split, tmp_path)
     assert done.stdout == "code 2\n"
     assert done.stderr == (
-        f"genset: {tmp_path}/out/.lock: cannot write: read-only file system; nothing was left half-written\n"
+        f"genset: {tmp_path}/out/.lock: cannot write: read-only file system; no incomplete file was left\n"
         "  Choose a place that can be written to, with --output.\n"
     )
 
@@ -286,7 +286,7 @@ def test_a_limit_on_file_sizes_is_one_message_and_leaves_no_version(tmp_path: Pa
     done = subprocess.run(command, preexec_fn=limit, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert done.stderr.endswith(
-        "cannot write: file too large; nothing was left half-written\n"
+        "cannot write: file too large; no incomplete file was left\n"
         "  The file system or a limit forbids files of this size; choose another place with --output.\n"
     )
     assert not list((tmp_path / "out").rglob("*v0*"))

@@ -65,7 +65,11 @@ BROKEN = {
         ["4:9: split.ratios: must add up to 1, adds up to 0.7"],
     ),
     "two ratios": ("split: {ratios: [0.8, 0.2]}\n", ["4:9: split.ratios[2]: an item is missing"]),
-    "no train part": ("split: {ratios: [0, 0.5, 0.5]}\n", ["4:9: split.ratios: the train part must not be 0"]),
+    "a renamed key": ("split: {by: [side]}\n", ["4:9: split.by: this key is now called 'stratify'"]),
+    "no training fraction": (
+        "split: {ratios: [0, 0.5, 0.5]}\n",
+        ["4:9: split.ratios: the training fraction must not be 0"],
+    ),
     "two budgets": (
         "train: {steps: 3, epochs: 2}\n",
         ["4:1: train: give one of seconds, steps and epochs, not steps and epochs"],

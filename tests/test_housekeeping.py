@@ -88,8 +88,8 @@ def test_a_version_that_another_was_collected_from_stays(tmp_path: Path) -> None
         ("quality.json", "[]", "quality.json: its `figures` are of no use"),
         ("quality.json", '{"figures": {"cas": "high"}}', "quality.json: its `figures` are of no use"),
         ("manifest.json", "{", "manifest.json: cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        ("manifest.json", "[]", "manifest.json: it is no JSON object"),
-        ("manifest.json", '{"kind": "dataset", "status": "ok"}', "manifest.json: its `ended` is missing or of no use"),
+        ("manifest.json", "[]", "manifest.json: it is not a JSON object"),
+        ("manifest.json", '{"kind": "dataset", "status": "ok"}', "manifest.json: manifest field `ended` is missing or invalid"),
         ("manifest.json", None, "manifest.json: cannot be read: [Errno 2] No such file or directory: '{manifest}'"),
     ],
 )  # fmt: skip
@@ -122,7 +122,7 @@ def test_what_reads_a_damaged_version_ends_with_one_message(tmp_path: Path, prin
     path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "modality"}))
     for version in ("d", path.parent):
         code, told = printed(command, version, "--output", tmp_path, "--json")
-        assert (code, told["error"]["message"]) == (2, "its `modality` is missing or of no use")
+        assert (code, told["error"]["message"]) == (2, "manifest field `modality` is missing or invalid")
 
 
 def test_latest_passes_over_a_damaged_version(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_latest_passes_over_a_damaged_version(tmp_path: Path) -> None:
 def test_a_version_whose_parts_another_keeps_stays(tmp_path: Path, way: str) -> None:
     root = Root(tmp_path)
     base, _ = (made(root, "datasets", "base", []) for _ in range(2))
-    keep = {"split": {"keep": str(tmp_path / "datasets" / "base" / "v0001")}}
+    keep = {"split": {"previous": str(tmp_path / "datasets" / "base" / "v0001")}}
     made(root, "datasets", "child", [], **{way: keep})
     assert references(prune(root, None, 1).needed) == [base]
 

@@ -174,7 +174,7 @@ def test_a_run_publishes_what_it_made_once_and_looks_before_it_trains(own: Train
     lost = genset("run", own.config, "output.publish=s3://no-such-bucket/sets", "--output", none, "--quiet")
     assert lost.code == 2 and not (none / "models").exists()
     assert lost.stderr.splitlines()[0] == (
-        "genset: s3://no-such-bucket/sets/.genset: cannot be reached or written to: The specified bucket does not exist"
+        "genset: s3://no-such-bucket/sets/.genset: cannot connect or write: The specified bucket does not exist"
     )
 
 
@@ -192,9 +192,12 @@ def test_a_folder_that_is_shared_takes_versions_too(tmp_path: Path) -> None:
     [
         ("out/sets", "URL: expected the URL of a folder such as s3://bucket/folder, not 'out/sets'"),
         ("s3://", "URL: expected the URL of a folder such as s3://bucket/folder, not 's3://'"),
-        ("s3://key:word@b/f", "URL: a URL is written to configs and logs, so it must hold no name, key or password"),
+        (
+            "s3://key:word@b/f",
+            "URL: a URL is written to configs and logs, so it must not contain a name, key or password",
+        ),
         ("cache::s3://b", "URL: expected the URL of a folder such as s3://bucket/folder, not 'cache::s3://b'"),
-        ("s4://b/f", "s4://b/f: fsspec knows no s4:// places\n  Write a URL such as s3://bucket/folder."),
+        ("s4://b/f", "s4://b/f: fsspec does not support s4:// URLs\n  Write a URL such as s3://bucket/folder."),
     ],
 )
 def test_what_is_no_place_is_said_so(url: str, message: str, tmp_path: Path) -> None:
@@ -222,11 +225,11 @@ def test_a_missing_package_missing_credentials_and_a_missing_server_are_told_wit
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], env=env, capture_output=True, text=True, check=False
     )
-    message = "s3://b/f: the package that speaks to this place is not installed: Install s3fs to access S3"
-    assert (done.returncode, done.stderr) == (2, f"genset: {message}\n  For s3:// that is: pip install 'genset[s3]'.\n")
+    message = "s3://b/f: the package for this URL is not installed: Install s3fs to access S3"
+    assert (done.returncode, done.stderr) == (2, f"genset: {message}\n  For s3://: pip install 'genset[s3]'.\n")
     cure = (
-        "  Look at the address, the credentials of this machine, and what they allow; then start it again: what was "
-        "sent is not sent twice.\n"
+        "  Check the URL, and the credentials and permissions of this machine, then run the command again: files that were "
+        "uploaded are not uploaded twice.\n"
     )
     nobody = {**server, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": str(tmp_path)}
     for environment, reason in (
@@ -238,7 +241,7 @@ def test_a_missing_package_missing_credentials_and_a_missing_server_are_told_wit
     ):
         ended = genset(*arguments, **environment)
         where = "s3://b/f/datasets/d/v0001/manifest.json"
-        assert (ended.code, ended.stderr) == (2, f"genset: {where}: cannot be reached or written to: {reason}\n{cure}")
+        assert (ended.code, ended.stderr) == (2, f"genset: {where}: cannot connect or write: {reason}\n{cure}")
 
 
 def test_only_versions_are_published(tmp_path: Path) -> None:

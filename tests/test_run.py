@@ -482,7 +482,7 @@ def test_augment_balances_with_copies_or_with_a_model_and_plans_without_writing(
     assert (refused.code, refused.stderr) == (
         2, "genset: balance.fill: `fill: both` needs a model to generate with\n  Give --model MODEL.\n"
     )  # fmt: skip
-    bounded = genset("augment", source, "--balance", "max", "balance.most_copies=2", "--name", "bounded", *common)
+    bounded = genset("augment", source, "--balance", "max", "balance.max_copies=2", "--name", "bounded", *common)
     assert bounded.json["problems"] == [
         {
             "path": "1",
@@ -490,7 +490,7 @@ def test_augment_balances_with_copies_or_with_a_model_and_plans_without_writing(
             "detail": "9 items are lacking, at most 2 copies of each of its 3 items give 6",
         }
     ]
-    again = genset("augment", "bounded", "--balance", "max", "balance.most_copies=2", *common)
+    again = genset("augment", "bounded", "--balance", "max", "balance.max_copies=2", *common)
     assert again.json["problems"][0]["detail"].endswith(
         "3 items are lacking, at most 2 copies of each of its 3 items give 0"
     )
@@ -674,7 +674,7 @@ def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(tmp_path: 
     out, straight = tmp_path / "out", tmp_path / "straight"
     first = _interrupted_while_training(path, out, signal.SIGTERM)
     assert first.endswith(
-        "genset: interrupted; nothing was left half-written\n"
+        "genset: interrupted; no incomplete file was left\n"
         "  Run the same command again to go on: what was trained so far is kept.\n"
     )
     second = _interrupted_while_training(path, out, signal.SIGINT)

@@ -113,7 +113,7 @@ def test_columns_are_divided_evenly_beside_the_label() -> None:
     with pytest.raises(GensetError) as error:
         assign(items, RATIOS, 0, ["sid"])
     assert str(error.value) == (
-        "split.by: no column 'sid' (did you mean `side`?)\n  The columns are group, label, side."
+        "split.stratify: no column 'sid' (did you mean `side`?)\n  The columns are group, label, side."
     )
 
 
@@ -269,7 +269,7 @@ def test_no_speaker_stands_in_two_parts_by_a_pattern_on_the_file_name(in_folder:
         (["--counts", "5,5,5", "--ratios", "0.8,0.1,0.1"], "genset: split.ratios=[0.8,0.1,0.1]: split: give ratios or counts, not both\n"),
         (["--folds", "41"], "genset: --folds: 41 folds of 40 groups: what belongs together cannot be divided\n  Take at most 40 folds; without groups and near-duplicates each item is one.\n"),
         (["--folds", "3", "--ratios", "0.8,0.1,0.1"], "genset: --folds: folds are all of one size and remember nothing: they have no ratios\n"),
-        (["--stratify", "speaker"], "genset: split.by: no column 'speaker'\n  The columns are group, label.\n"),
+        (["--stratify", "speaker"], "genset: split.stratify: no column 'speaker'\n  The columns are group, label.\n"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_divided_is_told(in_folder: Path, words: list[str], message: str) -> None:
@@ -282,7 +282,7 @@ def test_what_cannot_be_divided_is_told(in_folder: Path, words: list[str], messa
 @pytest.mark.slow
 def test_what_keep_names_is_part_of_what_a_run_depends_on(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
-    path = write_config(in_folder, in_folder / "plain", split={"keep": "out/datasets/plain/latest"})
+    path = write_config(in_folder, in_folder / "plain", split={"previous": "out/datasets/plain/latest"})
     job = Job("run", Root(in_folder / "out"), Local(workers=1), Progress.silent())
     told = []
     for seed in "12":  # latest is another division each time
@@ -339,7 +339,7 @@ def test_a_run_keeps_the_parts_of_the_version_that_it_names_and_takes_counts(in_
         path = write_config(in_folder, in_folder / "plain", split=section)
         return {record.id: record.split for record in prepare(load(path), job).dataset}
 
-    grown = parts(keep="out/datasets/plain/v0001")
+    grown = parts(previous="out/datasets/plain/v0001")
     assert {name: grown[name] for name in first} == first
     assert Counter(grown.values()) == {"train": 64, "validation": 8, "test": 8}
     assert Counter(parts(counts=["rest", 6, 3]).values()) == {"train": 71, "validation": 6, "test": 3}
@@ -350,7 +350,7 @@ def test_a_run_keeps_the_parts_of_the_version_that_it_names_and_takes_counts(in_
     planned = genset("run", resolved, "--dry-run", "--json").json
     assert planned["counts"]["split"] == {"train": 71 + 24, "validation": 6, "test": 3}  # with what is generated
     with pytest.raises(GensetError) as error:
-        parts(keep="plain")
+        parts(previous="plain")
     assert str(error.value) == (
         f"{in_folder}/plain: this is no dataset version\n  Give a folder such as out/datasets/NAME/v0001."
     )

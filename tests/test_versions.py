@@ -72,11 +72,11 @@ def test_a_second_run_waits_and_then_says_that_the_root_is_locked(tmp_path: Path
         said: list[str] = []
         with pytest.raises(LockedError) as error, Root(tmp_path).lock(0.2, said.append):
             pass
-        assert said == [f"another run is at work in {tmp_path}: waiting up to 0.2 s for it to end"]
+        assert said == [f"another run is using {tmp_path}: waiting up to 0.2 s for it to end"]
         assert (int(error.value.exit_code), str(error.value)) == (
             75,
             f"{tmp_path}: another run still holds the lock after 0.2 s\n"
-            "  Wait for it to end, give it longer with --lock-timeout, or use another --output.",
+            "  Wait for it to end, wait longer with --lock-timeout, or use another --output.",
         )
         holder.kill()  # the lock dies with its holder
         holder.wait()
@@ -98,9 +98,9 @@ def test_versions_are_found_by_path_and_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("dd", "no such folder or name: 'dd' (did you mean `d`?)\n  Known under {root}: d."),
+        ("dd", "no such folder or name: 'dd' (did you mean `d`?)\n  Names under {root}: d."),
         ("d@v0009", "{root}/datasets/d: d has no version 'v0009'\n  It has v0001."),
-        ("../nowhere", "no such folder or name: '../nowhere'\n  Known under {root}: d."),
+        ("../nowhere", "no such folder or name: '../nowhere'\n  Names under {root}: d."),
     ],
 )
 def test_what_is_not_there_is_named_with_what_there_is(tmp_path: Path, text: str, message: str) -> None:
@@ -115,13 +115,13 @@ def test_failures_of_the_file_system_become_one_message(tmp_path: Path) -> None:
     with pytest.raises(GensetError) as error, Root(tmp_path / "file").lock(0, print):
         pass
     assert str(error.value) == (
-        f"{tmp_path / 'file'}: cannot write: file exists; nothing was left half-written\n"
-        "  A file is in the way: move it, or choose another place with --output."
+        f"{tmp_path / 'file'}: cannot write: file exists; no incomplete file was left\n"
+        "  A file has this name: move it, or choose another place with --output."
     )
     with pytest.raises(GensetError) as error, writing(tmp_path):
         raise OSError(28, "No space left on device", "x")
     assert str(error.value) == (
-        "x: cannot write: no space left on device; nothing was left half-written\n"
+        "x: cannot write: no space left on device; no incomplete file was left\n"
         "  Free some space, or choose another place with --output."
     )
 
@@ -132,7 +132,7 @@ def test_a_file_cannot_be_written_outside_a_version_nor_over_another(tmp_path: P
         for name in ("../x", "/x", "train/../../x", ""):
             with pytest.raises(GensetError) as error:
                 draft.write(name, b"2")
-            assert str(error.value) == f"{draft.path}: the path {name!r} leads out of the version"
+            assert str(error.value) == f"{draft.path}: the path {name!r} is outside the version"
         with pytest.raises(GensetError, match="file exists"):
             draft.write("x", b"2")
         with pytest.raises(GensetError, match="file exists"):

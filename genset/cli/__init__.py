@@ -410,10 +410,10 @@ def split(
         flags = {
             "split.ratios": ratios and f"[{ratios}]",
             "split.counts": counts and f"[{counts}]",
-            "split.by": stratify and json_text(stratify),
+            "split.stratify": stratify and json_text(stratify),
         }
         section, rules = command.sections(("split", "clean"), flags, overrides, kind_of(path, version))
-        others = section.model_fields_set & {"ratios", "counts", "keep"}
+        others = section.model_fields_set & {"ratios", "counts", "previous"}
         if folds and others:
             raise GensetError(
                 f"folds are all of one size and remember nothing: they have no {' nor '.join(sorted(others))}",

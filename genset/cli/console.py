@@ -202,7 +202,7 @@ def guarded(command: str, console: Console, work: Callable[[], int], *, debug: b
     except (Interrupt, KeyboardInterrupt) as stop:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # once is enough: what is under way is a clean end
-        console.failure(_InterruptedError("interrupted; nothing was left half-written", hint=str(stop)), command)
+        console.failure(_InterruptedError("interrupted; no incomplete file was left", hint=str(stop)), command)
         return int(ExitCode.INTERRUPTED)
     except OSError as error:
         if debug:

@@ -34,7 +34,7 @@ from genset.interfaces import Exporter, Section
 from genset.pipeline.job import Job
 from genset.store import Store, check_url
 from genset.versions import Root, Version, open_version
-from genset.yaml_source import Place, Tree, did_you_mean, override
+from genset.yaml_source import Position, Tree, did_you_mean, override
 
 _SECTIONS: Mapping[str, type[Section]] = {
     "clean": Clean,
@@ -129,7 +129,7 @@ class Command:
         modality: str | None = None,
     ) -> list[Any]:
         """Sections of the config as flags and overrides give them, read as strictly as a file."""
-        tree = Tree({}, {(): Place("command line")})
+        tree = Tree({}, {(): Position("command line")})
         override(tree, [f"{key}={value}" for key, value in flags.items() if value is not None])
         override(tree, overrides or ())
         unknown = [key for key in tree.values if key not in keys]
@@ -147,7 +147,7 @@ class Command:
 
     def exporter(self, text: str | None) -> Exporter:
         """The form of --format, as the config's is read. Raises ConfigError."""
-        tree = Tree({"output": {} if text is None else {"format": text}}, {(): Place("--format")})
+        tree = Tree({"output": {} if text is None else {"format": text}}, {(): Position("--format")})
         form: Exporter = section(Output, tree, "output").format
         return form
 
@@ -190,7 +190,7 @@ class Command:
         told = told if told.kind == (kind or told.kind) else ENGINES[kind].model_validate({})
         asked = {"address": address or None, "workers": workers}
         given = told.model_dump(exclude_unset=True) | {key: value for key, value in asked.items() if value is not None}
-        engine: Engine = section(type(told), Tree({"engine": given}, {(): Place("command line")}), "engine")
+        engine: Engine = section(type(told), Tree({"engine": given}, {(): Position("command line")}), "engine")
         return engine
 
     @contextlib.contextmanager

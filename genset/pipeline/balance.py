@@ -142,14 +142,14 @@ def filling(
     cells = _by(cell, real)
     for label, count in lacking.items():
         records = cells.get(label, [])
-        parents = [record for record in records if start.get(record.id, 0) < section.most_copies]
-        room = sum(section.most_copies - start.get(parent.id, 0) for parent in parents)
+        parents = [record for record in records if start.get(record.id, 0) < section.max_copies]
+        room = sum(section.max_copies - start.get(parent.id, 0) for parent in parents)
         wanted = {"generated": 0, "both": count // 2, "augmented": count}["augmented" if label in none else fill]
         copied = min(room, wanted)
-        copies += filled(parents, start, copied, section.most_copies)
+        copies += filled(parents, start, copied, section.max_copies)
         if fill != "augmented" and label not in none:
             generated[label] = count - copied
         elif copied < count:
-            each = f"at most {section.most_copies} copies of each of its {len(records)} items"
+            each = f"at most {section.max_copies} copies of each of its {len(records)} items"
             problems.append(Quarantined(label, "too_small", f"{count} items are lacking, {each} give {room}"))
     return Filling(generated, copies, problems)

@@ -20,7 +20,7 @@ from genset.pipeline.job import Job
 from genset.pipeline.prepare import prepare
 from genset.pipeline.train import train
 from genset.versions import Root
-from genset.yaml_source import Place, Tree
+from genset.yaml_source import Position, Tree
 
 SIZE, CLASSES, PER_CLASS = 28, 4, 150
 _COPIES = 2
@@ -105,7 +105,7 @@ def _config(folder: Path, steps: int) -> Config:
         "data": {"source": [str(folder / "items")]},
         "train": {"steps": steps},
     }
-    return check(Tree(values, {(): Place("bench")}))
+    return check(Tree(values, {(): Position("bench")}))
 
 
 def _draw(folder: Path) -> int:

@@ -231,24 +231,24 @@ class Division:
 
     def settings(self) -> dict[str, Any]:
         """As the manifest holds them."""
-        keep = self.section.keep and os.path.abspath(self.section.keep)  # whatever folder the next command starts in
-        return {"split": {**self.section.model_dump(mode="json"), "keep": keep}, "group": self.group or ""}
+        previous = self.section.previous and os.path.abspath(self.section.previous)  # wherever the next command starts
+        return {"split": {**self.section.model_dump(mode="json"), "previous": previous}, "group": self.group or ""}
 
 
 def split_version(source: Source, wanted: Division, name: str, job: Job) -> Derived:
     """A dataset divided. Made items stay in train, and go where what they were made from left it.
 
     Splits that a user's folder has stay, those of a version do not. The last version of the same name that was divided
-    by the same settings is gone on with, or `split.keep`: its items keep their part, and none goes from test to train.
+    by the same settings is continued, or `split.previous`: its items keep their split; none moves from test to train.
     """
     section, versioned = wanted.section, source.records[0].versioned
     real = [record for record in source.records if record.source == "collected"]
-    before = None if wanted.anew or section.keep else _before(name, wanted, job)
-    earlier = section.keep or (str(before.path) if before else "")
+    before = None if wanted.anew or section.previous else _before(name, wanted, job)
+    earlier = section.previous or (str(before.path) if before else "")
     known = parts_of(Path(earlier)) if earlier else {}
     loose = [replace(record, split="") for record in real] if wanted.anew or versioned else real
     shares = shares_of(section, loose)
-    assigned = [r for r in assign(loose, shares, wanted.seed, section.by, known) if r.split]
+    assigned = [r for r in assign(loose, shares, wanted.seed, section.stratify, known) if r.split]
     check_train(assigned, source.name)
     notes = deviations(loose, assigned, shares)
     stay = sum(record.id in known for record in assigned)
@@ -276,7 +276,7 @@ def fold_versions(source: Source, wanted: Division, number: int, name: str, job:
             hint="Divide them anew with --anew.",
         )
     loose = [replace(record, split="") for record in real]
-    made = folds(loose, number, wanted.seed, wanted.section.by)
+    made = folds(loose, number, wanted.seed, wanted.section.stratify)
     return [
         _divided(source, real, assigned, wanted, f"{name}-fold{fold}", job, [], fold={"fold": fold, "folds": number})
         for fold, assigned in enumerate(made, start=1)

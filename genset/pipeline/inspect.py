@@ -25,7 +25,7 @@ from genset.pipeline.prepare import Prepared
 from genset.pipeline.split import assign
 from genset.quality.metric_inputs import SEEDS
 from genset.seeds import rng_for
-from genset.sums import STRANGE, verify_sums
+from genset.sums import UNKNOWN, verify_sums
 from genset.versions import CONFIG, Version, open_version, roots_of
 
 _ONLY_DUPLICATES = Clean(exact_duplicates="report").named()
@@ -103,7 +103,7 @@ def model_facts(version: Version) -> dict[str, Any]:
 def checksums(version: Version) -> list[Quarantined]:
     """A problem for each file of a version that is not as it was written."""
     wrong = verify_sums(version)
-    return [Quarantined(name, "extra" if what == STRANGE else "checksum", f"it {what}") for name, what in wrong.items()]
+    return [Quarantined(name, "extra" if what == UNKNOWN else "checksum", f"it {what}") for name, what in wrong.items()]
 
 
 @dataclass(frozen=True)

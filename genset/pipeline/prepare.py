@@ -103,9 +103,9 @@ def _laid_out(config: Config, job: Job) -> Path:
 def parted(records: Sequence[Record], config: Config, job: Job) -> list[Record]:
     """The records in the parts that the config asks for, without those that counts leave out."""
     section = config.split
-    before = parts_of(Path(section.keep)) if section.keep else {}
+    before = parts_of(Path(section.previous)) if section.previous else {}
     shares = shares_of(section, records)
-    assigned = [r for r in assign(records, shares, config.seed, section.by, before) if r.split]
+    assigned = [r for r in assign(records, shares, config.seed, section.stratify, before) if r.split]
     check_train(assigned, ", ".join(config.data.source))
     for text in deviations(records, assigned, shares):
         job.progress.say(text)
@@ -161,8 +161,10 @@ def identity(config: Config, settled: Section, fingerprint: str) -> str:
 
 
 def _parts(config: Config, fingerprint: str) -> tuple[Any, ...]:
-    keep = config.split.keep
-    before = sorted(parts_of(Path(keep)).items()) if keep else []  # a path such as NAME/latest tells nothing of them
+    previous = config.split.previous
+    before = (
+        sorted(parts_of(Path(previous)).items()) if previous else []
+    )  # a path such as NAME/latest tells nothing of them
     return fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump(), before
 
 

@@ -53,7 +53,7 @@ def broken(
 def reason(rule: Rule, value: Any, usual: Any, score: float) -> str:
     """The reason in words."""
     inverse = "" if isinstance(value, str) else 1 - value
-    return rule.told.format(value=value, inverse=inverse, usual=usual, score=score)
+    return rule.reason.format(value=value, inverse=inverse, usual=usual, score=score)
 
 
 def scored(values: Values, labels: npt.NDArray[np.str_], rule: Rule) -> Scored:

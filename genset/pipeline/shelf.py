@@ -122,7 +122,7 @@ def _parents(child: Kept, every: Mapping[Version, Kept]) -> Iterator[Version]:
 def _sources(manifest: Mapping[str, Any]) -> list[str]:
     """The folders that a version was made from, or whose parts it keeps."""
     config = manifest.get("config", {})
-    kept = (told.get("split", {}).get("keep") for told in (config, manifest.get("settings", {})))
+    kept = (told.get("split", {}).get("previous") for told in (config, manifest.get("settings", {})))
     return [*manifest.get("sources", ()), *config.get("data", {}).get("source", ()), *filter(None, kept)]
 
 

@@ -141,7 +141,7 @@ def _places(records: Iterable[Record], unit: Mapping[str, str], known: Mapping[s
 
 def _strata(records: Sequence[Record], unit: Mapping[str, str], by: Sequence[str]) -> list[dict[str, Counter[Labels]]]:
     """The members of each unit by label and columns, and by label alone: from the finest strata to the coarsest."""
-    cell = cell_of(by, records, "split.by")
+    cell = cell_of(by, records, "split.stratify")
     levels: list[dict[str, Counter[Labels]]] = []
     for columns in (True, False) if by else (False,):
         members: dict[str, Counter[Labels]] = defaultdict(Counter)
