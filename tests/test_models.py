@@ -128,7 +128,15 @@ def trained(
     return outcome, said, [variable.numpy() for variable in trainer.task.variables()]
 
 
-@pytest.mark.slow
+@pytest.fixture
+def fake_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training steps that compute nothing, in tests of what is decided between them."""
+    from genset.models.stage_steps import StageRun
+
+    monkeypatch.setattr(StageRun, "step", lambda self, plan, step: {"loss": 1.0})
+
+
+@pytest.mark.usefixtures("fake_steps")
 def test_collapsed_samples_end_the_stage_and_the_best_weights_are_kept(tmp_path: Path) -> None:
     told = iter([(9.0, 0.9), (5.0, 0.9), *[(50.0, 0.1)] * 40])
 
@@ -148,7 +156,7 @@ def test_collapsed_samples_end_the_stage_and_the_best_weights_are_kept(tmp_path:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("fake_steps")
 def test_samples_that_never_get_better_than_the_start_are_waited_for_and_told_of(tmp_path: Path) -> None:
     scores = iter([1.0, *[5.0] * 60])
     outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
@@ -159,7 +167,7 @@ def test_samples_that_never_get_better_than_the_start_are_waited_for_and_told_of
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("fake_steps")
 def test_a_stage_that_diverges_goes_back_to_its_best_weights_and_says_so(tmp_path: Path) -> None:
     scores = iter([9.0, 4.0, float("nan")])
     outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
@@ -277,7 +285,7 @@ def test_small_sets_are_learned_in_small_batches() -> None:
     assert usual_batch(6400, 64) == 64
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("fake_steps")
 def test_the_penalty_is_chosen_by_trials_and_told(tmp_path: Path) -> None:
     loss = LOSSES["relativistic"](kind="relativistic", penalty="auto")
     scores = iter([3.0, 1.0, 2.0, *[5.0] * 60])
