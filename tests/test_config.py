@@ -94,7 +94,7 @@ BROKEN = {
     "unknown figure": (
         "quality: {gates: [cas_rato >= 1]}\n",
         [
-            "4:19: quality.gates[0]: no such figure: 'cas_rato' (did you mean `cas_ratio`?); there are real_acc, cas, "
+            "4:19: quality.gates[0]: no such figure: 'cas_rato' (did you mean `cas_ratio`?); available: real_acc, cas, "
             "cas_ratio, both_acc, augmented_acc, lift, lift_low, lift_high, label_acc, label_ratio, frechet, frechet_floor, "
             "frechet_ratio, kernel_distance, precision, recall, density, coverage, vendi, vendi_ratio, distinct, copies, "
             "dcr_share, authenticity, c_t, mia_auc, mia_tpr, label_ratio_ceiling, frechet_ratio_ceiling, coverage_ceiling"
