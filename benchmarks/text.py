@@ -41,7 +41,7 @@ from genset.modalities.text.metrics import words
 from genset.modalities.text.modality import Text
 from genset.modalities.text.token_sampling import TokenSampling
 from genset.seeds import rng_for
-from genset.yaml_source import Place, Tree
+from genset.yaml_source import Position, Tree
 
 ROOT = Path(__file__).parents[1]
 TEMPERATURES = (0.7, 0.85, 1.0, 1.15)
@@ -246,7 +246,7 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
     items = codec.items_of([texts[row] for row in rng_for(0, "split").permutation(len(texts))], length)
     tree = Tree(
         {"name": "mle", "modality": "text", "data": {"source": "."}, "model": {"network": arguments.network}},
-        {(): Place("here")},
+        {(): Position("here")},
     )
     network = check(tree).model.network
     held_out = len(items) // 10
