@@ -51,6 +51,7 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
 def _text_list(value: Any) -> Any:
+    """A single text as a list of one; other values unchanged."""
     return [value] if isinstance(value, str) else value
 
 

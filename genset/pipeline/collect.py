@@ -272,6 +272,7 @@ def files_by_modality(path: Path, table: Mapping[str, type[Modality]]) -> dict[s
 
 
 def _find(path: Path, modality: Modality, problems: list[Quarantined], faults: Faults) -> list[Record]:
+    """The records of a source: rows of a file, a version, split folders, split files or class folders."""
     if modality.rows and os.path.isfile(path) and path.suffix.lower() in modality.suffixes:
         return list(_from_file(path, path.name, "", modality, problems))
     if not os.path.isdir(path):
