@@ -76,7 +76,7 @@ def config(folder: Path, source: Path, **sections: Any) -> Path:
         "data": {"source": str(source)},
         "train": {"steps": STEPS},
         "generate": {"per_class": 12},
-        "quality": {"seeds": 2},  # classifiers, for speed
+        "quality": {"seeds": 1},  # classifiers, for speed
         **sections,
     }
     path = folder / "config.yaml"
