@@ -243,14 +243,14 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
 
     texts = list(dict.fromkeys(_texts(arguments.folder / "train")))
     length = max(len(text.encode()) for text in texts)
-    items = codec.items_of([texts[row] for row in rng_for(0, "split").permutation(len(texts))], length)
+    items = codec.encode_all([texts[row] for row in rng_for(0, "split").permutation(len(texts))], length)
     tree = Tree(
         {"name": "mle", "modality": "text", "data": {"source": "."}, "model": {"network": arguments.network}},
         {(): Position("here")},
     )
     network = check(tree).model.network
     held_out = len(items) // 10
-    modality = Text(Text.Settings(length=length)).learned(items[held_out:])
+    modality = Text(Text.Settings(max_bytes=length)).learned(items[held_out:])
     family = LanguageModel()
     nets = family.build(modality, network, 1, 1)
     parts = [Examples(part, np.zeros(len(part), np.int64)) for part in (items[held_out:], items[:held_out])]
@@ -267,7 +267,7 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
     for temperature in TEMPERATURES:
         rngs = [rng_for(0, "mle", number) for number in range(MADE)]
         z, label = np.zeros((MADE, 1), np.float32), np.ones((MADE, 1), np.float32)
-        lines = codec.texts_of(modality.render(models, z, label, rngs, TokenSampling(temperature=temperature)))
+        lines = codec.decode_all(modality.render(models, z, label, rngs, TokenSampling(temperature=temperature)))
         made.append((temperature, [line for line in lines if line]))
     return made
 

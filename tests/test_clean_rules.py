@@ -21,7 +21,7 @@ from genset.modalities.image.near_duplicates import fingerprint as image_fingerp
 from genset.modalities.sound.codec import Clip
 from genset.modalities.sound.codec import read as read_sound
 from genset.modalities.sound.near_duplicates import fingerprint as sound_fingerprint
-from genset.modalities.text.near_duplicates import of as text_sketch
+from genset.modalities.text.near_duplicates import fingerprint as text_fingerprint
 from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import collect
 from genset.pipeline.near import candidates, clusters, near_pairs
@@ -174,7 +174,10 @@ def test_real_digits_are_not_taken_for_each_other(tmp_path: Path) -> None:
 def test_texts_are_compared_without_case_marks_and_accents(one: str, other: str, near: bool) -> None:
     table = MODALITIES["text"]
     found = near_pairs(
-        modality("text").likeness([text_sketch(one), text_sketch(other)]), table.near, Local(), Progress.silent()
+        modality("text").likeness([text_fingerprint(one), text_fingerprint(other)]),
+        table.near,
+        Local(),
+        Progress.silent(),
     )
     assert bool(found) is near
 

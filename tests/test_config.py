@@ -160,13 +160,14 @@ SOUND_KEYS = {
     "spec_augment": {"bands": "frequency_mask", "moments": "time_mask"},
     "mix": {"quietest": "max_snr_db", "loudest": "min_snr_db"},
 }
+TEXT_KEYS = {"latent_mix": {"share": "max_share"}}
 
 
 @pytest.mark.parametrize(
     ("modality", "kind", "old", "new"),
     [
         (modality, kind, old, new)
-        for modality, kinds in (("image", IMAGE_KEYS), ("sound", SOUND_KEYS))
+        for modality, kinds in (("image", IMAGE_KEYS), ("sound", SOUND_KEYS), ("text", TEXT_KEYS))
         for kind, keys in kinds.items()
         for old, new in keys.items()
     ],
@@ -206,9 +207,18 @@ def test_an_old_key_of_a_transform_is_answered_with_the_new_one(
             "generate: {sampling: {loudest_peak: -9}}",
             "generate.sampling.loudest_peak: this key is now called 'max_peak_db'",
         ),
+        ("{kind: text, longest_text: 9}", "", "modality.longest_text: this key is now called 'max_characters'"),
+        ("{kind: text, length: 9}", "", "modality.length: this key is now called 'max_bytes'"),
+        ("{kind: text, vocabulary: 99}", "", "modality.vocabulary: this key is now called 'vocabulary_size'"),
+        ("{kind: text, longest: 9}", "", "modality.longest: this key is now called 'max_tokens'"),
+        (
+            "text",
+            "generate: {sampling: {longest: 9}}",
+            "generate.sampling.longest: this key is now called 'max_tokens'",
+        ),
     ],
 )
-def test_old_words_of_images_and_sounds_are_answered_with_the_new_ones(
+def test_old_words_of_a_modality_are_answered_with_the_new_ones(
     tmp_path: Path, modality: str, section: str, fault: str
 ) -> None:
     path = tmp_path / "c.yaml"

@@ -30,7 +30,7 @@ LABELS = ("a.b", "train")  # a dot, and the name of a split
 COUNTS = {"train": 6, "validation": 2, "test": 2}
 SETTINGS = {
     "image": {"size": 8, "mode": "L"},
-    "text": {"length": 40},
+    "text": {"max_bytes": 40},
     "sound": {"sample_rate": 8000, "seconds": 0.1, "lengths": "fixed"},
 }
 

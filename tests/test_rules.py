@@ -18,9 +18,9 @@ from genset.config import Data, clean_class
 from genset.engine import Local
 from genset.interfaces import Progress, Quarantined, Rule
 from genset.modalities import MODALITIES
-from genset.modalities.text.item_rules import unlikelihood
 from genset.modalities.text.item_rules import values as text_values
-from genset.modalities.text.near_duplicates import of as letters
+from genset.modalities.text.letter_model import unlikelihood
+from genset.modalities.text.near_duplicates import fingerprint as letters
 from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import collect
 from genset.pipeline.rules import scored

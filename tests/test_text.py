@@ -14,7 +14,7 @@ from genset.interfaces import Progress
 from genset.modalities.text import codec, metrics, token_sampling
 from genset.modalities.text.augment import AUGMENTATIONS
 from genset.modalities.text.modality import Text, TextSettings
-from genset.modalities.text.tokens import END, PAD, Tokens
+from genset.modalities.text.tokens import END, PAD, TextTokenizer
 from genset.pipeline.collect import Collected, collect
 from genset.pipeline.explain import Explained
 from genset.pipeline.job import Job
@@ -54,7 +54,7 @@ def test_files_of_class_folders_are_items_and_lines_have_no_label(tmp_path: Path
     (tmp_path / "b" / "lines.txt").write_text("x\ny\n")
     (record,) = found(tmp_path / "a").records
     modality = Text(TextSettings())
-    assert (codec.text_of(modality.native(record.raw)), record.label) == ("two\nlines", "spam")
+    assert (codec.decode(modality.native(record.raw)), record.label) == ("two\nlines", "spam")
     assert [(r.text, r.label) for r in found(tmp_path / "b").records] == [("x", ""), ("y", "")]
     assert [r.text for r in found(tmp_path / "b" / "lines.txt").records] == ["x", "y"]
 
@@ -96,7 +96,7 @@ def test_a_dialogue_is_one_item_and_comes_back_in_its_columns(row: dict[str, Any
 
 
 REFUSED = {
-    "binary": (b"a\0b", ("x.txt", "it is not text: it holds zero bytes")),
+    "binary": (b"a\0b", ("x.txt", "it is not text: it contains zero bytes")),
     "utf-16": ("ab".encode("utf-16"), ("x.txt:1", "it is UTF-16, not UTF-8: set modality.encoding: utf-16 to read it")),
     "latin-1 among utf-8": (
         "gut\nschön\n".encode() + "schön\n".encode("latin-1"),
@@ -106,13 +106,13 @@ REFUSED = {
             "or gb18030, to read the file",
         ),
     ),
-    "a control character": (b"a\nb\x1bc\n", ("x.txt:2", "it holds the control character U+001B at character 2")),
-    "a separator": (b"a\nb\x1fc\n", ("x.txt:2", "it holds the control character U+001F at character 2")),
+    "a control character": (b"a\nb\x1bc\n", ("x.txt:2", "it contains the control character U+001B at character 2")),
+    "a separator": (b"a\nb\x1fc\n", ("x.txt:2", "it contains the control character U+001F at character 2")),
     "a long line": (
         b"a\n" + b"b" * 100_000,
-        ("x.txt:2", "100,000 characters, more than the 2,000 of modality.longest_text"),
+        ("x.txt:2", "100,000 characters, more than the 2,000 of modality.max_characters"),
     ),
-    "nothing": (b"\n \n", ("x.txt", "it holds no text")),
+    "nothing": (b"\n \n", ("x.txt", "it contains no text")),
 }
 
 
@@ -130,20 +130,20 @@ def test_bad_rows_are_left_out_with_their_line(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text("\n".join(rows))
     assert told(found(tmp_path)) == [
         ("x.jsonl:2", "not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        ("x.jsonl:3", "the column 'text' is missing: it has txt"),
+        ("x.jsonl:3", "the column 'text' is missing: the columns are txt"),
         ("x.jsonl:4", "the column 'text' must be text or a list of turns, got 3"),
-        ("x.jsonl:5", "not JSON: the key 'text' stands twice"),
+        ("x.jsonl:5", "not JSON: duplicate key 'text'"),
         ("x.jsonl:6", "must be an object, got [1]"),
         ("x.jsonl:7", "it is empty"),
-        ("x.jsonl:8", "a column holds half a character (a lone surrogate)"),
+        ("x.jsonl:8", "a column contains half a character (a lone surrogate)"),
     ]
     (tmp_path / "x.jsonl").unlink()
     (tmp_path / "x.csv").write_text("text,label\na,b\nc\nd,e\n")
-    assert told(found(tmp_path)) == [("x.csv:3", "1 columns, the first line has 2")]
+    assert told(found(tmp_path)) == [("x.csv:3", "1 columns, but the header has 2")]
     (tmp_path / "y.csv").write_text("text,text\na,b\n")
     assert told(found(tmp_path)) == [
-        ("x.csv:3", "1 columns, the first line has 2"),
-        ("y.csv:1", "the column 'text' stands twice"),
+        ("x.csv:3", "1 columns, but the header has 2"),
+        ("y.csv:1", "duplicate column 'text'"),
     ]
 
 
@@ -158,8 +158,8 @@ def test_a_table_without_known_columns_asks_for_their_names(tmp_path: Path) -> N
     outcome = genset("inspect", tmp_path / "x.csv")
     assert outcome.code == 2
     assert outcome.stderr == (
-        f"genset: {tmp_path}/x.csv: no column that is known to hold texts: it has a, b\n"
-        "  Name the columns that hold the item: modality.fields=[NAME, ...].\n"
+        f"genset: {tmp_path}/x.csv: no column with a common name for texts: the columns are a, b\n"
+        "  Set modality.fields to the columns of the item: modality.fields=[NAME, ...].\n"
     )
 
 
@@ -168,21 +168,21 @@ def test_a_text_that_is_too_long_for_a_file_name_is_a_text(tmp_path: Path) -> No
     assert modality.raw("word " * 100) == ("word " * 100).strip()
     path = tmp_path / "x.txt"
     path.write_text("in a file\n")
-    assert codec.text_of(modality.native(modality.raw(str(path)))) == "in a file"
+    assert codec.decode(modality.native(modality.raw(str(path)))) == "in a file"
 
 
 def test_texts_are_normalised_and_items_keep_every_byte() -> None:
-    assert codec.clean(" e\u0301 ") == "é"
-    items = codec.items_of(MIXED, 60)
-    assert codec.texts_of(items) == MIXED
-    assert codec.text_of(codec.items_of(["日本"], 4)[0]) == "日"  # whole characters
+    assert codec.normalise(" e\u0301 ") == "é"
+    items = codec.encode_all(MIXED, 60)
+    assert codec.decode_all(items) == MIXED
+    assert codec.decode(codec.encode_all(["日本"], 4)[0]) == "日"  # whole characters
 
 
 @pytest.mark.parametrize("kind", ["bpe", "words", "characters"])
 def test_tokens_come_back_as_the_same_text_also_after_they_were_saved(kind: str) -> None:
     texts = [*MIXED, f"a{codec.FIELD}b{codec.TURN}c{codec.ROLE}d"] * 20
-    tokens = Tokens.learn(texts, kind, None, None)  # type: ignore[arg-type]
-    again = Tokens.read(tokens.as_bytes())
+    tokens = TextTokenizer.train(texts, kind, None, None)  # type: ignore[arg-type]
+    again = TextTokenizer.from_bytes(tokens.to_bytes())
     rows = tokens.encode(texts[:6])
     assert (again.encode(texts[:6]) == rows).all()
     assert again.decode(rows) == texts[:6]
@@ -190,7 +190,7 @@ def test_tokens_come_back_as_the_same_text_also_after_they_were_saved(kind: str)
 
 
 def test_byte_pairs_have_no_unknown_text_and_long_ones_are_cut() -> None:
-    tokens = Tokens.learn(["abc abd"] * 20, "bpe", None, 8)
+    tokens = TextTokenizer.train(["abc abd"] * 20, "bpe", None, 8)
     (row,) = tokens.encode(["中"])
     assert tokens.decode(row[None]) == ["中"]
     assert END not in tokens.encode(["zyxwvutsrqponm"])[0]
@@ -208,7 +208,7 @@ def drawn(count: int, **settings: Any) -> Counter[int]:
     models = logits_of([0.1, 0.05, 0.05, 0.4, 0.3, 0.1])
     rngs = [np.random.default_rng(n) for n in range(count)]
     z = np.zeros((count, 1), np.float32)
-    rows = token_sampling.write(models, z, z, rngs, 1, token_sampling.TokenSampling(**settings))
+    rows = token_sampling.generate_tokens(models, z, z, rngs, 1, token_sampling.TokenSampling(**settings))
     return Counter(rows[:, 0].tolist())
 
 
@@ -227,11 +227,11 @@ def test_a_cap_on_the_length_gives_the_same_beginnings() -> None:
     z = np.zeros((20, 1), np.float32)
 
     def rows(**settings: Any) -> Any:
-        return token_sampling.write(
+        return token_sampling.generate_tokens(
             models, z, z, [np.random.default_rng(n) for n in range(20)], 9, token_sampling.TokenSampling(**settings)
         )
 
-    short, whole = rows(longest=4), rows()
+    short, whole = rows(max_tokens=4), rows()
     assert (short[:, :4] == whole[:, :4]).all()
     assert (short[:, 4:] == PAD).all()
 
@@ -240,7 +240,7 @@ def test_nats_are_the_mean_negative_log_likelihood() -> None:
     models = logits_of([0.25, 0.25, 0.25, 0.25])
     z = np.zeros((2, 1), np.float32)
     ids = np.array([[3, 1, 0], [3, 3, 1]], np.int32)
-    assert token_sampling.nats(models, z, z, ids) == pytest.approx(np.log([4, 4]))
+    assert token_sampling.mean_nats(models, z, z, ids) == pytest.approx(np.log([4, 4]))
 
 
 def test_faults_of_made_texts() -> None:
@@ -279,7 +279,7 @@ def test_transforms_leave_protected_spans_and_the_parts_of_dialogues_alone(kind:
     for seed in range(60):
         rng = np.random.default_rng(seed)
         parameters = step.draw(rng)
-        made.add(codec.text_of(step.apply(codec.item_of(text, 200), rng, **parameters)))
+        made.add(codec.decode(step.apply(codec.encode(text, 200), rng, **parameters)))
     assert len(made) > 1 or kind == "synonyms"
     for other in made:
         assert [c for c in other if c in codec.SEPARATORS] == [codec.ROLE, codec.TURN, codec.ROLE]
@@ -291,7 +291,7 @@ def test_transforms_leave_protected_spans_and_the_parts_of_dialogues_alone(kind:
 def test_dates_stay_dates_and_numbers_keep_their_length() -> None:
     step = AUGMENTATIONS["numbers"](kind="numbers", share=1.0)
     for seed in range(50):
-        made = codec.text_of(step.apply(codec.item_of("on 12/05/2023 we paid 1500"), np.random.default_rng(seed)))
+        made = codec.decode(step.apply(codec.encode("on 12/05/2023 we paid 1500"), np.random.default_rng(seed)))
         date, paid = made.split()[1], made.split()[-1]
         first, second, year = date.split("/")
         assert (len(first), len(second), len(year), len(paid)) == (2, 2, 4, 4)
@@ -300,7 +300,7 @@ def test_dates_stay_dates_and_numbers_keep_their_length() -> None:
 
 def test_a_number_of_many_digits_keeps_as_many() -> None:
     step = AUGMENTATIONS["numbers"](kind="numbers")
-    made = codec.text_of(step.apply(codec.item_of("9" * 30), np.random.default_rng(0)))
+    made = codec.decode(step.apply(codec.encode("9" * 30), np.random.default_rng(0)))
     assert made.startswith("9" * 12) and len(made) == 30 and made != "9" * 30
 
 
@@ -383,7 +383,7 @@ def test_a_text_is_varied_and_two_are_gone_between(dialogues: Path) -> None:
     text = json.dumps({"prompt": "Are you sad?", "response": "No, I am happy."})
     refused = genset("generate", "talk", "--like", "Are you sad?", *out)
     assert refused.stderr == (
-        "genset: Are you sad?: cannot be read: an item has prompt and response: write it as a JSON object with these "
+        "genset: Are you sad?: cannot be read: an item consists of prompt and response: write it as a JSON object with these "
         "keys\n  Give --like a file that holds one text, or the text itself.\n"
     )
     made = genset("generate", "talk", "--like", text, "--label", "emotion", "-n", "4", "--name", "like", *out)
@@ -412,7 +412,9 @@ def written() -> tuple[Text, Any]:
     from genset.models import FAMILIES
 
     keras.utils.set_random_seed(0)
-    modality = Text(TextSettings(length=20)).learned(codec.items_of(["abc abd", "ab"] * 20, 20), np.zeros(40, np.int64))
+    modality = Text(TextSettings(max_bytes=20)).learned(
+        codec.encode_all(["abc abd", "ab"] * 20, 20), np.zeros(40, np.int64)
+    )
     rule = FAMILIES["gan"](kind="gan", space="items").fitted(Text)
     return modality, rule.build(modality, modality.networks["gru"](kind="gru", width=8), 3, 2)
 
@@ -430,7 +432,7 @@ def test_tokens_drawn_for_a_discriminator_are_those_that_the_exported_steps_woul
         for name, model in nets.network.exported(nets, modality).items()
     }
     cold = token_sampling.TokenSampling(temperature=0)
-    expected = token_sampling.write(
+    expected = token_sampling.generate_tokens(
         models, z, label, [np.random.default_rng(n) for n in range(30)], made.shape[1], cold
     )
     assert np.asarray(nets.network.items(made)).tolist() == expected.tolist()
@@ -455,7 +457,7 @@ def test_a_generator_of_tokens_learns_from_a_discriminator_through_what_it_drew(
 
 def test_noise_on_tokens_is_the_same_for_their_rows(written: tuple[Text, Any]) -> None:
     modality, nets = written
-    ids = modality.to_tensor(codec.items_of(["abc abd", "ab", "abd abc ab"], 20))
+    ids = modality.to_tensor(codec.encode_all(["abc abd", "ab", "abd abc ab"], 20))
     drawn = modality.draw_perturbation(np.random.default_rng(1), 3, strong=True)
     rows = modality.perturb(nets.network.real(modality, ids), drawn)
     changed = np.asarray(modality.perturb(ids, drawn))
@@ -467,7 +469,7 @@ def test_texts_that_are_one_word_from_a_known_one_are_near() -> None:
     known = ["the cat sat on the mat", "Anna", "我喜欢这本书"]
     near = ["The cat sat on a mat", "the cat sat on mat", "the fat cat sat on the mat", "Anne", "我喜欢这本"]
     far = ["a cat sat on a mat", "on the mat the cat sat", "the cat", "Anneli", "我不喜欢那本书"]
-    assert metrics.one_apart([*near, *far], known).tolist() == [True] * 5 + [False] * 5
+    assert metrics.within_one_word([*near, *far], known).tolist() == [True] * 5 + [False] * 5
 
 
 def test_a_vae_says_how_much_its_code_tells() -> None:

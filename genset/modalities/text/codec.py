@@ -1,7 +1,9 @@
-"""Text as arrays: UTF-8 bytes, padded with zeros at the end. No text holds a zero byte: control characters are refused.
+"""Texts as arrays: bytes of UTF-8, padded with zeros at the end. Texts contain no zero bytes, as control characters are
+rejected.
 
-An item of several fields or turns (a dialogue) is one text too, its parts divided by separators that no user's text
-can hold: FIELD between fields, TURN between the turns of a list, ROLE between a turn's role and what was said.
+An item of several fields or turns (a dialogue) is one text, too. Its parts are divided by separators that no text of
+the user can contain: FIELD between fields, TURN between the turns of a list, ROLE between the role of a turn and its
+text.
 """
 
 import unicodedata
@@ -13,29 +15,18 @@ from genset.interfaces import Item, Items, UndecodableError
 
 FIELD, TURN, ROLE = "\x1f", "\x1e", "\x1d"
 SEPARATORS = FIELD + TURN + ROLE
-_ALLOWED = "\t"  # among control characters; it becomes a space where lines are items
 
 
-def item_of(text: str, length: int = 0) -> Item:
-    """(L,) the bytes of a text, padded to `length` at least."""
+def encode(text: str, length: int = 0) -> Item:
+    """(L,) the bytes of a text, padded to at least `length`."""
     data = text.encode()
     out = np.zeros(max(length, len(data)), np.uint8)
     out[: len(data)] = np.frombuffer(data, np.uint8)
     return out
 
 
-def text_of(item: Item) -> str:
-    """The text of an item; bytes that are no UTF-8, which only a model could have made, become U+FFFD."""
-    return item.tobytes().rstrip(b"\0").decode("utf-8", "replace")
-
-
-def texts_of(items: Items) -> list[str]:
-    """The texts of (N, L) items."""
-    return [text_of(item) for item in items]
-
-
-def items_of(texts: Sequence[str], length: int) -> Items:
-    """(N, length) items; a text that is too long loses whole characters at its end."""
+def encode_all(texts: Sequence[str], length: int) -> Items:
+    """(N, length) items; a text that is too long loses complete characters at its end."""
     out = np.zeros((len(texts), length), np.uint8)
     for row, text in enumerate(texts):
         data = text.encode()
@@ -45,19 +36,30 @@ def items_of(texts: Sequence[str], length: int) -> Items:
     return out
 
 
-def plain(text: str) -> str:
-    """A text as people read it, its parts divided by " / "."""
+def decode(item: Item) -> str:
+    """The text of an item. Bytes that are not UTF-8, which only a model can produce, become U+FFFD."""
+    return item.tobytes().rstrip(b"\0").decode("utf-8", "replace")
+
+
+def decode_all(items: Items) -> list[str]:
+    """The texts of (N, L) items."""
+    return [decode(item) for item in items]
+
+
+def readable(text: str) -> str:
+    """A text for people, its parts divided by " / " and ": "."""
     for separator in SEPARATORS:
         text = text.replace(separator, ": " if separator == ROLE else " / ")
     return text
 
 
-def clean(text: str) -> str:
-    """A user's text in NFC without outer space. Raises UndecodableError for control characters and an empty text."""
+def normalise(text: str) -> str:
+    """A text of the user in NFC, without spaces at both ends. Raises UndecodableError for control characters other than
+    tabs and line feeds, and for an empty text."""
     text = unicodedata.normalize("NFC", text).strip()
     if not text:
         raise UndecodableError("it is empty")
     for place, character in enumerate(text):
-        if character not in _ALLOWED + "\n" and unicodedata.category(character) in ("Cc", "Cs"):
-            raise UndecodableError(f"it holds the control character U+{ord(character):04X} at character {place + 1}")
+        if character not in "\t\n" and unicodedata.category(character) in ("Cc", "Cs"):
+            raise UndecodableError(f"it contains the control character U+{ord(character):04X} at character {place + 1}")
     return text

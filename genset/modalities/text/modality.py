@@ -1,10 +1,10 @@
-"""Texts to compact arrays and back: lines, files and rows of tables, in any script."""
+"""Texts as a modality: lines, files and rows of tables, in any script."""
 
 import codecs
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -37,43 +37,51 @@ from genset.modalities.text import (
     diff_augment,
     features,
     item_rules,
+    letter_model,
     metrics,
     near_duplicates,
     networks,
     preview,
     table_files,
+    text_files,
 )
-from genset.modalities.text.token_sampling import TokenSampling, nats, write
-from genset.modalities.text.tokens import Kind, Tokens
+from genset.modalities.text.token_sampling import Models, TokenSampling, generate_tokens, mean_nats
+from genset.modalities.text.tokens import TextTokenizer, TokenKind
 
 TOKENS = "tokens.json"
-_LINES = "lines"  # the name of a file of lines without a label
-_MODELS = Mapping[str, Callable[..., Sequence[Tensors]]]
+_UNLABELLED = "lines"  # name of a file with lines that have no label
 
 
 class TextSettings(Section):
-    """How texts are read, and what they are made of for the networks."""
+    """How texts are read, and divided into tokens for the networks."""
 
     kind: Literal["text"] = "text"
     encoding: str = "utf-8"
-    """Of the files that are read; what is written is UTF-8."""
+    """Encoding of the source files; genset writes UTF-8."""
     fields: list[str] | None = pydantic.Field(None, min_length=1)
-    """Columns of a table that are one item together, such as [prompt, response]; usual names are found without it."""
+    """Columns of a table that together are one item, such as [prompt, response]; common names are detected."""
     label: str | None = None
-    """Column of a table that is the class; `label` when not given."""
+    """Column of a table that contains the class; `label` by default."""
     turn_keys: list[str] = pydantic.Field(default_factory=list, max_length=2)
-    """Keys of a turn in a list of turns, such as [role, content]; taken from the data."""
-    longest_text: int = pydantic.Field(2000, ge=1, le=20_000)
-    """Characters of an item at most: a longer one is left out, and told of."""
-    length: int | None = pydantic.Field(None, ge=1)
-    """Bytes that an item has room for; taken from the data when not given."""
-    tokens: Kind = "bpe"
-    """bpe (pieces of words, any script, nothing unknown), words or characters."""
-    vocabulary: int | None = pydantic.Field(None, ge=10, le=50_000)
-    """Tokens there are; chosen for the size of the train part when not given."""
-    longest: int | None = pydantic.Field(None, ge=2, le=1024)
-    """Tokens that a model reads and writes at most; when not given, as many as 99.5% of the train items have, and 96 at
-    most."""
+    """Keys of a turn in a list of turns, such as [role, content]; taken from the data by default."""
+    max_characters: int = pydantic.Field(2000, ge=1, le=20_000)
+    """Maximum length of an item in characters: longer items are left out and reported."""
+    max_bytes: int | None = pydantic.Field(None, ge=1)
+    """Maximum length of a synthetic item in bytes of UTF-8; the length of the longest item by default."""
+    tokens: TokenKind = "bpe"
+    """bpe (parts of words; any script, no unknown tokens), words or characters."""
+    vocabulary_size: int | None = pydantic.Field(None, ge=10, le=50_000)
+    """Number of different tokens; by default, it depends on the size of the training set."""
+    max_tokens: int | None = pydantic.Field(None, ge=2, le=1024)
+    """Maximum length of a text in tokens, for the model; by default, the length that 99.5% of the training items do not
+    exceed, but at most 96."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "longest_text": "max_characters",
+        "length": "max_bytes",
+        "vocabulary": "vocabulary_size",
+        "longest": "max_tokens",
+    }
 
     @pydantic.field_validator("encoding")
     @classmethod
@@ -85,7 +93,7 @@ class TextSettings(Section):
 
 
 class Text(Modality):
-    """Texts as UTF-8 bytes (L,), padded with zeros."""
+    """Texts as bytes of UTF-8 (L,), padded with zeros."""
 
     kind = "text"
     Settings = TextSettings
@@ -102,7 +110,7 @@ class Text(Modality):
     free_bits = 0.25
     tensor_dtype = "int32"
     denoises = True
-    shared_unit = True  # counts: a word that hardly stands anywhere is no news
+    shared_unit = True  # counts of words: a rare word is no strong evidence
     fixed_shape = False
     rows = True
     class_column = "label"
@@ -112,179 +120,182 @@ class Text(Modality):
     faults_told = metrics.FAULTS
     settings: TextSettings
 
-    def __init__(self, settings: TextSettings, tokens: Tokens | None = None) -> None:
+    def __init__(self, settings: TextSettings, tokenizer: TextTokenizer | None = None) -> None:
         self.settings = settings
-        self._tokens = tokens
+        self._tokenizer = tokenizer
 
     @property
-    def tokens_known(self) -> Tokens:
-        """The tokens, once they are learned."""
-        if self._tokens is None:
-            raise ValueError("the tokens are not learned yet")
-        return self._tokens
+    def tokenizer(self) -> TextTokenizer:
+        """The tokenizer. Raises ValueError before it is trained."""
+        if self._tokenizer is None:
+            raise ValueError("the tokenizer is not trained yet")
+        return self._tokenizer
 
     def opened(self, files: Sequence[Path]) -> Self:
-        tables = (path for path in files if path.suffix.lower() in table_files.TABLES)
         settings = self.settings
-        for path in tables:
-            found = table_files.found_form(path, settings.encoding, settings.fields, settings.label)
-            if found:
-                update = {"fields": list(found.fields), "turn_keys": settings.turn_keys or list(found.turn_keys)}
+        for path in files:
+            if path.suffix.lower() not in table_files.TABLES:
+                continue
+            layout = table_files.detect_layout(path, settings.encoding, settings.fields, settings.label)
+            if layout:
+                update = {"fields": list(layout.fields), "turn_keys": settings.turn_keys or list(layout.turn_keys)}
                 settings = settings.model_copy(update=update)
                 break
-        return type(self)(settings, self._tokens)
+        return type(self)(settings, self._tokenizer)
 
     def entries(self, path: Path, *, top: bool) -> Iterable[Entry]:
         settings = self.settings
         if path.suffix.lower() in table_files.TABLES:
-            return table_files.table_entries(path, settings.encoding, self._form, settings.longest_text)
+            return table_files.table_entries(path, settings.encoding, self._layout, settings.max_characters)
         if not top:
             return (Entry(),)
-        return table_files.line_entries(path.read_bytes(), settings.encoding, settings.longest_text)
+        return text_files.line_entries(path.read_bytes(), settings.encoding, settings.max_characters)
 
     def file_label(self, path: Path) -> str:
-        table = path.suffix.lower() in table_files.TABLES
-        return "" if table or path.stem.lower() == _LINES else path.stem
+        is_table = path.suffix.lower() in table_files.TABLES
+        return "" if is_table or path.stem.lower() == _UNLABELLED else path.stem
 
     @property
-    def _form(self) -> table_files.Form:
+    def _layout(self) -> table_files.RowLayout:
         settings = self.settings
-        return table_files.Form(
+        return table_files.RowLayout(
             tuple(settings.fields or ["text"]), settings.label or "label", tuple(settings.turn_keys)
         )
 
     def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
         text = self._read(raw)
         data = text.encode()
-        traits = {"bytes": len(data), "characters": len(text), "script": metrics.script(text)}
-        drawn = near_duplicates.of(text) if sketched or measured else None  # what is gibberish is told by it
+        traits = {"bytes": len(data), "characters": len(text), "script": item_rules.script_of(text)}
+        drawn = near_duplicates.fingerprint(text) if sketched or measured else None  # `gibberish` needs it, too
         return Probe(hashlib.sha256(data).hexdigest(), traits, "", drawn, item_rules.values(text) if measured else {})
 
     def measured(self, probes: Sequence[Probe]) -> Mapping[str, npt.NDArray[Any]]:
-        own = {name: np.array([probe.values[name] for probe in probes]) for name in item_rules.OF_ONE}
+        own = {name: np.array([probe.values[name] for probe in probes]) for name in item_rules.SINGLE_ITEM_RULES}
         scripts = [probe.traits["script"] for probe in probes]
         sketches = [probe.sketch for probe in probes if probe.sketch is not None]
-        return {**own, item_rules.GIBBERISH: item_rules.unlikelihood(sketches, scripts)}
+        return {**own, item_rules.GIBBERISH: letter_model.unlikelihood(sketches, scripts)}
 
     @classmethod
     def settle(cls, settings: TextSettings, probes: Sequence[Probe]) -> TextSettings:
-        """Room for the longest item."""
+        """The settings with the length of the longest item."""
         longest = max((probe.traits["bytes"] for probe in probes), default=1)
-        return settings.model_copy(update={"length": settings.length or longest})
+        return settings.model_copy(update={"max_bytes": settings.max_bytes or longest})
 
     def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
         settings = self.settings
         longest = max(probe.traits["characters"] for probe in probes)
         scripts = Counter(probe.traits["script"] for probe in probes)
-        fields = [Choice("fields", settings.fields, "these columns are the item")] if settings.fields else []
+        fields = [Choice("fields", settings.fields, "these columns are one item")] if settings.fields else []
         script = scripts.most_common(1)[0][0]
-        tokens = f"pieces of words, for any script; most are {script}, of at most {longest:,} characters"
+        tokens = f"parts of words, for any script; most texts are {script}, with at most {longest:,} characters"
         return (*fields, Choice("tokens", settings.tokens, tokens))
 
     def _read(self, raw: Raw) -> str:
         if isinstance(raw, Path):
-            return table_files.whole(raw.read_bytes(), self.settings.encoding, self.settings.longest_text)
+            return text_files.read_single(raw.read_bytes(), self.settings.encoding, self.settings.max_characters)
         assert isinstance(raw, str), raw
         return raw
 
     def native(self, raw: Raw) -> Item:
-        return codec.item_of(self._read(raw))
+        return codec.encode(self._read(raw))
 
     def decode(self, raw: Raw) -> Item:
-        item: Item = codec.items_of([self._read(raw)], self.item_shape[0])[0]
+        item: Item = codec.encode_all([self._read(raw)], self.item_shape[0])[0]
         return item
 
     def encode(self, item: Item) -> bytes:
-        return codec.text_of(item).encode()
+        return codec.decode(item).encode()
 
     def raw(self, text: str) -> Raw:
-        if os.path.isfile(text):  # False, where Path.is_file raises: a text that is too long for a name
+        if os.path.isfile(text):  # Path.is_file raises an error for a text that is too long for a file name
             return Path(text)
-        return table_files.given(text, self._form, self.settings.longest_text)
+        return table_files.parse_argument(text, self._layout, self.settings.max_characters)
 
     def fields(self, item: Item) -> Mapping[str, Any]:
-        return table_files.divide(codec.text_of(item), self._form)
+        return table_files.split_fields(codec.decode(item), self._layout)
 
     @property
     def form(self) -> Mapping[str, Any]:
-        return {"fields": list(self._form.fields), "turn_keys": list(self._form.turn_keys)}
+        return {"fields": list(self._layout.fields), "turn_keys": list(self._layout.turn_keys)}
 
     def content(self, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        return table_files.join(row, self._form)
+        return table_files.join_fields(row, self._layout)
 
     def learned(self, items: Items, labels: Labels) -> Self:
         settings = self.settings
-        texts = codec.texts_of(items)
-        return type(self)(settings, Tokens.learn(texts, settings.tokens, settings.vocabulary, settings.longest))
+        texts = codec.decode_all(items)
+        return type(self)(
+            settings, TextTokenizer.train(texts, settings.tokens, settings.vocabulary_size, settings.max_tokens)
+        )
 
     @property
     def state(self) -> Mapping[str, bytes]:
-        return {TOKENS: self.tokens_known.as_bytes()}
+        return {TOKENS: self.tokenizer.to_bytes()}
 
     def restored(self, state: Mapping[str, bytes]) -> Self:
-        return type(self)(self.settings, Tokens.read(state[TOKENS]))
+        return type(self)(self.settings, TextTokenizer.from_bytes(state[TOKENS]))
 
     @property
     def item_shape(self) -> tuple[int, ...]:
-        if self.settings.length is None:
-            raise ValueError("the length of texts is not settled yet")
-        return (self.settings.length,)
+        if self.settings.max_bytes is None:
+            raise ValueError("modality.max_bytes is not known yet")
+        return (self.settings.max_bytes,)
 
     @property
     def tensor_shape(self) -> tuple[int, ...]:
-        return (self.tokens_known.length,)
+        return (self.tokenizer.length,)
 
     @property
     def latent_dim(self) -> int:
         return 32 if self.item_shape[0] <= 64 else 64
 
     def to_tensor(self, items: Items) -> Tensors:
-        return self.tokens_known.encode(codec.texts_of(items))
+        return self.tokenizer.encode(codec.decode_all(items))
 
     def from_tensor(self, tensor: Tensors) -> Items:
-        return codec.items_of([text.strip() for text in self.tokens_known.decode(tensor)], self.item_shape[0])
+        return codec.encode_all([text.strip() for text in self.tokenizer.decode(tensor)], self.item_shape[0])
 
     def render(
-        self, models: _MODELS, z: Floats, label: Floats, rngs: Sequence[np.random.Generator], sampling: Any
+        self, models: Models, z: Floats, label: Floats, rngs: Sequence[np.random.Generator], sampling: Any
     ) -> Items:
-        return self.from_tensor(write(models, z, label, rngs, self.tensor_shape[0], sampling))
+        return self.from_tensor(generate_tokens(models, z, label, rngs, self.tensor_shape[0], sampling))
 
-    def errors(self, models: _MODELS, z: Floats, label: Floats, items: Items) -> Floats:
-        return nats(models, z, label, self.tokens_known.encode(codec.texts_of(items)))
+    def errors(self, models: Models, z: Floats, label: Floats, items: Items) -> Floats:
+        return mean_nats(models, z, label, self.tokenizer.encode(codec.decode_all(items)))
 
     def faults(self, items: Items) -> npt.NDArray[np.str_]:
-        return metrics.faults(codec.texts_of(items), len(self._form.fields))
+        return metrics.faults(codec.decode_all(items), len(self._layout.fields))
 
     def measure(self, train: Items, test: Items, made: Items) -> Mapping[str, float]:
-        return metrics.measure(*(codec.texts_of(items) for items in (train, test, made)))
+        return metrics.measure(*(codec.decode_all(items) for items in (train, test, made)))
 
     def draw_perturbation(self, rng: np.random.Generator, size: int, *, strong: bool) -> Mapping[str, Tensors]:
         return diff_augment.draw(rng, size, self.tensor_shape[0])
 
     def draw_noise(self, rng: np.random.Generator, size: int) -> Mapping[str, Tensors]:
-        shape = (size, *self.tensor_shape, self.tokens_known.size)
+        shape = (size, *self.tensor_shape, self.tokenizer.size)
         return {"exponential": rng.standard_exponential(shape, dtype=np.float32)}
 
     def perturb(self, x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
         return diff_augment.apply(x, drawn) if len(x.shape) == 2 else diff_augment.apply_to_one_hot(x, drawn)
 
     def features(self, items: Items) -> Floats:
-        return features.grams(codec.texts_of(items))
+        return features.ngrams(codec.decode_all(items))
 
     def closeness(self, items: Items) -> Floats:
-        return features.shingles(codec.texts_of(items))
+        return features.character_ngrams(codec.decode_all(items))
 
     def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
-        return near_duplicates.Shingles(sketches)
+        return near_duplicates.TextSimilarity(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
-        return preview.sheet(codec.texts_of(items), titles)
+        return preview.sheet(codec.decode_all(items), titles)
 
     def exhibit(self, item: Item) -> Sequence[Exhibit]:
-        return (Exhibit("text/plain; charset=utf-8", codec.plain(codec.text_of(item)).encode()),)
+        return (Exhibit("text/plain; charset=utf-8", codec.readable(codec.decode(item)).encode()),)
 
     def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
-        sizes = Counter(_size(probe.traits["characters"]) for probe in probes)
+        sizes = Counter(_size_class(probe.traits["characters"]) for probe in probes)
         scripts = Counter(probe.traits["script"] for probe in probes)
         return {
             "characters": dict(sorted(sizes.items(), key=lambda pair: len(pair[0]))),
@@ -292,9 +303,7 @@ class Text(Modality):
         }
 
 
-def _size(characters: int) -> str:
-    """The power of two that a text is not longer than, as people read it."""
-    most = 1
-    while most < characters:
-        most *= 2
-    return f"up to {most:,}"
+def _size_class(characters: int) -> str:
+    """The next power of two, in words."""
+    size = 1 << max(0, characters - 1).bit_length()
+    return f"up to {size:,}"

@@ -156,7 +156,7 @@ class TokenNetwork(Network):
 
 def vocabulary_size(modality: Modality) -> int:
     """Number of tokens."""
-    size: int = modality.tokens_known.size  # type: ignore[attr-defined]
+    size: int = modality.tokenizer.size  # type: ignore[attr-defined]
     return size
 
 

@@ -1,7 +1,7 @@
-"""Texts from logits: one token after the other, in batches, by NumPy and ONNX Runtime."""
+"""Texts from logits: one token after the other, in batches, with NumPy and ONNX Runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,30 +17,32 @@ class TokenSampling(Sampling):
     """How tokens are drawn."""
 
     temperature: float = pydantic.Field(0.8, ge=0, le=2)
-    """Below 1 safer and less diverse, above 1 bolder; 0 takes the likeliest token every time."""
+    """Below 1 safer and less diverse, above 1 bolder; 0 always takes the most probable token."""
     top_p: float = pydantic.Field(1.0, gt=0, le=1)
-    """Draw from the likeliest tokens alone that together are as likely as this (nucleus sampling: Holtzman et al. 2019,
-    arXiv:1904.09751)."""
-    longest: int | None = pydantic.Field(None, ge=1)
-    """Tokens of a text at most; as many as the train items have when not given."""
+    """Draw only from the most probable tokens that together have this probability (nucleus sampling: Holtzman et al.
+    2019, arXiv:1904.09751)."""
+    max_tokens: int | None = pydantic.Field(None, ge=1)
+    """Maximum number of tokens of a text; by default that of the model."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"longest": "max_tokens"}
 
     def steady(self) -> Self:
-        """The likeliest token every time."""
         return self.model_copy(update={"temperature": 0.0})
 
 
-def write(
+def generate_tokens(
     models: Models, z: Floats, label: Floats, rngs: Sequence[np.random.Generator], length: int, settings: TokenSampling
 ) -> Ids:
     """(N, length) tokens for codes z (N, latent_dim) and labels (N, classes)."""
-    most = min(length, settings.longest or length)
-    uniform = np.stack([rng.random(length) for rng in rngs])[:, :most]  # as many whatever the cap: equal beginnings
+    limit = min(length, settings.max_tokens or length)
+    # As many numbers are drawn for every limit, so that texts with different limits begin equally
+    uniform = np.stack([rng.random(length) for rng in rngs])[:, :limit]
     context, *states = models["generator"](z, label)
     out = np.full((len(z), length), PAD, np.int32)
     token, ended = np.full((len(z), 1), PAD, np.int32), np.zeros(len(z), np.bool_)
-    for place in range(most):
+    for place in range(limit):
         logits, *states = models["step"](token, context, *states)
-        token = np.where(ended, PAD, _drawn(logits, uniform[:, place], settings))[:, None].astype(np.int32)
+        token = np.where(ended, PAD, draw_tokens(logits, uniform[:, place], settings))[:, None].astype(np.int32)
         out[:, place] = token[:, 0]
         ended |= token[:, 0] == END
         if ended.all():
@@ -48,7 +50,7 @@ def write(
     return out
 
 
-def nats(models: Models, z: Floats, label: Floats, ids: Ids) -> Floats:
+def mean_nats(models: Models, z: Floats, label: Floats, ids: Ids) -> Floats:
     """(N,) mean negative log-likelihood of the tokens (N, T) of texts, given codes and labels."""
     context, *states = models["generator"](z, label)
     token = np.full((len(z), 1), PAD, np.int32)
@@ -63,26 +65,27 @@ def nats(models: Models, z: Floats, label: Floats, ids: Ids) -> Floats:
     return mean
 
 
-def _drawn(logits: Floats, uniform: npt.NDArray[np.float64], settings: TokenSampling) -> npt.NDArray[np.int64]:
-    """(N,) a token for each row of logits (N, tokens), by one uniform number each."""
+def draw_tokens(logits: Floats, uniform: npt.NDArray[np.float64], settings: TokenSampling) -> npt.NDArray[np.int64]:
+    """(N,) a token for each row of logits (N, tokens), by one uniform number each. Changes the logits of NEVER."""
     logits[:, NEVER] = -np.inf
     if settings.temperature == 0:
-        likeliest: npt.NDArray[np.int64] = logits.argmax(axis=1)
-        return likeliest
+        most_probable: npt.NDArray[np.int64] = logits.argmax(axis=1)
+        return most_probable
     scaled = (logits - logits.max(axis=1, keepdims=True)) / np.float32(settings.temperature)
     odds = np.exp(scaled).astype(np.float64)
     if settings.top_p < 1:
-        odds = np.where(_nucleus(odds, settings.top_p), odds, 0)
+        odds = np.where(nucleus(odds, settings.top_p), odds, 0)
     total = np.cumsum(odds, axis=1)
     token: npt.NDArray[np.int64] = (total < (uniform * total[:, -1])[:, None]).sum(axis=1)
     return token.clip(max=logits.shape[1] - 1)
 
 
-def _nucleus(odds: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.bool_]:
-    """Which tokens are among the likeliest that together have the share; the one that reaches it is."""
+def nucleus(odds: npt.NDArray[np.float64], top_p: float) -> npt.NDArray[np.bool_]:
+    """(N, tokens) which tokens are among the most probable that together have the share `top_p` of the odds; the token
+    that reaches the share is one of them."""
     order = np.argsort(-odds, axis=1, kind="stable")
     ordered = np.take_along_axis(odds, order, axis=1)
     before = np.cumsum(ordered, axis=1) - ordered
     kept = np.zeros(odds.shape, np.bool_)
-    np.put_along_axis(kept, order, before < share * odds.sum(axis=1, keepdims=True), axis=1)
+    np.put_along_axis(kept, order, before < top_p * odds.sum(axis=1, keepdims=True), axis=1)
     return kept

@@ -1,4 +1,4 @@
-"""Tokens: what a text is made of for the networks. Learned on the train items by the tokenizers library."""
+"""Tokens of texts for the networks, by the tokenizers library: trained on the training set."""
 
 import json
 import re
@@ -14,74 +14,75 @@ from genset.modalities.text.codec import FIELD, ROLE, SEPARATORS, TURN
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-Kind = Literal["bpe", "words", "characters"]
-Ids = npt.NDArray[np.int32]  # (N, length) numbers of tokens, PAD after the end
+TokenKind = Literal["bpe", "words", "characters"]
+Ids = npt.NDArray[np.int32]  # (N, length) token numbers, PAD after the end
 PAD, END, DROPPED = 0, 1, 2
-NEVER = (PAD, DROPPED)  # stand for nothing: no text is written with them
+NEVER = (PAD, DROPPED)  # tokens that are never drawn
 _SPECIAL = ["<pad>", "<end>", "<dropped>", FIELD, TURN, ROLE]
-_VOCABULARY = (300, 4000)  # tokens, at least and at most, where the config gives no number
-_CHARACTERS_PER_TOKEN = 100  # of the train items: a token that occurs more rarely is hardly learned
-_LONGEST = 96  # tokens of an item, at most, where the config gives no number: a step costs as many steps of a decoder
-_COVERED = 0.995  # of the items are no longer than the length that is chosen
+# Defaults where the config gives no number
+_VOCABULARY_SIZES = (300, 4000)  # minimum, maximum
+_CHARACTERS_PER_TOKEN = 100  # of the training set: rarer tokens are hardly learned
+_MAX_TOKENS = 96  # a training step costs as many steps of a decoder
+_COVERAGE = 0.995  # share of the items that are not longer than the chosen length
 _SPACE = "\u2581"
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """A tokenizer with the length of its rows."""
+class TextTokenizer:
+    """A trained tokenizer, and the length of a text in tokens."""
 
     tokenizer: "Tokenizer"
     length: int
 
     @classmethod
-    def learn(cls, texts: Sequence[str], kind: Kind, vocabulary: int | None, longest: int | None) -> Self:
-        """Learn the tokens of texts, and how many of them an item has."""
+    def train(cls, texts: Sequence[str], kind: TokenKind, vocabulary_size: int | None, max_tokens: int | None) -> Self:
+        """Learn the tokens of texts, and choose a length: at least 4, at most `max_tokens`."""
         characters = sum(map(len, texts))
-        chosen = max(_VOCABULARY[0], min(_VOCABULARY[1], characters // _CHARACTERS_PER_TOKEN))
-        tokenizer = _LEARN[kind](texts, vocabulary or chosen)
-        lengths = [len(found.ids) for found in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
-        wanted = int(np.quantile(lengths, _COVERED, method="higher")) + 1  # and the end
-        return cls(tokenizer, max(4, min(wanted, longest or _LONGEST)))
+        default = max(_VOCABULARY_SIZES[0], min(_VOCABULARY_SIZES[1], characters // _CHARACTERS_PER_TOKEN))
+        tokenizer = _TRAINERS[kind](texts, vocabulary_size or default)
+        lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        covering = int(np.quantile(lengths, _COVERAGE, method="higher")) + 1  # with END
+        return cls(tokenizer, max(4, min(covering, max_tokens or _MAX_TOKENS)))
 
     @classmethod
-    def read(cls, data: bytes) -> Self:
-        """What `as_bytes` wrote."""
+    def from_bytes(cls, data: bytes) -> Self:
+        """The tokenizer that `to_bytes` saved."""
         from tokenizers import Tokenizer
 
         values = json.loads(data)
         return cls(Tokenizer.from_str(json.dumps(values["tokenizer"])), values["length"])
 
-    def as_bytes(self) -> bytes:
-        """The tokenizer, as the library writes it, and the length of a row."""
+    def to_bytes(self) -> bytes:
+        """JSON: the tokenizer in the format of the library, and the length."""
         values = {"length": self.length, "tokenizer": json.loads(self.tokenizer.to_str())}
         return json.dumps(values, ensure_ascii=False, sort_keys=True).encode()
 
     @property
     def size(self) -> int:
-        """How many tokens there are."""
+        """Number of different tokens."""
         return int(self.tokenizer.get_vocab_size())
 
     def encode(self, texts: Sequence[str]) -> Ids:
-        """(N, length) numbers of tokens, END after the last that fits."""
+        """(N, length) token numbers, cut to the length; END follows the last token if there is room."""
         out = np.full((len(texts), self.length), PAD, np.int32)
-        for row, found in enumerate(self.tokenizer.encode_batch(list(texts), add_special_tokens=False)):
-            ids = [*found.ids, END][: self.length]
+        for row, encoding in enumerate(self.tokenizer.encode_batch(list(texts), add_special_tokens=False)):
+            ids = [*encoding.ids, END][: self.length]
             out[row, : len(ids)] = ids
         return out
 
     def decode(self, rows: Ids) -> list[str]:
         """Texts of (N, length) rows, each up to its END."""
-        cut = [[int(token) for token in row[: _end(row)] if token not in NEVER] for row in rows]
+        cut = [[int(token) for token in row[: _end_of(row)] if token not in NEVER] for row in rows]
         return [str(text) for text in self.tokenizer.decode_batch(cut, skip_special_tokens=False)]
 
 
-def _end(row: Ids) -> int:
+def _end_of(row: Ids) -> int:
     places = np.flatnonzero(row == END)
     return int(places[0]) if len(places) else len(row)
 
 
-def _bpe(texts: Sequence[str], vocabulary: int) -> "Tokenizer":
-    """Byte pairs (Sennrich et al. 2016, arXiv:1508.07909) over UTF-8 bytes: any script, no unknown token."""
+def _train_bpe(texts: Sequence[str], vocabulary_size: int) -> "Tokenizer":
+    """Byte pairs (Sennrich et al. 2016, arXiv:1508.07909) over bytes of UTF-8: any script, no unknown tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -89,7 +90,7 @@ def _bpe(texts: Sequence[str], vocabulary: int) -> "Tokenizer":
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=max(vocabulary, len(alphabet) + len(_SPECIAL)),
+        vocab_size=max(vocabulary_size, len(alphabet) + len(_SPECIAL)),
         min_frequency=2,
         special_tokens=_SPECIAL,
         initial_alphabet=sorted(alphabet),
@@ -100,38 +101,39 @@ def _bpe(texts: Sequence[str], vocabulary: int) -> "Tokenizer":
 
 
 def _parts(texts: Sequence[str]) -> Iterator[str]:
-    """The texts without what divides their parts: that is a token of its own."""
+    """The parts of the texts, without separators: each separator is a token of its own."""
     for text in texts:
         yield from re.split(f"[{SEPARATORS}]", text)
 
 
-def _words(texts: Sequence[str], vocabulary: int) -> "Tokenizer":
-    """Words and marks; a word that is not among the most frequent is left out."""
+def _train_words(texts: Sequence[str], vocabulary_size: int) -> "Tokenizer":
+    """Words and punctuation marks; rare words are dropped."""
     from tokenizers import decoders, pre_tokenizers
 
     steps: list[Any] = [pre_tokenizers.Metaspace(_SPACE, prepend_scheme="never"), pre_tokenizers.Punctuation()]
-    return _closed(
-        texts, vocabulary, pre_tokenizers.Sequence(steps), decoders.Metaspace(_SPACE, prepend_scheme="never")
-    )
+    decoder = decoders.Metaspace(_SPACE, prepend_scheme="never")
+    return _train_most_frequent(texts, vocabulary_size, pre_tokenizers.Sequence(steps), decoder)
 
 
-def _characters(texts: Sequence[str], vocabulary: int) -> "Tokenizer":
-    """Single characters; one that is not among the most frequent is left out."""
+def _train_characters(texts: Sequence[str], vocabulary_size: int) -> "Tokenizer":
+    """Single characters; rare ones are dropped."""
     from tokenizers import Regex, decoders, pre_tokenizers
 
-    return _closed(texts, vocabulary, pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated"), decoders.Fuse())
+    divide = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    return _train_most_frequent(texts, vocabulary_size, divide, decoders.Fuse())
 
 
-def _closed(texts: Sequence[str], vocabulary: int, divide: Any, decoder: Any) -> "Tokenizer":
+def _train_most_frequent(texts: Sequence[str], vocabulary_size: int, divide: Any, decoder: Any) -> "Tokenizer":
+    """The most frequent of the units into which `divide` cuts texts; others become DROPPED."""
     from tokenizers import Tokenizer, models, trainers
 
     tokenizer = Tokenizer(models.WordLevel(unk_token=_SPECIAL[DROPPED]))
     tokenizer.pre_tokenizer, tokenizer.decoder = divide, decoder
     trainer = trainers.WordLevelTrainer(
-        vocab_size=vocabulary + len(_SPECIAL), special_tokens=_SPECIAL, show_progress=False
+        vocab_size=vocabulary_size + len(_SPECIAL), special_tokens=_SPECIAL, show_progress=False
     )
     tokenizer.train_from_iterator(_parts(texts), trainer)
     return tokenizer
 
 
-_LEARN = {"bpe": _bpe, "words": _words, "characters": _characters}
+_TRAINERS = {"bpe": _train_bpe, "words": _train_words, "characters": _train_characters}

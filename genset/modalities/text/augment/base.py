@@ -11,7 +11,7 @@ import numpy as np
 import pydantic
 
 from genset.interfaces import Augmentation, Item
-from genset.modalities.text.codec import ROLE, SEPARATORS, item_of, text_of
+from genset.modalities.text.codec import ROLE, SEPARATORS, decode, encode
 
 # A word of letters, a Chinese, Japanese or Korean character, a number, or a punctuation mark.
 _WORD = re.compile(r"[^\W\d_⺀-鿿぀-ヿ가-힣]+(?:['’-][^\W\d_]+)*|[⺀-鿿぀-ヿ가-힣]|\d+|[^\w\s]|_", re.UNICODE)
@@ -49,12 +49,12 @@ class TextStep(Augmentation):
         return {}
 
     def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
-        text = text_of(item)
+        text = decode(item)
         result = "".join(span.text for span in self.changed(self._spans(text), rng, **drawn))
         parts = [part if part in SEPARATORS else part.strip() for part in re.split(f"([{SEPARATORS}])", result)]
         result = "".join(parts)
         complete = all(part for part in re.split(f"[{SEPARATORS}]", result))
-        return item_of(unicodedata.normalize("NFC", result), len(item)) if complete and result != text else item
+        return encode(unicodedata.normalize("NFC", result), len(item)) if complete and result != text else item
 
     def _spans(self, text: str) -> list[TextSpan]:
         """The text as spans, one for each word."""
