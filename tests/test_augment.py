@@ -6,8 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from genset.dataset import Record
 from genset.pipeline.augment import Transformed
 from tests.helpers import Trained, digits, genset
@@ -22,7 +20,6 @@ def sums(version: Path) -> str:
     return (version / "SHA256SUMS").read_text()
 
 
-@pytest.mark.slow
 def test_mixed_copies_name_both_parents_and_their_shares_and_are_made_again_alone(tmp_path: Path) -> None:
     source, out = digits(tmp_path / "digits", 6, "01"), tmp_path / "out"
     steps = "augment.steps=[{one_of: [mixup, cutmix]}, {kind: flip, only_for: ['1'], p: 1}, {kind: noise, p: 0.5}]"
