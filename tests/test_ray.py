@@ -171,8 +171,8 @@ def test_items_whose_worker_dies_three_times_are_named(connected: Ray, tmp_path:
     assert done == [0, 1, 2]
     assert tries.read_text() == "xxx"
     first, *_, hint = str(caught.value).splitlines()
-    assert "item 4 failed 3 times, as its worker was lost (WorkerCrashedError: " in first
-    assert hint == "  Look at the memory of the nodes and at Ray's logs; what was finished is kept for the next run."
+    assert "item 4 failed 3 times: the worker was lost each time (WorkerCrashedError: " in first
+    assert hint == "  Check the memory of the nodes and Ray's logs. Finished items are kept for the next run."
 
 
 def _refused(engine: Engine) -> str:
@@ -187,7 +187,7 @@ def test_a_worker_with_another_genset_is_refused(connected: Ray, monkeypatch: py
 
     monkeypatch.setattr(ray_cluster, "__version__", "9.9.9")
     assert _refused(connected) == (
-        f"{connected.address}: a node of the cluster is of no use: it has genset {__version__}, this command is of 9.9.9\n"
+        f"{connected.address}: a cluster node cannot be used: it has genset {__version__}, this command is version 9.9.9\n"
         "  Install genset 9.9.9 on every node."
     )
 
@@ -198,20 +198,20 @@ def test_a_worker_with_other_libraries_is_refused(connected: Ray, monkeypatch: p
 
     monkeypatch.setattr(ray_cluster, "libraries", lambda: {"numpy": "1.2.3"})
     assert _refused(connected) == (
-        f"{connected.address}: a node of the cluster is of no use: it has other libraries, so its bytes could differ: "
-        f"numpy {numpy.__version__} and not 1.2.3\n"
+        f"{connected.address}: a cluster node cannot be used: its library versions differ, so results could differ: "
+        f"numpy {numpy.__version__} instead of 1.2.3\n"
         "  Install the same versions on every node: pip install -c constraints.txt."
     )
 
 
 @pytest.mark.slow
 def test_a_source_that_looks_otherwise_to_a_worker_is_refused(connected: Ray, tmp_path: Path) -> None:
-    connected.see([tmp_path])
+    connected.require_paths([tmp_path])
     (tmp_path / "new").touch()
     assert _refused(connected) == (
-        f"{connected.address}: a node of the cluster is of no use: it does not see what this command sees at {tmp_path}: "
-        "something else stands there\n"
-        "  Put it on a file system that all nodes share, under the same path."
+        f"{connected.address}: a cluster node cannot be used: it does not see the same files as this command at {tmp_path}: "
+        "the content differs\n"
+        "  Use a file system that all nodes share, mounted under the same path."
     )
 
 
@@ -221,9 +221,9 @@ def test_an_output_root_that_a_worker_does_not_see_is_refused(connected: Ray, tm
         (probe,) = tmp_path.rglob(".probe-*")
         probe.unlink()
         assert _refused(connected) == (
-            f"{connected.address}: a node of the cluster is of no use: it does not see what this command sees at "
-            f"{probe.parent}: not there (no such file or directory)\n"
-            "  Put it on a file system that all nodes share, under the same path."
+            f"{connected.address}: a cluster node cannot be used: it does not see the same files as this command at "
+            f"{probe.parent}: missing (no such file or directory)\n"
+            "  Use a file system that all nodes share, mounted under the same path."
         )
 
 
@@ -232,8 +232,8 @@ def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
     assert outcome.code == 2
     assert outcome.stderr == (
         "genset: engine: ray=127.0.0.1:1: no Ray cluster answers: Connection refused\n"
-        "  Start one with `ray start --head`, or leave the address out to have Ray started here. "
-        "A cluster that wants a token gets it with RAY_AUTH_MODE=token.\n"
+        "  Start a cluster with `ray start --head`, or leave the address out to start Ray on this machine. "
+        "Set RAY_AUTH_MODE=token for a cluster that requires a token.\n"
     )
     assert not (tmp_path / "datasets").exists()
 

@@ -1,4 +1,4 @@
-"""Where work on many independent items runs."""
+"""Engines: where functions over many independent items run."""
 
 from genset.engine.base import Engine
 from genset.engine.local import Local

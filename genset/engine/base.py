@@ -1,4 +1,4 @@
-"""What an engine is: it maps a function over many items."""
+"""The interface of engines: map a function over many items."""
 
 import contextlib
 import os
@@ -20,29 +20,29 @@ class Engine(Section):
 
     kind: str
     workers: int | None = pydantic.Field(None, ge=1, le=4096)
-    """Functions at work at once; as many as there are cores when not given."""
+    """Number of items processed in parallel. Default: CPU cores."""
 
     @abstractmethod
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-        """function(item) for each item, in order, with a bounded number under way.
+        """function(item) for each item, in order, with a bounded number in progress.
 
-        The function may run in another process: what it changes is lost, what it returns comes back.
+        The function may run in another process: its return value comes back, its side effects may be lost.
         """
 
     @contextlib.contextmanager
     def sharing(self, root: Path) -> Iterator[None]:
-        """While this lasts, whoever runs functions must see the output root, which is there and locked."""
+        """Require, inside this context, that workers see the output root, which exists and is locked."""
         yield
 
-    def see(self, paths: Sequence[Path]) -> None:
-        """Whoever runs functions from now on must see these paths as they are seen here."""
+    def require_paths(self, paths: Sequence[Path]) -> None:
+        """Require, from now on, that workers see the same files as this process at these paths."""
 
     def slots(self) -> int:
-        """How many functions run at once."""
+        """Number of functions that run in parallel."""
         return self.workers or cores()
 
 
 def cores() -> int:
-    """Those that this process may use, where the system tells."""
+    """Number of CPU cores that this process may use."""
     allowed: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return allowed

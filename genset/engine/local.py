@@ -1,8 +1,8 @@
 """A pool of threads in this process: decoding, encoding and ONNX Runtime all release the interpreter's lock.
 
-What takes little time and much Python does not, and is done faster by one thread than by several that wait for each
-other: 32,000 small transformed pictures in 25 s and not in 48 s. So both ways are tried for a moment, and the faster
-one goes on; results are the same.
+Functions that are short and mostly Python do not release it, and run faster in one thread than in several that wait
+for each other: 32,000 augmented small images in 25 s instead of 48 s. So both ways are measured for a moment, and the
+faster one continues; the results are the same.
 """
 
 import time
@@ -15,9 +15,9 @@ import pydantic
 
 from genset.engine.base import Engine, In, Out
 
-_WAITING_PER_WORKER = 4  # results held back at most, so that memory does not grow with the number of items
-_TRIAL = 0.25  # seconds of each way
-_LONG = 0.02  # seconds of an item from which on threads are sure to help
+_PENDING_PER_WORKER = 4  # results held back at most, so that memory does not grow with the number of items
+_TRIAL_SECONDS = 0.25  # for each way
+_LONG_ITEM_SECONDS = 0.02  # from here on threads are sure to help
 
 
 class Local(Engine):
@@ -25,83 +25,83 @@ class Local(Engine):
 
     kind: Literal["local"] = "local"
     workers: int | None = pydantic.Field(None, ge=1, le=256)
-    """Threads, at most; as many as this process has cores when not given."""
+    """Maximum number of threads. Default: CPU cores."""
 
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-        """function(item) for each item, in order; at most a few for each thread are under way."""
+        """function(item) for each item, in order; at most a few for each thread are in progress."""
         workers = self.slots()
         if workers == 1:
             yield from map(function, items)
             return
-        left = iter(items)
-        with _Threads(workers, function, left) as threads:
-            yield from threads.some(_TRIAL)  # the first items take longer than the others: they tell nothing
-            if threads.usual < _LONG:
-                alone, together = _Pace(), _Pace()
-                yield from alone.timed(map(function, _for_a_while(left, _TRIAL)))
-                yield from together.timed(threads.some(_TRIAL))
-                if alone.rate > together.rate:
-                    yield from map(function, left)
-            yield from threads.some(float("inf"))
+        remaining = iter(items)
+        with _ThreadPool(workers, function, remaining) as threads:
+            yield from threads.results(_TRIAL_SECONDS)  # the first items are slower than the others: not measured
+            if threads.median_seconds < _LONG_ITEM_SECONDS:
+                single, pooled = _RateMeter(), _RateMeter()
+                yield from single.measure(map(function, _limited(remaining, _TRIAL_SECONDS)))
+                yield from pooled.measure(threads.results(_TRIAL_SECONDS))
+                if single.rate > pooled.rate:
+                    yield from map(function, remaining)
+            yield from threads.results(float("inf"))
 
 
-class _Threads(Generic[In, Out]):
-    """A pool of threads, and the items that are left for it."""
+class _ThreadPool(Generic[In, Out]):
+    """A pool of threads, and the items that it takes from."""
 
     def __init__(self, workers: int, function: Callable[[In], Out], items: Iterator[In]) -> None:
         self._function, self._items = function, items
-        self._most = workers * _WAITING_PER_WORKER
+        self._max_pending = workers * _PENDING_PER_WORKER
         self._pool = ThreadPoolExecutor(workers)
-        self._waiting: deque[Future[Out]] = deque()
-        self._took: deque[float] = deque(maxlen=64)  # seconds of the last items, in the processor
+        self._pending: deque[Future[Out]] = deque()
+        self._seconds: deque[float] = deque(maxlen=64)  # processor time of the last items
 
-    def __enter__(self) -> "_Threads[In, Out]":
+    def __enter__(self) -> "_ThreadPool[In, Out]":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for future in self._waiting:
+        for future in self._pending:
             future.cancel()
         self._pool.shutdown()
 
-    def some(self, seconds: float) -> Iterator[Out]:
-        """Results, in order, of the items that are begun in so many seconds."""
-        for item in _for_a_while(self._items, seconds):
-            self._waiting.append(self._pool.submit(self._timed, item))
-            if len(self._waiting) >= self._most:
-                yield self._waiting.popleft().result()
-        while self._waiting:
-            yield self._waiting.popleft().result()
+    def results(self, seconds: float) -> Iterator[Out]:
+        """Results, in order, of the items that are started within `seconds`."""
+        for item in _limited(self._items, seconds):
+            self._pending.append(self._pool.submit(self._timed, item))
+            if len(self._pending) >= self._max_pending:
+                yield self._pending.popleft().result()
+        while self._pending:
+            yield self._pending.popleft().result()
 
     def _timed(self, item: In) -> Out:
         started = time.thread_time()
         try:
             return self._function(item)
         finally:
-            self._took.append(time.thread_time() - started)
+            self._seconds.append(time.thread_time() - started)
 
     @property
-    def usual(self) -> float:
-        """Seconds that an item takes a processor: the median of the last ones."""
-        took = sorted(self._took)
-        return took[len(took) // 2] if took else 0.0
+    def median_seconds(self) -> float:
+        """Median processor time of the last items."""
+        ordered = sorted(self._seconds)
+        return ordered[len(ordered) // 2] if ordered else 0.0
 
 
-class _Pace:
-    """How many results a second there are, with what is done with them."""
+class _RateMeter:
+    """Results per second, including the time that their consumer takes."""
 
     def __init__(self) -> None:
         self.rate = 0.0
 
-    def timed(self, results: Iterable[Out]) -> Iterator[Out]:
-        """The results, counted."""
+    def measure(self, results: Iterable[Out]) -> Iterator[Out]:
+        """The same results; `rate` is updated with each."""
         started = time.perf_counter()
         for count, result in enumerate(results, start=1):
             yield result
             self.rate = count / (time.perf_counter() - started)
 
 
-def _for_a_while(items: Iterator[In], seconds: float) -> Iterator[In]:
-    """Items until the time is over; the others are left."""
+def _limited(items: Iterator[In], seconds: float) -> Iterator[In]:
+    """Items until `seconds` are over; the others remain in the iterator."""
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         try:

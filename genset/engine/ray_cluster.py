@@ -1,4 +1,4 @@
-"""Ray: the same map on the cores of many machines. Ray starts, watches and retries; nothing of that is done here."""
+"""Ray: the same map on the cores of many machines. Ray itself starts, watches and retries the workers."""
 
 import contextlib
 import importlib
@@ -19,83 +19,83 @@ import pydantic
 
 from genset import __version__
 from genset.engine.base import Engine, In, Out
-from genset.engine.ray_worker import Done, Strange, Surroundings, libraries, print_of
+from genset.engine.ray_worker import BatchResult, Mismatch, WorkerRequirements, libraries, path_fingerprint
 from genset.errors import GensetError
 
-TRIES = 3  # of a stretch whose worker is lost
-_WAITING_PER_WORKER = 2  # stretches under way for each worker, so that none waits and memory does not grow
-_SECONDS = 0.5  # of work in a stretch: enough that sending it costs little, and a lost one as well
-_MOST = 1024  # items in a stretch
-_PROBE = ".work/engine/.probe-{}.partial"  # swept away by the next command where a dead one left it
-_PLACE = re.compile(r"(ray://)?(?P<host>\[.+\]|[^:/]+):(?P<port>\d+)")
-_PATIENCE = 10.0  # seconds for a cluster to answer at all
-_START_ONE = (
-    "Start one with `ray start --head`, or leave the address out to have Ray started here. "
-    "A cluster that wants a token gets it with RAY_AUTH_MODE=token."
+TRIES = 3  # of a batch whose worker is lost
+_PENDING_PER_WORKER = 2  # batches in progress for each worker, so that none idles and memory does not grow
+_BATCH_SECONDS = 0.5  # of work in a batch: sending it costs little in comparison, and so does losing it
+_MAX_BATCH = 1024  # items
+_PROBE = ".work/engine/.probe-{}.partial"  # the next command removes it after a crash
+_ADDRESS = re.compile(r"(ray://)?(?P<host>\[.+\]|[^:/]+):(?P<port>\d+)")
+_TIMEOUT_SECONDS = 10.0  # for a cluster to accept a connection
+_START_HINT = (
+    "Start a cluster with `ray start --head`, or leave the address out to start Ray on this machine. "
+    "Set RAY_AUTH_MODE=token for a cluster that requires a token."
 )
 
 
 class Ray(Engine):
-    """Workers of a Ray cluster, or of one that Ray starts on this machine. Needs the extra `genset[ray]`."""
+    """Workers of a Ray cluster, or of one started on this machine. Needs the extra `genset[ray]`."""
 
     kind: Literal["ray"] = "ray"
     address: str | None = pydantic.Field(None, min_length=1)
-    """HOST:PORT or ray://HOST:PORT of the cluster, or `auto` for the one that this machine belongs to; when not given,
-    the one that this machine belongs to, or else Ray is started here for this command."""
-    _wanted: Surroundings = pydantic.PrivateAttr(default_factory=Surroundings)
+    """HOST:PORT or ray://HOST:PORT of the cluster, or `auto` for the cluster that this machine belongs to. Default: the
+    cluster that this machine belongs to, otherwise Ray is started here for this command."""
+    _requirements: WorkerRequirements = pydantic.PrivateAttr(default_factory=WorkerRequirements)
 
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-        """function(item) for each item, in order; at most a few stretches for each worker are under way.
+        """function(item) for each item, in order; at most a few batches for each worker are in progress.
 
-        Raises GensetError for a cluster that is not there or not fit, and for items whose workers were lost again and
-        again.
+        Raises GensetError for a cluster that does not answer or cannot be used, and for items whose workers were lost
+        `TRIES` times.
         """
-        cluster = _connected(self)
-        sent = cluster.ray.put(function)  # once, however many stretches there are
-        waiting: deque[_Stretch] = deque()
-        pace = _Pace()
+        cluster = _connection_for(self)
+        function_ref = cluster.ray.put(function)  # once, for all batches
+        pending: deque[_Batch] = deque()
+        sizer = _BatchSizer()
         first = 0
-        most = (self.workers or cluster.cpus) * _WAITING_PER_WORKER
+        max_pending = (self.workers or cluster.cpus) * _PENDING_PER_WORKER
         try:
-            for own in _stretches(items, pace):
-                waiting.append(_Stretch(first, len(own), cluster.send(self._wanted, sent, own)))
-                first += len(own)
-                if len(waiting) >= most:
-                    done = cluster.done(waiting.popleft())
-                    pace.follow(done)
-                    yield from done.results
-            while waiting:
-                yield from cluster.done(waiting.popleft()).results
+            for batch in _batches(items, sizer):
+                pending.append(_Batch(first, len(batch), cluster.submit(self._requirements, function_ref, batch)))
+                first += len(batch)
+                if len(pending) >= max_pending:
+                    result = cluster.result(pending.popleft())
+                    sizer.update(result)
+                    yield from result.results
+            while pending:
+                yield from cluster.result(pending.popleft()).results
         finally:
-            for stretch in waiting:
-                cluster.ray.cancel(stretch.reference, force=False)
+            for waiting in pending:
+                cluster.ray.cancel(waiting.reference, force=False)
 
     @contextlib.contextmanager
     def sharing(self, root: Path) -> Iterator[None]:
-        """A file of the root that every worker must see before it does anything."""
+        """Write a probe file into the root, which every worker must see before it starts."""
         path = Path(os.path.abspath(root)) / _PROBE.format(os.getpid())
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
-        self._wanted = replace(self._wanted, written=str(path))
+        self._requirements = replace(self._requirements, probe=str(path))
         try:
             yield
         finally:
-            self._wanted = replace(self._wanted, written="")
+            self._requirements = replace(self._requirements, probe="")
             path.unlink(missing_ok=True)
 
-    def see(self, paths: Sequence[Path]) -> None:
-        """What the paths hold here, which every worker must find as well."""
-        found = {path: print_of(path) for path in map(os.path.abspath, paths)}
-        self._wanted = replace(self._wanted, probes={**self._wanted.probes, **found})
+    def require_paths(self, paths: Sequence[Path]) -> None:
+        """Every worker must see the same content at these paths."""
+        fingerprints = {path: path_fingerprint(path) for path in map(os.path.abspath, paths)}
+        self._requirements = replace(self._requirements, paths={**self._requirements.paths, **fingerprints})
 
 
 @dataclass(frozen=True)
-class _Stretch:
-    """Some items, one after the other, that one worker does."""
+class _Batch:
+    """Consecutive items that one worker processes."""
 
-    first: int
+    first: int  # number of its first item, from 0
     count: int
-    reference: Any  # of what will be done
+    reference: Any  # Ray's, to its result
 
 
 @dataclass(frozen=True)
@@ -103,61 +103,63 @@ class _Cluster:
     """A connection to Ray."""
 
     ray: Any  # the module: importing it takes a second that only this engine pays
-    task: Any  # what workers run
+    task: Any  # the remote function that workers run
     address: str
     cpus: int
 
-    def send(self, wanted: Surroundings, function: Any, items: Sequence[Any]) -> Any:
-        """A stretch on its way: what its result comes by."""
-        here = replace(wanted, libraries=libraries(), folder=os.getcwd())
-        # Opened by a worker only once it is known to have this genset.
-        sent = pickle.dumps((here, function.hex(), items))
-        return self.task.remote(__version__, sent, [function])
+    def submit(self, requirements: WorkerRequirements, function_ref: Any, items: Sequence[Any]) -> Any:
+        """Submit a batch; the reference to its result."""
+        complete = replace(requirements, libraries=libraries(), folder=os.getcwd())
+        # A worker unpickles it only after checking that it has the same version of genset.
+        message = pickle.dumps((complete, function_ref.hex(), items))
+        return self.task.remote(__version__, message, [function_ref])
 
-    def done(self, stretch: _Stretch) -> Done:
-        """What a worker made of a stretch. Raises what its function raised, and GensetError for a worker that is
-        lost, or of no use."""
+    def result(self, batch: _Batch) -> BatchResult:
+        """The result of a batch, once it is there.
+
+        Raises what its function raised, and GensetError for a worker that is lost or cannot be used.
+        """
         try:
-            done = self.ray.get(stretch.reference)
+            result = self.ray.get(batch.reference)
         except self.ray.exceptions.RayTaskError:
-            raise  # not of our making, nor of the user's
+            raise  # a bug: the task returns what functions raise
         except self.ray.exceptions.RayError as error:
-            raise _lost(error, stretch, self.address) from None
-        if isinstance(done, Done):
-            if done.raised:
-                raise done.raised
-            return done
-        strange = done if isinstance(done, Strange) else _other_genset(done)
-        raise GensetError(f"a node of the cluster is of no use: {strange.what}", where=self.address, hint=strange.cure)
+            raise _lost(error, batch, self.address) from None
+        if isinstance(result, BatchResult):
+            if result.raised:
+                raise result.raised
+            return result
+        mismatch = result if isinstance(result, Mismatch) else _version_mismatch(result)
+        raise GensetError(f"a cluster node cannot be used: {mismatch.reason}", where=self.address, hint=mismatch.hint)
 
 
-class _Pace:
-    """How many items a stretch has: as many as take about `_SECONDS`, by those that were done."""
+class _BatchSizer:
+    """Number of items in a batch: as many as take about `_BATCH_SECONDS`, by the batches that are finished."""
 
     def __init__(self) -> None:
         self.size = 1
 
-    def follow(self, done: Done) -> None:
-        """Let the next stretches be as long as one that was done tells."""
-        fitting = int(_SECONDS * len(done.results) / max(done.seconds, 1e-6))
-        self.size = max(1, min(fitting, 2 * self.size, _MOST))
+    def update(self, result: BatchResult) -> None:
+        """Adapt the size of the next batches to the speed of a finished one."""
+        fitting = int(_BATCH_SECONDS * len(result.results) / max(result.seconds, 1e-6))
+        self.size = max(1, min(fitting, 2 * self.size, _MAX_BATCH))
 
 
-def _stretches(items: Iterable[In], pace: _Pace) -> Iterator[list[In]]:
-    stretch: list[In] = []
+def _batches(items: Iterable[In], sizer: _BatchSizer) -> Iterator[list[In]]:
+    batch: list[In] = []
     for item in items:
-        stretch.append(item)
-        if len(stretch) >= pace.size:
-            yield stretch
-            stretch = []
-    if stretch:
-        yield stretch
+        batch.append(item)
+        if len(batch) >= sizer.size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _task() -> Callable[..., Any]:
-    """What a worker is sent. It travels whole, so that it can tell of a worker that has another genset, or none."""
+    """The function that workers run. Ray sends its code, so that it can report a missing or different genset."""
 
-    def genset_task(version: str, sent: bytes, function: list[Any]) -> Any:
+    def genset_task(version: str, message: bytes, function_ref: list[Any]) -> Any:
         try:
             import genset
         except ImportError:
@@ -166,96 +168,95 @@ def _task() -> Callable[..., Any]:
             return genset.__version__
         import ray
 
-        from genset.engine.ray_worker import work
+        from genset.engine.ray_worker import run_batch
 
-        return work(sent, lambda: ray.get(function[0]))
+        return run_batch(message, lambda: ray.get(function_ref[0]))
 
     return genset_task
 
 
-def _other_genset(version: str) -> Strange:
-    has = f"it has genset {version}" if version else "it has no genset"
-    return Strange(f"{has}, this command is of {__version__}", f"Install genset {__version__} on every node.")
-
-
-def _lost(error: Exception, stretch: _Stretch, address: str) -> GensetError:
-    """What is to be told of items that no worker could do."""
-    first, last = stretch.first + 1, stretch.first + stretch.count
-    which, whose = (
-        (f"item {first:,}", "its worker was")
-        if first == last
-        else (f"items {first:,} to {last:,}", "their workers were")
+def _version_mismatch(version: str) -> Mismatch:
+    installed = f"it has genset {version}" if version else "it does not have genset"
+    return Mismatch(
+        f"{installed}, this command is version {__version__}", f"Install genset {__version__} on every node."
     )
+
+
+def _lost(error: Exception, batch: _Batch, address: str) -> GensetError:
+    """The error for items that no worker could process."""
+    first, last = batch.first + 1, batch.first + batch.count
+    items = f"item {first:,}" if first == last else f"items {first:,} to {last:,}"
     reason = str(error).strip().splitlines()[0]
     return GensetError(
-        f"{which} failed {TRIES} times, as {whose} lost ({type(error).__name__}: {reason})",
+        f"{items} failed {TRIES} times: the worker was lost each time ({type(error).__name__}: {reason})",
         where=address,
-        hint="Look at the memory of the nodes and at Ray's logs; what was finished is kept for the next run.",
+        hint="Check the memory of the nodes and Ray's logs. Finished items are kept for the next run.",
     )
 
 
-_connection: list[_Cluster] = []  # one a process, as Ray has it
+_connection: list[_Cluster] = []  # at most one in a process, as in Ray
 
 
-def _connected(engine: Ray) -> _Cluster:
-    """The connection of this process. Raises GensetError where there can be none."""
+def _connection_for(engine: Ray) -> _Cluster:
+    """The connection of this process. Raises GensetError where Ray is not installed or does not answer."""
     if not _connection:
         _connection.append(_connect(engine))
     return _connection[0]
 
 
 def _connect(engine: Ray) -> _Cluster:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports on its users unless told otherwise
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray sends usage statistics by default
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError:
         raise GensetError(
             "Ray is not installed", where="engine: ray", hint="Install it: pip install 'genset[ray]'."
         ) from None
-    with _own_signals():
+    with _keep_signal_handlers():
         address = engine.address or os.environ.get("RAY_ADDRESS")
         if address:
             _init(ray, address)
         else:
             try:
                 _init(ray, "auto")
-            except GensetError:  # this machine belongs to no cluster
+            except GensetError:  # this machine does not belong to a cluster
                 _init(ray, "local", num_cpus=engine.slots())
     task = ray.remote(_task()).options(max_retries=TRIES - 1, num_cpus=1, name="genset")
     cpus = int(ray.cluster_resources().get("CPU", 0))
-    where = address or "a Ray of this machine"
+    where = address or "Ray on this machine"
     if not cpus:
-        raise GensetError("the cluster has no CPU to work with", where=where, hint="Start nodes with CPUs.")
+        raise GensetError("the cluster has no CPUs", where=where, hint="Start nodes with CPUs.")
     return _Cluster(ray, task, where, cpus)
 
 
 def _init(ray: Any, address: str, **options: Any) -> None:
-    _reach(address)
+    _check_reachable(address)
     quiet = {"include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **quiet, **options)
-    except Exception as error:  # Ray's have no class in common but this
+    except Exception as error:  # Ray's errors have no other class in common
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise _no_answer(address, reason) from None
 
 
-def _reach(address: str) -> None:
-    """Whether anybody listens at an address: Ray itself would ask for minutes. Raises GensetError."""
-    found = _PLACE.fullmatch(address)
-    if found:
+def _check_reachable(address: str) -> None:
+    """Raises GensetError where no process listens at an address: Ray itself would retry for minutes."""
+    match = _ADDRESS.fullmatch(address)
+    if match:
         try:
-            socket.create_connection((found["host"].strip("[]"), int(found["port"])), timeout=_PATIENCE).close()
+            target = match["host"].strip("[]"), int(match["port"])
+            socket.create_connection(target, timeout=_TIMEOUT_SECONDS).close()
         except (OSError, OverflowError) as error:
             raise _no_answer(address, getattr(error, "strerror", None) or str(error)) from None
 
 
 def _no_answer(address: str, reason: str) -> GensetError:
-    return GensetError(f"no Ray cluster answers: {reason}", where=f"engine: ray={address}", hint=_START_ONE)
+    return GensetError(f"no Ray cluster answers: {reason}", where=f"engine: ray={address}", hint=_START_HINT)
 
 
 @contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
-    """Ray takes SIGTERM for itself when it starts: it is given back, so that a command ends as it should."""
+def _keep_signal_handlers() -> Iterator[None]:
+    """Restore the signal handlers afterwards: Ray replaces that of SIGTERM when it starts."""
     main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} if main else {}
     try:

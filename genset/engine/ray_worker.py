@@ -1,4 +1,4 @@
-"""What runs on a worker of a cluster: a stretch of items, by a function that came from the command."""
+"""What runs on a worker of a Ray cluster: a function that came from the command, over a batch of items."""
 
 import contextlib
 import functools
@@ -14,33 +14,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_KEPT = 4  # functions that a worker keeps: some hold networks, which take a while to be read
+_FUNCTIONS_KEPT = 4  # by a worker: some hold networks, which take a while to load
+_MISSING = "missing"
 
 _functions: OrderedDict[str, Callable[[Any], Any]] = OrderedDict()
-_fit: set[tuple[Any, ...]] = set()  # surroundings that were found to be right
+_fulfilled: set[tuple[Any, ...]] = set()  # requirements that this worker is known to meet
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a worker must have, so that it does what the command would do itself."""
+class WorkerRequirements:
+    """What a worker must have, so that its results equal those of the command itself."""
 
-    libraries: Mapping[str, str] = field(default_factory=dict)  # versions of those that genset needs
-    folder: str = ""  # that the command was started in
-    probes: Mapping[str, str] = field(default_factory=dict)  # what each path holds, as `print_of` tells
-    written: str = ""  # a file of the command's own that must be there
-
-
-@dataclass(frozen=True)
-class Strange:
-    """Why a worker cannot work for this command."""
-
-    what: str
-    cure: str
+    libraries: Mapping[str, str] = field(default_factory=dict)  # versions of the libraries that genset needs
+    folder: str = ""  # in which the command was started
+    paths: Mapping[str, str] = field(default_factory=dict)  # `path_fingerprint` of each path that is read
+    probe: str = ""  # an empty file that the command has written into its output root
 
 
 @dataclass(frozen=True)
-class Done:
-    """Results of a stretch, up to the first item whose function raised."""
+class Mismatch:
+    """Why a worker cannot be used, and what to do about it."""
+
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """Results of a batch, up to the first item whose function raised."""
 
     results: list[Any]
     seconds: float
@@ -49,65 +50,89 @@ class Done:
 
 @functools.cache
 def libraries() -> dict[str, str]:
-    """Versions of the libraries that this installation of genset needs, as far as they can be told."""
-    out = {}
-    for wanted in importlib.metadata.requires("genset") or ():
-        name = re.match(r"[\w.-]+", wanted)
-        if name and "extra" not in wanted.partition(";")[2]:
-            with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # told as "none"
-                out[name[0]] = importlib.metadata.version(name[0])
-    return out
+    """Versions of the installed libraries that genset requires; uninstalled ones are left out."""
+    versions = {}
+    for requirement in importlib.metadata.requires("genset") or ():
+        name = re.match(r"[\w.-]+", requirement)
+        if name and "extra" not in requirement.partition(";")[2]:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                versions[name[0]] = importlib.metadata.version(name[0])
+    return versions
 
 
-def print_of(path: str) -> str:
-    """What is to be the same wherever a path is looked at: the size of a file, the names in a folder."""
+def path_fingerprint(path: str) -> str:
+    """What must be equal wherever a path is read: the size of a file, a hash of the names in a folder."""
     try:
         if os.path.isdir(path):
             names = "\n".join(sorted(os.listdir(path)))
             return hashlib.sha256(os.fsencode(names)).hexdigest()
         return str(os.stat(path).st_size)
     except OSError as error:
-        return f"not there ({os.strerror(error.errno or 0).lower()})"
+        return f"{_MISSING} ({os.strerror(error.errno or 0).lower()})"
 
 
-def strange(wanted: Surroundings) -> Strange | None:
-    """What is wrong with this worker, if anything; it then works in the folder of the command."""
-    own = libraries()
-    other = [
-        f"{name} {own.get(name, 'none')} and not {v}" for name, v in wanted.libraries.items() if own.get(name) != v
-    ]
-    if other:
-        cure = "Install the same versions on every node: pip install -c constraints.txt."
-        return Strange(f"it has other libraries, so its bytes could differ: {', '.join(other[:3])}", cure)
-    for path, held in {**wanted.probes, **({wanted.written: "0"} if wanted.written else {})}.items():
-        found = print_of(path)
-        if found != held:
-            what = found if found.startswith("not there") else "something else stands there"
-            shown = str(Path(path).parent) if path == wanted.written else path
-            cure = "Put it on a file system that all nodes share, under the same path."
-            return Strange(f"it does not see what this command sees at {shown}: {what}", cure)
+def find_mismatch(requirements: WorkerRequirements) -> Mismatch | None:
+    """Which requirement this worker does not meet, if any; otherwise it changes to the folder of the command."""
+    mismatch = _library_mismatch(requirements) or _path_mismatch(requirements)
+    if mismatch:
+        return mismatch
     try:
-        os.chdir(wanted.folder)
+        os.chdir(requirements.folder)
     except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
-        what = f"it cannot enter {wanted.folder}, where this command was started: {why}"
-        return Strange(what, "Start the command in a folder that all nodes share.")
+        reason = os.strerror(error.errno or 0).lower()
+        return Mismatch(
+            f"it cannot enter {requirements.folder}, where this command was started: {reason}",
+            "Start the command in a folder that all nodes share.",
+        )
     return None
 
 
-def work(sent: bytes, fetch: Callable[[], Callable[[Any], Any]]) -> Done | Strange:
-    """What is done of some items: `sent` holds the surroundings, the name of the function and the items, and `fetch`
-    brings the function where it is not known yet."""
-    wanted, name, items = pickle.loads(sent)  # the command's own, by way of Ray, which runs what it is sent anyway
-    key = (*wanted.probes.items(), wanted.folder, wanted.written)
-    if key not in _fit:
-        wrong = strange(wanted)
-        if wrong:
-            return wrong
-        _fit.add(key)
+def _library_mismatch(requirements: WorkerRequirements) -> Mismatch | None:
+    own = libraries()
+    differing = [
+        f"{name} {own.get(name, 'none')} instead of {version}"
+        for name, version in requirements.libraries.items()
+        if own.get(name) != version
+    ]
+    if not differing:
+        return None
+    return Mismatch(
+        f"its library versions differ, so results could differ: {', '.join(differing[:3])}",
+        "Install the same versions on every node: pip install -c constraints.txt.",
+    )
+
+
+def _path_mismatch(requirements: WorkerRequirements) -> Mismatch | None:
+    expected = dict(requirements.paths)
+    if requirements.probe:
+        expected[requirements.probe] = "0"  # bytes
+    for path, fingerprint in expected.items():
+        actual = path_fingerprint(path)
+        if actual != fingerprint:
+            shown = str(Path(path).parent) if path == requirements.probe else path
+            difference = actual if actual.startswith(_MISSING) else "the content differs"
+            return Mismatch(
+                f"it does not see the same files as this command at {shown}: {difference}",
+                "Use a file system that all nodes share, mounted under the same path.",
+            )
+    return None
+
+
+def run_batch(message: bytes, fetch: Callable[[], Callable[[Any], Any]]) -> BatchResult | Mismatch:
+    """Apply a function to a batch: `message` is the pickle of (requirements, name of the function, items).
+
+    `fetch` returns the function where this worker does not have it yet.
+    """
+    requirements, name, items = pickle.loads(message)  # from the command itself, by way of Ray, which runs its code
+    key = (*requirements.paths.items(), requirements.folder, requirements.probe)
+    if key not in _fulfilled:
+        mismatch = find_mismatch(requirements)
+        if mismatch:
+            return mismatch
+        _fulfilled.add(key)
     if name not in _functions:
         _functions[name] = fetch()
-        while len(_functions) > _KEPT:
+        while len(_functions) > _FUNCTIONS_KEPT:
             _functions.popitem(last=False)
     started = time.perf_counter()
     results: list[Any] = []
@@ -115,7 +140,7 @@ def work(sent: bytes, fetch: Callable[[], Callable[[Any], Any]]) -> Done | Stran
     for item in items:
         try:
             results.append(_functions[name](item))
-        except Exception as error:  # handed to the command, which raises it where the item's turn comes
+        except Exception as error:  # returned to the command, which raises it when the item's turn comes
             raised = error
             break
-    return Done(results, time.perf_counter() - started, raised)
+    return BatchResult(results, time.perf_counter() - started, raised)

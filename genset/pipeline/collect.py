@@ -68,7 +68,7 @@ def collect(data: Data, modality: Modality, job: Job, faults: Faults = None) -> 
         if laid_out:
             path, prefix = laid_out.folder, start or f"{given.name}/"
             problems += [replace(problem, path=f"{prefix}{problem.path}") for problem in laid_out.problems]
-        job.engine.see([path])
+        job.engine.require_paths([path])
         modality = modality.opened(_files(path, modality))
         found = [replace(r, origin=prefix + (r.origin or r.id)) for r in _find(path, modality, problems, faults)]
         lost = [problem for problem in problems[before:] if problem.kind == UNDECODABLE]

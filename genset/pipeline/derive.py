@@ -191,7 +191,7 @@ def open_dataset(
     With `link` new versions link to the user's own files, where those are taken as they are.
     """
     if version:
-        job.engine.see([version.path])
+        job.engine.require_paths([version.path])
         modality = reader(version)
         records, problems = grouped(read_version(version.path, modality).records, group), NO_PROBLEMS
         inputs = {"sums": hashlib.sha256((version.path / SUMS).read_bytes()).hexdigest()}
