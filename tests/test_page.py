@@ -19,7 +19,8 @@ from genset.interfaces import Exhibit
 from genset.modalities import MODALITIES
 from genset.pipeline.page import Subject, dataset_page
 from genset.report import charts
-from genset.report.page import Card, Gallery, Page, Row, Section, Verdict, render
+from genset.report.formatting import lift_verdict
+from genset.report.page import Card, CardRow, Gallery, Page, PageSection, PageVerdict, render
 from tests.helpers import SAMPLES, Trained, digits, genset
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -85,10 +86,9 @@ def test_the_page_of_a_run_says_the_verdict_first_and_shows_figures_charts_items
     trained: Trained, opened: Open
 ) -> None:
     page = opened(trained.dataset.resolve() / "report.html")
-    lift = trained.outcome.json["figures"]["lift"]
+    lift = lift_verdict(trained.outcome.json["figures"], trained.outcome.json["n"])
     first = page.locator("main > *").first
-    assert "Training on real and made items" in first.inner_text()
-    assert f"Lift {lift:+.3f}" in first.inner_text()
+    assert lift.sentence[1:] in first.inner_text() and lift.measured[1:] in first.inner_text()
     headings = page.locator("main h2").all_inner_texts()
     assert headings[1:4] == ["How good are the made items?", "Which classes fall behind?", "What is in it?"]
     drawn = page.locator("figure.chart svg")
@@ -223,8 +223,8 @@ def test_markup_in_class_names_texts_and_problems_is_text(tmp_path: Path, opened
 
 def test_names_in_charts_are_shown_whatever_they_look_like() -> None:
     names = ["_hidden", '$x$ id="q"', 'style="font: 9px a"', "a name far too long for a legend"]
-    clouds = [charts.Points(name, np.ones((3, 2)), number) for number, name in enumerate(names)]
-    svg = charts.scatter([*clouds, charts.Points("", np.ones((3, 2)), 0, filled=False)])
+    clouds = [charts.PointCloud(name, np.ones((3, 2)), number) for number, name in enumerate(names)]
+    svg = charts.scatter([*clouds, charts.PointCloud("", np.ones((3, 2)), 0, filled=False)])
     told = [html.unescape(text) for text in re.findall(r"<text [^>]*>([^<]*)</text>", svg)]
     assert told == ["_hidden", '$x$ id="q"', 'style="font: 9px a"', "a name far too long f…"]
 
@@ -232,9 +232,9 @@ def test_names_in_charts_are_shown_whatever_they_look_like() -> None:
 @pytest.mark.slow
 def test_a_text_that_is_empty_opens_and_is_passed_by_arrow_keys(tmp_path: Path, opened: Open) -> None:
     cards = [Card(word, word, [Exhibit("text/plain", text.encode())]) for word, text in (("a", "x"), ("b", ""))]
-    gallery = Gallery("Texts", [Row("", [*cards, cards[0]])], plain=True)
+    gallery = Gallery("Texts", [CardRow("", [*cards, cards[0]])], compact=True)
     path = tmp_path / "page.html"
-    path.write_bytes(render(Page("t", "", Verdict("neutral", ""), [Section("Items", "Items", [gallery])])))
+    path.write_bytes(render(Page("t", "", PageVerdict("neutral", ""), [PageSection("Items", "Items", [gallery])])))
     page = opened(path)
     page.locator(".open").first.press("Enter")
     page.keyboard.press("ArrowRight")
@@ -246,9 +246,9 @@ def test_a_text_that_is_empty_opens_and_is_passed_by_arrow_keys(tmp_path: Path, 
 @pytest.mark.slow
 def test_pairs_of_sounds_fit_a_phone(tmp_path: Path, opened: Open) -> None:
     card = Card("a", "a", [Exhibit("audio/wav", b"")])
-    gallery = Gallery("Pairs", [Row("", [card, card])], paired=True)
+    gallery = Gallery("Pairs", [CardRow("", [card, card])], paired=True)
     path = tmp_path / "page.html"
-    path.write_bytes(render(Page("t", "", Verdict("neutral", ""), [Section("Items", "Items", [gallery])])))
+    path.write_bytes(render(Page("t", "", PageVerdict("neutral", ""), [PageSection("Items", "Items", [gallery])])))
     assert opened(path, 390).evaluate("document.documentElement.scrollWidth") == 390
 
 
@@ -307,7 +307,7 @@ def test_a_page_of_100_000_items_stays_under_15_mb(tmp_path: Path) -> None:
         Record(f"c{number:015x}", tmp_path / "noise.png", f"class {number % 100}", sources[number % 3], split="train")
         for number in range(100_000)
     ]
-    twins = [{"made": records[1].id, "real": records[0].id, "distance": 0.0} for _ in range(1000)]
+    twins = [{"made": records[1].id, "real": records[0].id, "distance": 0.0, "ratio": 0.0} for _ in range(1000)]
     page = dataset_page(Subject("many", modality, records, {"suspicious": twins}), Local(workers=1))
     assert len(page) < 15_000_000
     assert b"of 100,000 items, drawn at random" in page

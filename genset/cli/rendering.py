@@ -183,7 +183,7 @@ def figures(console: Console, verdict: Mapping[str, Any], *, whole: bool = True)
         for line in lines:
             console.say(f"{title}: {line}")
     _say_suspicious(console, verdict.get("suspicious", ()), _MOST_SUSPECTS if whole else 1)
-    for line in formatting.places(details, verdict.get("spaces", {})) if whole else ():
+    for line in formatting.measured_on(details, verdict.get("spaces", {})) if whole else ():
         console.say(line)
 
 
@@ -219,11 +219,11 @@ def _say_suspicious(console: Console, suspicious: Sequence[Mapping[str, Any]], m
 
 
 def _say_verdict(console: Console, figures: Mapping[str, float], sizes: Mapping[str, int]) -> None:
-    told = formatting.lift(figures, sizes)
+    told = formatting.lift_verdict(figures, sizes)
     if told:
         console.say(told.line)
         if "augmented_acc" in figures:
-            console.say(formatting.copies_instead(figures))
+            console.say(formatting.augmented_lift(figures))
 
 
 def gates_failed(console: Console, failed: Sequence[str]) -> ExitCode:

@@ -11,7 +11,7 @@ from genset.interfaces import Figure
 from genset.pipeline.judge import rounded
 from genset.pipeline.page_parts import footer
 from genset.report import charts, formatting
-from genset.report.page import Block, Chart, Page, Section, Table, Verdict, Words, render
+from genset.report.page import Block, Chart, Page, PageSection, PageVerdict, Paragraphs, Table, render
 
 Word = Literal["better", "worse", "not told apart", "no interval", "neutral"]
 _APART: tuple[Word, ...] = ("better", "worse")
@@ -193,7 +193,7 @@ def markdown(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
 
 def judged_markdown(name: str, verdict: Mapping[str, Any]) -> bytes:
     """The same of made items beside real ones."""
-    told = formatting.lift(verdict["figures"], verdict["n"])
+    told = formatting.lift_verdict(verdict["figures"], verdict["n"])
     parts = [f"### {cell(name)}\n", *([f"{cell(told.line)}.\n"] if told else [])]
     parts += _gates(verdict["failed_gates"])
     body = []
@@ -224,23 +224,25 @@ def page(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
     blocks: list[Block] = []
     drawn = [change for change in comparison.changes if change.interval and max(map(abs, change.interval)) <= 1]
     if drawn:
-        ranges = [charts.Range(change.figure.name, change.difference, change.interval) for change in drawn]
+        ranges = [charts.RangeRow(change.figure.name, change.difference, change.interval) for change in drawn]
         said = "; ".join(f"{change.figure.name} {change.difference:+.3f}" for change in drawn)
         svg = charts.ranges(ranges, "after less before", 0.0)
         blocks.append(Chart("Differences with 95% intervals", svg, f"{said}. All values stand in the table."))
     blocks.append(Table("Figures before and after", HEAD, rows(comparison), prose=(5,), tones=marks))
     changed = [[name, *pair] for name, pair in comparison.settings.items()]
     settings = Table("Settings, counts and versions that differ", ("what", "before", "after"), changed, prose=(1, 2))
-    sections = [Section("Figures", "Is it better?", [*blocks, Words([f"Note: {note}." for note in comparison.notes])])]
-    sections += [Section("Settings", "What was changed?", [settings])] if changed else []
+    sections = [
+        PageSection("Figures", "Is it better?", [*blocks, Paragraphs([f"Note: {note}." for note in comparison.notes])])
+    ]
+    sections += [PageSection("Settings", "What was changed?", [settings])] if changed else []
     after, before = comparison.after, comparison.before
     about = "two versions side by side"
     return render(Page(f"{after} against {before}", about, _verdict(comparison, failed), sections, footer=footer({})))
 
 
-def _verdict(comparison: Comparison, failed: Sequence[str]) -> Verdict:
+def _verdict(comparison: Comparison, failed: Sequence[str]) -> PageVerdict:
     wrong = [f"gate failed: {reason}" for reason in failed]
     wrong += [f"worse: {change.told}" for change in comparison.of("worse") if comparison.tone == "bad"]
     gates = f"; {len(failed)} gate{'s' * (len(failed) != 1)} failed" if failed else ""
     tone: formatting.Tone = "bad" if failed else comparison.tone
-    return Verdict(tone, f"{comparison.headline}{gates}", [f"{comparison.line}."], wrong)
+    return PageVerdict(tone, f"{comparison.headline}{gates}", [f"{comparison.line}."], wrong)

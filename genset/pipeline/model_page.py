@@ -13,19 +13,19 @@ from genset.pipeline.explain import Explained, Real, plane
 from genset.pipeline.job import Job
 from genset.pipeline.page_parts import card, footer, origin, problem_section
 from genset.report import charts, formatting
-from genset.report.learning_curves import series
+from genset.report.learning_curves import curve_points
 from genset.report.page import (
     Block,
     Card,
+    CardRow,
     Chart,
     Gallery,
     Page,
-    Row,
-    Section,
-    Side,
+    PageSection,
+    PageVerdict,
+    SideBySide,
     Table,
     Tile,
-    Verdict,
     render,
 )
 from genset.versions import Version
@@ -62,7 +62,7 @@ def model_page(version: Version, job: Job) -> bytes:
     return render(Page(version.reference, about, verdict, sections, _tiles(facts), footer(version.manifest)))
 
 
-def _verdict(facts: Mapping[str, Any], explained: Explained) -> Verdict:
+def _verdict(facts: Mapping[str, Any], explained: Explained) -> PageVerdict:
     model = facts["model"]
     ended = "stopped early, as it got no better" if model["stopped_early"] else "trained to its end"
     steps = f"{model['steps']:,} of {model['planned_steps']:,} optimiser steps"
@@ -72,7 +72,7 @@ def _verdict(facts: Mapping[str, Any], explained: Explained) -> Verdict:
     kept = f"{steps}; the weights of step {model['best_step']:,} are kept."
     lines = [kept, *(f"Left out here: {reason}." for reason in explained.missing)]
     lines.append("Whether its items help is measured on a dataset: genset inspect DATASET --against REAL.")
-    return Verdict("bad" if wrong else "neutral", f"The model {ended}", lines, wrong)
+    return PageVerdict("bad" if wrong else "neutral", f"The model {ended}", lines, wrong)
 
 
 def _grave(problem: Mapping[str, str]) -> bool:
@@ -97,7 +97,7 @@ def _tiles(facts: Mapping[str, Any]) -> list[Tile]:
     return [*tiles, *([Tile(name, f"{losses[name]:.4g}", "", "at the step that is kept")] if name else [])]
 
 
-def _training(version: Version, model: Mapping[str, Any]) -> Section:
+def _training(version: Version, model: Mapping[str, Any]) -> PageSection:
     with (version.path / _HISTORY).open(encoding="utf-8", newline="") as file:
         history = [
             {key: float(value) for key, value in row.items() if _is_number(value)} for row in csv.DictReader(file)
@@ -108,18 +108,18 @@ def _training(version: Version, model: Mapping[str, Any]) -> Section:
             charts.lines(parts, "optimiser steps", model["best_step"]),
             "; ".join(f"{part}: from {points[0][1]:.4g} to {points[-1][1]:.4g}" for part, points in parts.items()),
         )
-        for name, parts in series(history).items()
+        for name, parts in curve_points(history).items()
         if parts
     ]
     lead = "The dotted line is the step whose weights are kept."
-    return Section("Training", "Did it train well?", [Side(drawn)], lead)
+    return PageSection("Training", "Did it train well?", [SideBySide(drawn)], lead)
 
 
 def _is_number(text: str | None) -> bool:
     return bool(text) and text != "nan"
 
 
-def _samples(explained: Explained) -> Section:
+def _samples(explained: Explained) -> PageSection:
     """What it makes of each class, unfiltered."""
     model = explained.model
     classes = model.classes[:_CLASSES]
@@ -135,13 +135,13 @@ def _samples(explained: Explained) -> Section:
     more = f" {len(classes)} of {len(model.classes)} classes." if len(classes) < len(model.classes) else ""
     lead = "The first items of each class, none picked and none filtered." + more
     gallery = _gallery("Generated items", rows, "samples")
-    return Section("Samples", "What does it make?", [gallery], lead)
+    return PageSection("Samples", "What does it make?", [gallery], lead)
 
 
-def _rebuilt(explained: Explained, real: Real) -> Section:
+def _rebuilt(explained: Explained, real: Real) -> PageSection:
     """Items beside what the decoder makes of their codes."""
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[CardRow]:
         for label in explained.model.classes[:_CLASSES]:
             some = real.of(label, _REBUILT)
             if some:
@@ -151,12 +151,12 @@ def _rebuilt(explained: Explained, real: Real) -> Section:
 
     of = "Held-out items" if real.held_out else "Train items, as too few were held out,"
     lead = f"{of} above what is left of them after the way through z."
-    return Section(
+    return PageSection(
         "Rebuilt", "How well does it rebuild?", [_gallery("Originals and what they become", rows(), "rebuilt")], lead
     )
 
 
-def _latent(explained: Explained, real: Real | None) -> Section:
+def _latent(explained: Explained, real: Real | None) -> PageSection:
     """What the values of z stand for."""
     labels, drawn = explained.mapped()
     codes, own = (real.codes, real.labels) if real else (drawn, labels)
@@ -165,7 +165,7 @@ def _latent(explained: Explained, real: Real | None) -> Section:
     if real:
         found = explained.information(real)
         values = found.values
-        blocks.append(Side([_map(explained, real, labels, drawn), _matters(found.lost)]))
+        blocks.append(SideBySide([_map(explained, real, labels, drawn), _matters(found.lost)]))
         rows = [
             [f"z[{value}]", f"{lost:+.4g}", f"{spread:.3g}"]
             for value, lost, spread in zip(found.values[:_TRAVERSED], found.lost, found.spread, strict=False)
@@ -175,19 +175,19 @@ def _latent(explained: Explained, real: Real | None) -> Section:
     blocks.append(_traversals(explained, codes, own, values))
     blocks.append(_gallery("From one item to another", _interpolations(explained, codes, own), "between"))
     lead = "A code z stands for each item; here is what its values do."
-    return Section("Latent", "What has it learned?", blocks, lead)
+    return PageSection("Latent", "What has it learned?", blocks, lead)
 
 
 def _map(explained: Explained, real: Real, labels: Sequence[str], drawn: Floats) -> Chart:
     """Real and drawn codes on the plane in which real ones vary most."""
     here, there = plane(real.codes, drawn)
     classes = explained.model.classes
-    clouds = [charts.Points("real", here, 0), charts.Points("generated", there, 1, filled=False)]
+    clouds = [charts.PointCloud("real", here, 0), charts.PointCloud("generated", there, 1, filled=False)]
     if 1 < len(classes) <= _COLOURED:
         clouds = []
         for number, label in enumerate(classes):
-            clouds.append(charts.Points(label, here[[one == label for one in real.labels]], number))
-            clouds.append(charts.Points("", there[[one == label for one in labels]], number, filled=False))
+            clouds.append(charts.PointCloud(label, here[[one == label for one in real.labels]], number))
+            clouds.append(charts.PointCloud("", there[[one == label for one in labels]], number, filled=False))
     said = (
         f"{len(here):,} real codes, filled, and {len(there):,} generated ones, as outlines, on two principal components"
     )
@@ -210,7 +210,7 @@ def _traversals(explained: Explained, codes: Floats, labels: Sequence[str], valu
     return _gallery("Traversals", rows, "traversed", note)
 
 
-def _interpolations(explained: Explained, codes: Floats, labels: Sequence[str]) -> Iterator[Row]:
+def _interpolations(explained: Explained, codes: Floats, labels: Sequence[str]) -> Iterator[CardRow]:
     """Within classes, then between neighbouring ones."""
     first = {label: row for row, label in reversed(list(enumerate(labels)))}
     last = {label: row for row, label in enumerate(labels)}
@@ -223,7 +223,7 @@ def _interpolations(explained: Explained, codes: Floats, labels: Sequence[str]) 
         yield _row(explained, title, made, title)
 
 
-def _borrowed(explained: Explained) -> Section:
+def _borrowed(explained: Explained) -> PageSection:
     """Generated items with the train items that they are nearest to."""
     model = explained.model
     classes = list(model.classes[:_CLASSES])
@@ -231,12 +231,12 @@ def _borrowed(explained: Explained) -> Section:
     made = np.concatenate([model.sample(label, model.seed, range(_SAMPLES)) for label in classes])
     records, items, distances = explained.borrowed(made)
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[CardRow]:
         for number, label in enumerate(labels):
             if number % _SAMPLES < _BORROWED:
                 own = Card(f"generated, class {label}", "generated", model.modality.exhibit(made[number]), label=label)
                 nearest = card(records[number], model.modality.exhibit(items[number]))
-                yield Row(f"{label or 'no class'} · distance {distances[number]:.3g}", [own, nearest])
+                yield CardRow(f"{label or 'no class'} · distance {distances[number]:.3g}", [own, nearest])
 
     table = []
     for label in classes:
@@ -248,15 +248,17 @@ def _borrowed(explained: Explained) -> Section:
     head = ("class", "nearest is of the class", "different train items", "mean distance")
     gallery = _gallery("Generated items and the nearest train item", rows(), "borrowed", paired=True)
     lead = "Where few train items serve many generated ones, or the distance is near 0, items were learned by heart."
-    return Section(
+    return PageSection(
         "Borrowed", "What does each class borrow?", [Table("Nearest train items", head, table), gallery], lead
     )
 
 
-def _row(explained: Explained, title: str, items: Items, name: str) -> Row:
+def _row(explained: Explained, title: str, items: Items, name: str) -> CardRow:
     exhibit = explained.model.modality.exhibit
     shown: list[Sequence[Exhibit]] = [exhibit(item) for item in items]
-    return Row(title, [Card(f"{name}, {number}", name, one, {"shown": name}) for number, one in enumerate(shown, 1)])
+    return CardRow(
+        title, [Card(f"{name}, {number}", name, one, {"shown": name}) for number, one in enumerate(shown, 1)]
+    )
 
 
 def _gallery(title: str, rows: Any, part: str, note: str = "", *, paired: bool = False) -> Gallery:
@@ -269,4 +271,4 @@ def _gallery(title: str, rows: Any, part: str, note: str = "", *, paired: bool =
         else:
             dropped += 1
     more = f"{dropped} rows are left out, to keep the page small." if dropped else ""
-    return Gallery(title, kept, " ".join(filter(None, (note, more))), search=False, plain=not paired, paired=paired)
+    return Gallery(title, kept, " ".join(filter(None, (note, more))), search=False, compact=not paired, paired=paired)

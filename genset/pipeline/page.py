@@ -13,18 +13,18 @@ from genset.report import charts, formatting
 from genset.report.page import (
     Block,
     Card,
+    CardRow,
     Chart,
-    Code,
+    CodeBlock,
     Facts,
     Gallery,
     Page,
-    Row,
-    Section,
-    Side,
+    PageSection,
+    PageVerdict,
+    Paragraphs,
+    SideBySide,
     Table,
     Tile,
-    Verdict,
-    Words,
     render,
 )
 from genset.seeds import rng_for
@@ -84,25 +84,25 @@ def _about(subject: Subject) -> str:
     return f"{told}; judged against {without_places(subject.against)}" if subject.against else told
 
 
-def _verdict(subject: Subject) -> Verdict:
+def _verdict(subject: Subject) -> PageVerdict:
     verdict = subject.verdict
     wrong = [f"gate failed: {reason}" for reason in verdict.get("failed_gates", ())]
     found = f"{len(subject.problems):,} problem{'s' * (len(subject.problems) != 1)}"
     items = f"in the items{subject.among}"
     problems = f"{found} {items}." if subject.problems else f"No problem was found {items}."
-    told = formatting.lift(verdict["figures"], verdict["n"]) if verdict.get("figures") else None
+    told = formatting.lift_verdict(verdict["figures"], verdict["n"]) if verdict.get("figures") else None
     if told is None:
         why = verdict.get("skipped", {}).get("lift")
         judged = f"Whether the made items help is not known: {why}." if why else ""
         made = any(record.source != "collected" for record in subject.records)
         headline = judged or ("Not judged beside real items" if made else f"{len(subject.records):,} real items")
         looked = [f"{_title(subject.looked)}."] if subject.looked else []
-        return Verdict("bad" if wrong else "neutral", headline, [*looked, problems], wrong)
+        return PageVerdict("bad" if wrong else "neutral", headline, [*looked, problems], wrong)
     lines = [f"{_title(told.measured)}."]
-    instead = formatting.copies_instead(verdict["figures"])
+    instead = formatting.augmented_lift(verdict["figures"])
     lines += [f"{_title(line)}." for line in (instead, subject.looked) if line]
-    headline = f"Training on real and made items {told.word}"
-    return Verdict("bad" if wrong else told.tone, headline, [*lines, problems], wrong)
+    headline = _title(told.sentence)
+    return PageVerdict("bad" if wrong else told.tone, headline, [*lines, problems], wrong)
 
 
 def _tiles(verdict: Mapping[str, Any]) -> list[Tile]:
@@ -115,25 +115,25 @@ def _tiles(verdict: Mapping[str, Any]) -> list[Tile]:
     return out
 
 
-def _figures(verdict: Mapping[str, Any]) -> Section:
+def _figures(verdict: Mapping[str, Any]) -> PageSection:
     """Every figure by group, with intervals and what real items reach."""
     details, figures = verdict.get("details", {}), verdict["figures"]
     blocks: list[Block] = []
     groups = formatting.grouped(list(figures), EVERY_FIGURE)
     groups.pop("headline", None)  # seen as tiles
     drawn = [chart for group, names in groups.items() if (chart := _group_chart(group, names, verdict))]
-    blocks += [Side(drawn)] if drawn else []
+    blocks += [SideBySide(drawn)] if drawn else []
     head = ("figure", "value", "95% interval", "real items", "better", "N", "what it is")
     for group, names in groups.items():
         rows = [_figure_row(name, figures[name], details.get(name, {})) for name in names]
         blocks.append(Table(_title(formatting.GROUPS[group]), head, rows, prose=(5, 6)))
     lines = [f"Not computed: {line}." for line in formatting.by_reason(verdict.get("skipped", {}))]
     lines += [f"Note: {line}." for line in verdict.get("notes", ())]
-    places = "\n".join(formatting.places(details, verdict.get("spaces", {})))
-    blocks += [Words(lines)] if lines else []
-    blocks += [Code("Where each figure looks, and at how many items", places)] if places else []
+    places = "\n".join(formatting.measured_on(details, verdict.get("spaces", {})))
+    blocks += [Paragraphs(lines)] if lines else []
+    blocks += [CodeBlock("Where each figure looks, and at how many items", places)] if places else []
     lead = "A dot is the value, the bar its 95% interval, the upright tick what real train items reach in its place."
-    return Section("Figures", "How good are the made items?", blocks, lead)
+    return PageSection("Figures", "How good are the made items?", blocks, lead)
 
 
 def _title(text: str) -> str:
@@ -143,7 +143,6 @@ def _title(text: str) -> str:
 def _figure_row(name: str, value: float, told: Mapping[str, Any]) -> list[str]:
     figure, real = EVERY_FIGURE[name], told.get("real")
     reached = "" if real is None else formatting.number(real)
-    n = ", ".join(f"{count:,} {part}" for part, count in told.get("n", {}).items())
     what = f"{figure.what} ({figure.source})" if figure.source else figure.what
     return [
         name,
@@ -151,7 +150,7 @@ def _figure_row(name: str, value: float, told: Mapping[str, Any]) -> list[str]:
         formatting.interval(told.get("interval")),
         reached,
         formatting.goal(figure),
-        n,
+        formatting.counts(told.get("n", {})),
         what,
     ]
 
@@ -163,7 +162,7 @@ def _group_chart(group: str, names: Sequence[str], verdict: Mapping[str, Any]) -
         value, told = verdict["figures"][name], verdict.get("details", {}).get(name, {})
         ends = _pair(told.get("interval"))
         if EVERY_FIGURE[name].low == 0 and max([value, *(ends or ())]) <= _MOST_DRAWN:
-            rows.append(charts.Range(name, value, ends, told.get("real")))
+            rows.append(charts.RangeRow(name, value, ends, told.get("real")))
     if not rows:
         return None
     said = "; ".join(f"{row.name} {formatting.number(row.value)}" for row in rows)
@@ -180,7 +179,7 @@ def _pair(ends: Sequence[float] | None) -> tuple[float, float] | None:
     return (ends[0], ends[1]) if ends else None
 
 
-def _classes(verdict: Mapping[str, Any]) -> list[Section]:
+def _classes(verdict: Mapping[str, Any]) -> list[PageSection]:
     columns = formatting.class_columns(verdict.get("details", {}))
     labels = list(dict.fromkeys(label for own in columns.values() for label in own))
     if not labels:
@@ -197,15 +196,15 @@ def _classes(verdict: Mapping[str, Any]) -> list[Section]:
         shown = [label for label in labels if label in worst]
         said = f"{', '.join(shares)} of {len(shown)} classes, the values stand in the table beside it"
         svg = charts.dots(shown, shares, "value")
-        blocks = [Side([Chart(f"Classes{_of(len(shown), len(labels))}", svg, said), *blocks])]
-    return [Section("Classes", "Which classes fall behind?", blocks)]
+        blocks = [SideBySide([Chart(f"Classes{_of(len(shown), len(labels))}", svg, said), *blocks])]
+    return [PageSection("Classes", "Which classes fall behind?", blocks)]
 
 
 def _of(shown: int, count: int) -> str:
     return f", {shown} of {count}" if shown < count else ""
 
 
-def _balance(subject: Subject) -> Section:
+def _balance(subject: Subject) -> PageSection:
     """Items by class, source and split: real ones before, all of them after."""
     train = [record for record in subject.records if record.split in ("train", "") or record.source != "collected"]
     counts = {
@@ -227,8 +226,8 @@ def _balance(subject: Subject) -> Section:
         Facts(f"Items{subject.among} by {trait}", {name: f"{count:,}" for name, count in list(found.items())[:8]})
         for trait, found in subject.traits.items()
     ]
-    blocks = [Side([chart, table]), Side(facts)]
-    return Section("Balance", "What is in it?", blocks)
+    blocks = [SideBySide([chart, table]), SideBySide(facts)]
+    return PageSection("Balance", "What is in it?", blocks)
 
 
 def _shares(counts: Mapping[str, Mapping[str, int]], totals: Mapping[str, int]) -> Table:
@@ -247,7 +246,7 @@ def _shares(counts: Mapping[str, Mapping[str, int]], totals: Mapping[str, int]) 
     return Table("Before and after", ("class", *counts, "all", "share before", "share after"), rows)
 
 
-def _items(subject: Subject, engine: Engine) -> Section:
+def _items(subject: Subject, engine: Engine) -> PageSection:
     """Some items of each class, real ones above made ones."""
     labels = sorted({record.label for record in subject.records})
     some = _spread(labels, _MOST_CLASSES)
@@ -258,13 +257,15 @@ def _items(subject: Subject, engine: Engine) -> Section:
     for name, own in stacks.items():
         stacks[name] = [own[row] for row in rng_for(0, "page", *name).permutation(len(own))]
     rows = [
-        Row(f"{label or 'no class'} · {SOURCES[source]}, {len(own)} of {len(stacks[label, source]):,}", own)
+        CardRow(f"{label or 'no class'} · {SOURCES[source]}, {len(own)} of {len(stacks[label, source]):,}", own)
         for (label, source), own in _cards(stacks, subject.modality, engine).items()
     ]
     shown = sum(len(row.cards) for row in rows)
     note = f"{shown:,} of {len(subject.records):,} items, drawn at random{_of_classes(len(some), len(labels))}."
     gallery = Gallery("Real and made items", rows, note)
-    return Section("Items", "What do they look like?", [gallery], "Open one for its origin; arrow keys turn the pages.")
+    return PageSection(
+        "Items", "What do they look like?", [gallery], "Open one for its origin; arrow keys turn the pages."
+    )
 
 
 def _of_classes(shown: int, count: int) -> str:
@@ -299,7 +300,7 @@ def card_of(record: Record, modality: Modality) -> Card:
     return card(record, modality.exhibit(modality.decode(record.raw)))
 
 
-def _suspicious(subject: Subject, engine: Engine) -> list[Section]:
+def _suspicious(subject: Subject, engine: Engine) -> list[PageSection]:
     """The made items that are most like a train item, beside it."""
     found = subject.verdict.get("suspicious", ())
     if not found:
@@ -307,9 +308,9 @@ def _suspicious(subject: Subject, engine: Engine) -> list[Section]:
     by_name = dict(_names(subject.records))
     pairs = [one for one in found if one["made"] in by_name and one["real"] in by_name][:_MOST_SUSPECTS]
 
-    def row(one: Mapping[str, Any]) -> Row:
+    def row(one: Mapping[str, Any]) -> CardRow:
         cards = [card_of(by_name[one[side]], subject.modality) for side in ("made", "real")]
-        return Row(formatting.closeness(one), cards)
+        return CardRow(formatting.closeness(one), cards)
 
     rows, left = [], _SUSPECT_BYTES
     for pair in engine.map(row, pairs):
@@ -320,7 +321,7 @@ def _suspicious(subject: Subject, engine: Engine) -> list[Section]:
     note = f"{of}: the made item comes first, beside it stands the nearest train item."
     lead = "A made item that nearly equals a train item gives that item away."
     gallery = Gallery("Made items that are much like a train item", rows, note, search=False, paired=True)
-    return [Section("Suspicious", "Are there copies?", [gallery], lead)]
+    return [PageSection("Suspicious", "Are there copies?", [gallery], lead)]
 
 
 def _names(records: Sequence[Record]) -> Iterator[tuple[str, Record]]:

@@ -9,7 +9,7 @@ import yaml
 
 from genset.dataset import SPLITS, Record
 from genset.interfaces import Exhibit
-from genset.report.page import Block, Card, Code, Facts, Section, Side, Table
+from genset.report.page import Block, Card, CodeBlock, Facts, PageSection, SideBySide, Table
 
 SOURCES = {"collected": "real", "generated": "generated", "augmented": "augmented"}  # as a page says it
 _MOST_PROBLEMS = 200
@@ -41,7 +41,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_FACT else f"{text[:_LONGEST_FACT]}…"
 
 
-def problem_section(problems: Sequence[Mapping[str, str]]) -> list[Section]:
+def problem_section(problems: Sequence[Mapping[str, str]]) -> list[PageSection]:
     """What was found wrong; none where nothing was."""
     if not problems:
         return []
@@ -50,7 +50,7 @@ def problem_section(problems: Sequence[Mapping[str, str]]) -> list[Section]:
     kinds = counted(problem["kind"] for problem in problems)
     lead = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
     table = Table("Problems", ("where", "kind", "what"), rows, note, prose=(0, 1, 2))
-    return [Section("Problems", "What is wrong with it?", [table], lead)]
+    return [PageSection("Problems", "What is wrong with it?", [table], lead)]
 
 
 def _where(path: str) -> str:
@@ -67,7 +67,7 @@ def counted(values: Iterable[str]) -> dict[str, int]:
     return dict(sorted(out.items(), key=lambda pair: (order.get(pair[0], -1), pair[0])))
 
 
-def origin(manifest: Mapping[str, Any]) -> list[Section]:
+def origin(manifest: Mapping[str, Any]) -> list[PageSection]:
     """Lineage, config and versions of a version, without paths of a machine: equal runs say the same."""
     if not manifest:
         return []
@@ -83,15 +83,15 @@ def origin(manifest: Mapping[str, Any]) -> list[Section]:
         "drawn again": ", ".join(f"{count:,} {reason}" for reason, count in manifest.get("redrawn", {}).items()),
     }
     libraries = {"genset": manifest["genset"], **manifest["libraries"]}
-    facts = Side([Facts("Lineage", {k: v for k, v in lineage.items() if v}), Facts("Versions", libraries)])
+    facts = SideBySide([Facts("Lineage", {k: v for k, v in lineage.items() if v}), Facts("Versions", libraries)])
     blocks: list[Block] = [facts]
     if manifest.get("config"):
         blocks.append(
-            Code("Config", yaml.safe_dump(without_places(manifest["config"]), sort_keys=False, allow_unicode=True))
+            CodeBlock("Config", yaml.safe_dump(without_places(manifest["config"]), sort_keys=False, allow_unicode=True))
         )
     if manifest.get("recipes"):
-        blocks.append(Code("Transforms of copies", json.dumps(without_places(manifest["recipes"]), indent=2)))
-    return [Section("Origin", "Where does it come from?", blocks)]
+        blocks.append(CodeBlock("Transforms of copies", json.dumps(without_places(manifest["recipes"]), indent=2)))
+    return [PageSection("Origin", "Where does it come from?", blocks)]
 
 
 def without_places(value: Any) -> Any:

@@ -26,7 +26,7 @@ from genset.quality.label_filter import LabelFilter, label_limit
 from genset.quality.neighbours import copy_limit, nearest_others
 from genset.quality.privacy import EXPECTED_SHARE
 from genset.quality.sample_score import SampleScore
-from genset.report.learning_curves import curves
+from genset.report.learning_curves import draw_curves
 from genset.seeds import rng_for
 from genset.versions import CONFIG, WORK, Draft, Root, Version, writing
 
@@ -187,7 +187,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
     draft.write(generate.PRIOR, npz_bytes(outcome.prior))
     draft.write("model.keras", whole)
     draft.write("history.csv", _history(outcome.history))
-    draft.write("curves.png", curves(outcome.history, outcome.best_step))
+    draft.write("curves.png", draw_curves(outcome.history, outcome.best_step))
     if outcome.frames:
         frames = np.concatenate([items for _, items in outcome.frames])
         draft.write("progress.png", modality.sheet(frames, [f"step {step:,}" for step, _ in outcome.frames]))

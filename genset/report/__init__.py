@@ -1,1 +1,1 @@
-"""Pictures and pages that people look at."""
+"""Report pages, charts and the formatting of figures."""

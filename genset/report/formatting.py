@@ -1,4 +1,4 @@
-"""How figures are put into words, for a terminal, a page and Markdown alike."""
+"""How figures are formatted, for terminals, report pages and Markdown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,74 +14,84 @@ GROUPS = {
     "privacy": "is it new?",
     "items": "the items themselves",
 }
-OF_CLASSES = ("label_acc", "cas", "lift", "coverage", "density")  # figures that are shown for each class
+FIGURES_BY_CLASS = ("label_acc", "cas", "lift", "coverage", "density")  # shown for each class
+_COUNTED_AS = {"made": "synthetic"}  # keys of counts in quality.json that differ from the word that people read
 Tone = Literal["good", "bad", "neutral"]
 
 
 @dataclass(frozen=True)
-class Lift:
-    """Whether made items help, as told first of all."""
+class LiftVerdict:
+    """Whether synthetic items help, which is reported first."""
 
     tone: Tone
-    word: str  # such as "helps"
-    measured: str  # the value, its interval, and on how many items
+    sentence: str  # without a full stop
+    measured: str  # the value, its interval and the number of items
 
     @property
     def line(self) -> str:
-        """All of it."""
-        return f"{self.measured}: training on real and made items {self.word}"
+        """Measurement and sentence."""
+        return f"{self.measured}: {self.sentence}"
 
 
-def lift(figures: Mapping[str, float], sizes: Mapping[str, int]) -> Lift | None:
-    """What the interval of the lift says; None where there is no lift."""
+def lift_verdict(figures: Mapping[str, float], counts: Mapping[str, int]) -> LiftVerdict | None:
+    """The verdict by the interval of the lift; None where there is no lift. `counts` has the items of each set."""
     if "lift" not in figures:
         return None
     value, low, high = (figures.get(name, figures["lift"]) for name in ("lift", "lift_low", "lift_high"))
     tone: Tone = "good" if low > 0 else "bad" if high < 0 else "neutral"
-    word = {"good": "helps", "bad": "does not help: it harms", "neutral": "does not help that can be told"}[tone]
-    measured = f"lift {value:+.3f} ({low:+.3f} to {high:+.3f}, {sizes['test']:,} held-out items)"
-    return Lift(tone, word, measured)
+    sentence = {
+        "good": "adding synthetic items helps training",
+        "bad": "adding synthetic items harms training",
+        "neutral": "no measurable effect of adding synthetic items",
+    }[tone]
+    measured = f"lift {value:+.3f} ({low:+.3f} to {high:+.3f}, {counts['test']:,} held-out items)"
+    return LiftVerdict(tone, sentence, measured)
 
 
-def copies_instead(figures: Mapping[str, float]) -> str:
-    """What ordinary transformed copies add in place of made items; "" where that was not measured."""
+def augmented_lift(figures: Mapping[str, float]) -> str:
+    """What augmented copies add in place of synthetic items; "" where that was not measured."""
     if not {"augmented_acc", "real_acc"} <= figures.keys():
         return ""
-    return f"ordinary transformed copies instead: {figures['augmented_acc'] - figures['real_acc']:+.3f}"
+    return f"augmented copies instead: {figures['augmented_acc'] - figures['real_acc']:+.3f}"
 
 
 def number(value: float) -> str:
-    """A value of a figure."""
+    """The value of a figure."""
     return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def closeness(one: Mapping[str, Any]) -> str:
-    """How near a made item is to a train item: they are sorted by the first of the two,
-    which versions of before do not have."""
-    distance = f"distance {one['distance']:.3g}"
-    return f"{one['ratio']:.2f} of the usual distance ({distance})" if "ratio" in one else distance
+def counts(items: Mapping[str, int]) -> str:
+    """The number of items of each set that a figure was computed from."""
+    return ", ".join(f"{count:,} {_COUNTED_AS.get(name, name)}" for name, count in items.items())
+
+
+def closeness(pair: Mapping[str, Any]) -> str:
+    """How close a synthetic item is to a training item; pairs are sorted by the first number."""
+    return f"{pair['ratio']:.2f} of the usual distance (distance {pair['distance']:.3g})"
 
 
 def interval(ends: Sequence[float] | None) -> str:
-    """An interval; "" for none."""
+    """An interval; "" for None."""
     return f"{number(ends[0])} to {number(ends[1])}" if ends else ""
 
 
 def goal(figure: Figure) -> str:
-    """What is better."""
+    """Which values of a figure are better."""
     if figure.goal == "target":
         return f"near {figure.target:g}"
     return "" if figure.goal == "neutral" else figure.goal
 
 
 def by_reason(skipped: Mapping[str, str]) -> list[str]:
-    """The names of what was skipped, together where the reason is the same."""
-    reasons = dict.fromkeys(skipped.values())
-    return [f"{', '.join(name for name in skipped if skipped[name] == reason)}: {reason}" for reason in reasons]
+    """The names of skipped figures with the reason, one line for each reason."""
+    names: dict[str, list[str]] = {}
+    for name, reason in skipped.items():
+        names.setdefault(reason, []).append(name)
+    return [f"{', '.join(own)}: {reason}" for reason, own in names.items()]
 
 
 def grouped(names: Sequence[str], figures: Mapping[str, Figure]) -> dict[str, list[str]]:
-    """The names by group, in the order of the groups; headline figures stand first, and in their own group too."""
+    """The names by group, in the order of `GROUPS`; headline figures are also in their own group."""
     groups = {"headline": [name for name in names if figures[name].headline]}
     for name in names:
         groups.setdefault(figures[name].group, []).append(name)
@@ -89,14 +99,13 @@ def grouped(names: Sequence[str], figures: Mapping[str, Figure]) -> dict[str, li
 
 
 def class_columns(details: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, float]]:
-    """The figures that were computed for each class, by name."""
-    return {name: details[name]["classes"] for name in OF_CLASSES if details.get(name, {}).get("classes")}
+    """The figures that were computed for each class: values by class, by the name of the figure."""
+    return {name: details[name]["classes"] for name in FIGURES_BY_CLASS if details.get(name, {}).get("classes")}
 
 
-def places(details: Mapping[str, Mapping[str, Any]], spaces: Mapping[str, str]) -> list[str]:
-    """Where figures look, and at how many items: a line for all that look alike."""
-    seen: dict[tuple[str, str], list[str]] = {}
-    for name, told in details.items():
-        n = ", ".join(f"{count:,} {part}" for part, count in told["n"].items())
-        seen.setdefault((told["space"], n), []).append(name)
-    return [f"{', '.join(names)}: of {n}; {spaces[space]}" for (space, n), names in seen.items() if n]
+def measured_on(details: Mapping[str, Mapping[str, Any]], spaces: Mapping[str, str]) -> list[str]:
+    """The number of items and the space that figures were computed from, one line for those that agree in both."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for name, detail in details.items():
+        names.setdefault((detail["space"], counts(detail["n"])), []).append(name)
+    return [f"{', '.join(own)}: {n} items; {spaces[space]}" for (space, n), own in names.items() if n]

@@ -1,4 +1,4 @@
-"""The learning curves of a training as one picture."""
+"""The learning curves of a training as one image."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 _HEIGHT, _WIDTH = 2.4, 9.0  # inches, of one curve
 
 
-def curves(history: Sequence[Mapping[str, float]], best_step: int) -> bytes:
-    """A PNG with one chart a loss or score, train and validation in each, the kept checkpoint marked."""
+def draw_curves(history: Sequence[Mapping[str, float]], best_step: int) -> bytes:
+    """A PNG with one chart for each loss or score: training and validation values, and the checkpoint that was kept."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    drawn = series(history)
-    figure = Figure(figsize=(_WIDTH, _HEIGHT * len(drawn)), layout="constrained")
-    every = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (name, parts) in zip(every, drawn.items(), strict=True):
-        for label, points in parts.items():
+    curves = curve_points(history)
+    figure = Figure(figsize=(_WIDTH, _HEIGHT * len(curves)), layout="constrained")
+    rows = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, sides) in zip(rows, curves.items(), strict=True):
+        for label, points in sides.items():
             axes.plot(*zip(*points, strict=True), label=label)
         axes.axvline(best_step, color="grey", linestyle=":", label="kept")
         axes.set_ylabel(name)
@@ -27,18 +27,14 @@ def curves(history: Sequence[Mapping[str, float]], best_step: int) -> bytes:
     return buffer.getvalue()
 
 
-def series(history: Sequence[Mapping[str, float]]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """(step, value) of each loss or score, by its name and by train and validation."""
-    known = dict.fromkeys(name for row in history for name in row)
-    out: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for name in dict.fromkeys(name.removeprefix("val_") for name in known if _is_curve(name)):
-        columns = {"train": name, "validation": f"val_{name}"}
-        points = {
-            part: [(row["step"], row[column]) for row in history if column in row] for part, column in columns.items()
-        }
-        out[name] = {part: own for part, own in points.items() if own}
-    return out
-
-
-def _is_curve(name: str) -> bool:
-    return name.endswith("loss") or name.startswith("val_")
+def curve_points(history: Sequence[Mapping[str, float]]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """(step, value) of each loss or score, by its name and by "train" and "validation"."""
+    columns = dict.fromkeys(name for row in history for name in row if name.endswith("loss") or name.startswith("val_"))
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for name in dict.fromkeys(column.removeprefix("val_") for column in columns):
+        curves[name] = {}
+        for side, column in (("train", name), ("validation", f"val_{name}")):
+            points = [(row["step"], row[column]) for row in history if column in row]
+            if points:
+                curves[name][side] = points
+    return curves

@@ -1,4 +1,4 @@
-"""What a page shows of items of any modality, as elements of HTML that need no other file."""
+"""Previews of items of any modality as self-contained HTML elements."""
 
 import base64
 import html
@@ -8,22 +8,22 @@ from genset.interfaces import Exhibit
 
 
 def element(exhibit: Exhibit, name: str) -> str:
-    """An element with the exhibit inside it; `name` is what a screen reader says of it, such as its label and id."""
+    """An HTML element that contains the preview; `name` is read by screen readers, such as its label and id."""
     return _ELEMENTS[exhibit.media_type.partition("/")[0]](exhibit, html.escape(name))
 
 
-def _uri(exhibit: Exhibit) -> str:
+def _data_uri(exhibit: Exhibit) -> str:
     """A data: URI (RFC 2397)."""
     media_type = exhibit.media_type.replace(" ", "")
     return f"data:{media_type};base64,{base64.b64encode(exhibit.data).decode()}"
 
 
 def _image(exhibit: Exhibit, name: str) -> str:
-    return f'<img src="{_uri(exhibit)}" alt="{name}">'
+    return f'<img src="{_data_uri(exhibit)}" alt="{name}">'
 
 
 def _audio(exhibit: Exhibit, name: str) -> str:
-    return f'<audio controls preload="none" src="{_uri(exhibit)}" aria-label="{name}"></audio>'
+    return f'<audio controls preload="none" src="{_data_uri(exhibit)}" aria-label="{name}"></audio>'
 
 
 def _text(exhibit: Exhibit, name: str) -> str:

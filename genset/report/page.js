@@ -1,5 +1,5 @@
 "use strict";
-// Without it everything can still be read and played: it filters galleries and opens items.
+// Filters galleries and opens items. Without scripts, everything can still be viewed, read and played.
 const dialog = document.querySelector("dialog");
 let opened = null;
 
@@ -20,7 +20,7 @@ function show(card) {
   dialog.querySelector("h2").textContent = picture ? picture.alt : caption.textContent;
   const facts = card.querySelector("dl").cloneNode(true);
   facts.hidden = false;
-  dialog.querySelector(".told").replaceChildren(facts);
+  dialog.querySelector(".details").replaceChildren(facts);
   dialog.querySelector(".previous").disabled = !beside(-1);
   dialog.querySelector(".next").disabled = !beside(1);
   if (!dialog.open) dialog.showModal();
@@ -39,12 +39,12 @@ function turn(step) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest(".open");
   if (button) show(button.closest(".card"));
-  if (event.target === dialog) dialog.close(); // beside the box
+  if (event.target === dialog) dialog.close(); // a click outside the dialog
 });
 dialog.querySelector(".previous").addEventListener("click", () => turn(-1));
 dialog.querySelector(".next").addEventListener("click", () => turn(1));
 dialog.addEventListener("keydown", (event) => {
-  if (event.target.closest("audio")) return; // where the arrows wind
+  if (event.target.closest("audio")) return; // where the arrow keys seek
   if (event.key === "ArrowLeft") turn(-1);
   if (event.key === "ArrowRight") turn(1);
 });
@@ -56,16 +56,16 @@ dialog.addEventListener("close", () => {
 for (const form of document.querySelectorAll("form.filter")) {
   const gallery = form.closest(".gallery");
   const cards = [...gallery.querySelectorAll(".card")];
-  const wanted = (name) => form.elements.namedItem(name)?.value ?? "";
+  const selected = (name) => form.elements.namedItem(name)?.value ?? "";
   const filter = () => {
     const words = form.querySelector("input").value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const card of cards) {
-      const { words: own, label, source } = card.dataset;
+      const { search, label, source } = card.dataset;
       const fits =
-        words.every((word) => own.includes(word)) &&
-        (!wanted("label") || wanted("label") === label) &&
-        (!wanted("source") || wanted("source") === source);
+        words.every((word) => search.includes(word)) &&
+        (!selected("label") || selected("label") === label) &&
+        (!selected("source") || selected("source") === source);
       card.hidden = !fits;
       shown += fits;
     }

@@ -1,7 +1,7 @@
-"""A report as one HTML file that needs no other: what stands on it as data, and how that becomes markup.
+"""Report pages: their content as data, and its conversion to one self-contained HTML file.
 
-All text is escaped by the template (Jinja2's autoescaping); markup comes from `exhibits` and `charts` alone. A policy
-in the page forbids scripts but the page's own, and every request.
+The template escapes all text (Jinja2's autoescaping); markup comes only from `media` and `charts`. A content security
+policy in the page forbids all network requests, and all scripts but the page's own.
 """
 
 import base64
@@ -19,49 +19,49 @@ from genset.report.formatting import Tone
 
 @dataclass(frozen=True)
 class Card:
-    """One item as a page shows it."""
+    """One item on a page."""
 
-    name: str  # what a screen reader says of it
+    name: str  # for screen readers
     caption: str
     exhibits: Sequence[Exhibit]
-    facts: Mapping[str, str] = field(default_factory=dict)  # shown when it is opened
+    facts: Mapping[str, str] = field(default_factory=dict)  # shown when the card is opened
     label: str = ""  # to filter by
     source: str = ""
 
     @cached_property
     def text(self) -> str:
-        """What it says, for an item of text; "" for others."""
+        """The text of a text item; "" for others."""
         return "\n".join(e.data.decode() for e in self.exhibits if e.media_type.startswith("text/"))
 
     @property
     def is_text(self) -> bool:
-        """Whether it is to be read, though it may be empty."""
+        """Whether this is a text item; its text may be empty."""
         return any(exhibit.media_type.startswith("text/") for exhibit in self.exhibits)
 
     @property
     def size(self) -> int:
-        """Bytes of what is shown."""
+        """Bytes of all previews."""
         return sum(len(exhibit.data) for exhibit in self.exhibits)
 
     @property
-    def words(self) -> str:
-        """What a search looks in."""
+    def search_text(self) -> str:
+        """The text in which a search looks, in lower case."""
         return " ".join([self.caption, self.label, self.source, self.text, *self.facts.values()]).lower()
 
     @property
-    def seen(self) -> Sequence[Exhibit]:
-        """What is to be looked at; the rest is played or read."""
+    def images(self) -> Sequence[Exhibit]:
+        """The previews that are images."""
         return [exhibit for exhibit in self.exhibits if exhibit.media_type.startswith("image/")]
 
     @property
-    def heard(self) -> Sequence[Exhibit]:
-        """What is to be played."""
+    def sounds(self) -> Sequence[Exhibit]:
+        """The previews that are sounds."""
         return [exhibit for exhibit in self.exhibits if exhibit.media_type.startswith("audio/")]
 
 
 @dataclass(frozen=True)
-class Row:
-    """Items that stand together under a title."""
+class CardRow:
+    """Items under a common title."""
 
     title: str
     cards: Sequence[Card]
@@ -69,63 +69,63 @@ class Row:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Items to look at, play or read."""
+    """Items to view, play or read."""
 
     kind: ClassVar[str] = "gallery"
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[CardRow]
     note: str = ""
     search: bool = True
-    plain: bool = False  # small and close together, such as a traversal
+    compact: bool = False  # small and close together, such as a traversal
     paired: bool = False  # each row is a pair, with captions
 
     @property
     def cards(self) -> list[Card]:
-        """All of them."""
+        """The cards of all rows."""
         return [card for row in self.rows for card in row.cards]
 
     @property
     def is_text(self) -> bool:
-        """Whether all is to be read: then it is a table."""
+        """Whether all items are texts: then the gallery is a table."""
         return all(card.is_text for card in self.cards)
 
     @property
     def labels(self) -> list[str]:
-        """The classes, to filter by."""
+        """The classes, for the filter."""
         return sorted({card.label for card in self.cards} - {""})
 
     @property
     def sources(self) -> list[str]:
-        """Where items came from, to filter by."""
+        """The sources, for the filter."""
         return sorted({card.source for card in self.cards} - {""})
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text; the first cell of a row names it, and numbers stand to the right."""
+    """Rows of text; the first cell of a row is its name, numbers are aligned to the right."""
 
     kind: ClassVar[str] = "table"
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
-    prose: Sequence[int] = ()  # columns of words
+    prose: Sequence[int] = ()  # columns of text, aligned to the left
     tones: Mapping[int, Tone] = field(default_factory=dict)  # of rows
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart, which is told in words beside it."""
+    """A chart with a description."""
 
     kind: ClassVar[str] = "chart"
     title: str
     svg: str  # from `charts`
-    said: str  # what a screen reader says in its place
+    description: str  # for screen readers
 
 
 @dataclass(frozen=True)
-class Side:
-    """Blocks beside each other, where there is room."""
+class SideBySide:
+    """Blocks side by side, where there is room."""
 
     kind: ClassVar[str] = "side"
     blocks: Sequence["Block"]
@@ -133,7 +133,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and what they stand for."""
+    """Names with their values."""
 
     kind: ClassVar[str] = "facts"
     title: str
@@ -141,8 +141,8 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Code:
-    """Text as it stands in a file, folded away."""
+class CodeBlock:
+    """The verbatim text of a file, collapsed."""
 
     kind: ClassVar[str] = "code"
     title: str
@@ -150,49 +150,49 @@ class Code:
 
 
 @dataclass(frozen=True)
-class Words:
-    """A paragraph, or several."""
+class Paragraphs:
+    """One or more paragraphs of text."""
 
-    kind: ClassVar[str] = "words"
+    kind: ClassVar[str] = "paragraphs"
     lines: Sequence[str]
 
 
-Block = Gallery | Table | Chart | Side | Facts | Code | Words
+Block = Gallery | Table | Chart | SideBySide | Facts | CodeBlock | Paragraphs
 
 
 @dataclass(frozen=True)
-class Section:
-    """A part of the page with a heading."""
+class PageSection:
+    """A section of a page with a heading."""
 
-    name: str  # short, for the list of sections
+    name: str  # short, for the navigation
     title: str
     blocks: Sequence[Block]
     lead: str = ""
 
     @property
     def anchor(self) -> str:
-        """Its place in the page."""
+        """Its id in the page."""
         return "s-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in self.name.lower())
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure that is seen at once."""
+    """A headline figure."""
 
     name: str
     value: str
-    beside: str  # its interval, say
+    interval: str
     what: str
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the page says first."""
+class PageVerdict:
+    """The summary at the top of a page."""
 
     tone: Tone
     headline: str
     lines: Sequence[str] = ()
-    wrong: Sequence[str] = ()  # what fails
+    failures: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -201,14 +201,14 @@ class Page:
 
     title: str
     about: str
-    verdict: Verdict
-    sections: Sequence[Section]
+    verdict: PageVerdict
+    sections: Sequence[PageSection]
     tiles: Sequence[Tile] = ()
     footer: str = ""
 
 
 def render(page: Page) -> bytes:
-    """The HTML of a page: equal pages give equal bytes."""
+    """The HTML of a page; equal pages give equal bytes."""
     import jinja2
     import markupsafe
 
@@ -218,19 +218,19 @@ def render(page: Page) -> bytes:
     environment.filters["element"] = lambda exhibit, name: markupsafe.Markup(media.element(exhibit, name))
     environment.filters["drawn"] = lambda chart: markupsafe.Markup(chart.svg)
     script = _file("page.js")
-    own = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     html = environment.get_template("page.html.j2").render(
         page=page,
-        style=markupsafe.Markup(_file("page.css") + _series()),
+        style=markupsafe.Markup(_file("page.css") + _series_colours()),
         script=markupsafe.Markup(script),
         policy=f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{own}'; base-uri 'none'; form-action 'none'",
+        f"script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'",
     )
     return html.encode()
 
 
-def _series() -> str:
-    """A colour for each series of a chart, as hues around the circle that are told apart on light and on dark."""
+def _series_colours() -> str:
+    """A colour for each series of a chart: hues that can be distinguished on light and on dark pages."""
     hues = (195, 28, 265, 140, 340, 60, 230, 95, 305, 5)
     assert len(hues) == charts.SERIES
     properties = "".join(f"--s{n}:oklch(var(--series) {hue});" for n, hue in enumerate(hues, start=1))
