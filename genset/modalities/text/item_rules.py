@@ -66,8 +66,7 @@ def garbled_characters(text: str) -> int:
     import ftfy
 
     invalid = sum(c == _REPLACEMENT or unicodedata.category(c) in _INVALID for c in text if not c.isascii())
-    # Without restore_byte_a0: it takes "Â ne" for a character. Without replace_lossy_sequences: U+FFFD is counted above
-    repaired = ftfy.fix_encoding(text, restore_byte_a0=False, replace_lossy_sequences=False)
+    repaired = ftfy.fix_encoding(text, replace_lossy_sequences=False)  # U+FFFD is counted above
     if repaired == text:
         repaired = _decoded_from_cp1251(text)
     return invalid + sum((Counter(text) - Counter(repaired)).values())

@@ -133,14 +133,10 @@ class Text(Modality):
 
     def opened(self, files: Sequence[Path]) -> Self:
         settings = self.settings
-        for path in files:
-            if path.suffix.lower() not in table_files.TABLES:
-                continue
-            layout = table_files.detect_layout(path, settings.encoding, settings.fields, settings.label)
-            if layout:
-                update = {"fields": list(layout.fields), "turn_keys": settings.turn_keys or list(layout.turn_keys)}
-                settings = settings.model_copy(update=update)
-                break
+        layout = table_files.detect_layout(files, settings.encoding, settings.fields, settings.label)
+        if layout:
+            update = {"fields": list(layout.fields), "turn_keys": settings.turn_keys or list(layout.turn_keys)}
+            settings = settings.model_copy(update=update)
         return type(self)(settings, self._tokenizer)
 
     def entries(self, path: Path, *, top: bool) -> Iterable[Entry]:
@@ -158,9 +154,8 @@ class Text(Modality):
     @property
     def _layout(self) -> table_files.RowLayout:
         settings = self.settings
-        return table_files.RowLayout(
-            tuple(settings.fields or ["text"]), settings.label or "label", tuple(settings.turn_keys)
-        )
+        fields = tuple(settings.fields or ["text"])
+        return table_files.RowLayout(fields, settings.label or "label", tuple(settings.turn_keys))
 
     def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
         text = self._read(raw)
@@ -295,15 +290,10 @@ class Text(Modality):
         return (Exhibit("text/plain; charset=utf-8", codec.readable(codec.decode(item)).encode()),)
 
     def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
-        sizes = Counter(_size_class(probe.traits["characters"]) for probe in probes)
+        powers_of_two = (1 << max(0, probe.traits["characters"] - 1).bit_length() for probe in probes)
+        sizes = Counter(f"up to {size:,}" for size in powers_of_two)
         scripts = Counter(probe.traits["script"] for probe in probes)
         return {
             "characters": dict(sorted(sizes.items(), key=lambda pair: len(pair[0]))),
             "script": dict(scripts.most_common()),
         }
-
-
-def _size_class(characters: int) -> str:
-    """The next power of two, in words."""
-    size = 1 << max(0, characters - 1).bit_length()
-    return f"up to {size:,}"

@@ -39,26 +39,34 @@ class RowLayout:
     turn_keys: tuple[str, ...] = ()  # keys of a turn that is an object: the role and its text
 
 
-def detect_layout(path: Path, encoding: str, fields: Sequence[str] | None, label: str | None) -> RowLayout | None:
-    """The layout of a table, from the config or from its first valid row; None without a valid row.
+def detect_layout(
+    files: Sequence[Path], encoding: str, fields: Sequence[str] | None, label: str | None
+) -> RowLayout | None:
+    """The layout of the first table with a valid row, from the config or from that row; None without a valid row.
 
     Raises GensetError if the columns of the item are missing or unknown.
     """
-    first = next((row for _, row, fault in _rows(path, encoding) if not fault), None)
-    if first is None:
-        return None
-    columns = ", ".join(first)
-    if label is not None and label not in first:
+    for path in files:
+        if path.suffix.lower() in TABLES:
+            first = next((row for _, row, fault in _rows(path, encoding) if not fault), None)
+            if first is not None:
+                return _layout_of(first, path, fields, label)
+    return None
+
+
+def _layout_of(row: dict[str, Any], path: Path, fields: Sequence[str] | None, label: str | None) -> RowLayout:
+    columns = ", ".join(row)
+    if label is not None and label not in row:
         hint = "Set modality.label to the column of the class."
         raise GensetError(f"no column {label!r}: the columns are {columns}", where=str(path), hint=hint)
-    common = (names for names in _COMMON_FIELDS if all(name in first for name in names))
+    common = (names for names in _COMMON_FIELDS if all(name in row for name in names))
     names = tuple(fields) if fields else next(common, ())
-    missing = [name for name in names if name not in first]
+    missing = [name for name in names if name not in row]
     if not names or missing:
         what = f"no column {missing[0]!r}" if missing else "no column with a common name for texts"
         hint = "Set modality.fields to the columns of the item: modality.fields=[NAME, ...]."
         raise GensetError(f"{what}: the columns are {columns}", where=str(path), hint=hint)
-    turns = first[names[0]]
+    turns = row[names[0]]
     has_keys = isinstance(turns, list) and turns and isinstance(turns[0], dict)
     return RowLayout(names, label or "label", tuple(turns[0])[:2] if has_keys else ())
 
