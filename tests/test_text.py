@@ -1,4 +1,4 @@
-"""Texts: where they stand in files, what is refused and how, tokens, sampling, figures, and the whole way of a dialogue."""
+"""Texts: files, tables, rejected input, tokens, sampling, figures, transforms, and a complete run on dialogues."""
 
 import json
 from collections import Counter
@@ -25,19 +25,19 @@ DIALOGUES = ROOT / "samples" / "dialogues"
 MIXED = ["Der Hund schläft.", "床前明月光，疑是地上霜。", "👩‍👩‍👧 grüßt 🇩🇪!", "ὁ λόγος", "one  two"]
 
 
-def found(path: Path, **settings: Any) -> Collected:
+def collect_from(path: Path, **settings: Any) -> Collected:
     return collect(Data(source=[str(path)]), Text(TextSettings(**settings)), at_work())
 
 
-def told(collected: Collected) -> list[tuple[str, str]]:
-    return [(problem.path, problem.detail) for problem in collected.problems]
+def problems(result: Collected) -> list[tuple[str, str]]:
+    return [(problem.path, problem.detail) for problem in result.problems]
 
 
-def test_lines_of_files_are_items_of_the_class_that_the_file_is_named_after(tmp_path: Path) -> None:
+def test_lines_of_a_file_are_items_of_the_class_in_its_name(tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_bytes("﻿one\r\n two \r\n\r\nthré\r\n".encode())
     (tmp_path / "bad.txt").write_bytes(b"four\rfive")
     (tmp_path / "README.txt").write_text("about\n")
-    records = found(tmp_path).records
+    records = collect_from(tmp_path).records
     assert [(r.text, r.label, r.origin) for r in records] == [
         ("four", "bad", "bad.txt:1"),
         ("five", "bad", "bad.txt:2"),
@@ -52,30 +52,30 @@ def test_files_of_class_folders_are_items_and_lines_have_no_label(tmp_path: Path
     (tmp_path / "a" / "spam" / "1.txt").write_text("two\nlines\n")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "lines.txt").write_text("x\ny\n")
-    (record,) = found(tmp_path / "a").records
+    (record,) = collect_from(tmp_path / "a").records
     modality = Text(TextSettings())
     assert (codec.decode(modality.native(record.raw)), record.label) == ("two\nlines", "spam")
-    assert [(r.text, r.label) for r in found(tmp_path / "b").records] == [("x", ""), ("y", "")]
-    assert [r.text for r in found(tmp_path / "b" / "lines.txt").records] == ["x", "y"]
+    assert [(r.text, r.label) for r in collect_from(tmp_path / "b").records] == [("x", ""), ("y", "")]
+    assert [r.text for r in collect_from(tmp_path / "b" / "lines.txt").records] == ["x", "y"]
 
 
 def test_rows_of_tables_are_items_with_their_label_and_columns(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('text,label,user\n"a, ""b""\nc",x,7\nd,y,8\n')
-    records = found(tmp_path).records
+    records = collect_from(tmp_path).records
     assert [(r.text, r.label, r.columns) for r in records] == [
         ('a, "b"\nc', "x", {"user": "7"}),
         ("d", "y", {"user": "8"}),
     ]
     (tmp_path / "t.csv").unlink()
     (tmp_path / "t.tsv").write_text("what\tkind\nhello\tgreeting\n")
-    (record,) = found(tmp_path, fields=["what"], label="kind").records
+    (record,) = collect_from(tmp_path, fields=["what"], label="kind").records
     assert (record.text, record.label) == ("hello", "greeting")
 
 
-def test_parts_that_a_user_named_stay_divided(tmp_path: Path) -> None:
+def test_splits_of_the_user_are_kept(tmp_path: Path) -> None:
     for name in ("train", "test"):
         (tmp_path / f"{name}.jsonl").write_text(json.dumps({"text": name, "label": "a"}) + "\n")
-    assert [(r.text, r.split) for r in found(tmp_path).records] == [("train", "train"), ("test", "test")]
+    assert [(r.text, r.split) for r in collect_from(tmp_path).records] == [("train", "train"), ("test", "test")]
 
 
 @pytest.mark.parametrize(
@@ -86,16 +86,16 @@ def test_parts_that_a_user_named_stay_divided(tmp_path: Path) -> None:
         {"messages": [{"role": "user", "content": "Hi?"}, {"role": "bot", "content": "Hello."}]},
     ],
 )
-def test_a_dialogue_is_one_item_and_comes_back_in_its_columns(row: dict[str, Any], tmp_path: Path) -> None:
+def test_a_dialogue_is_one_item_and_keeps_its_columns(row: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "d.jsonl"
     path.write_text(json.dumps({**row, "label": "chat"}) + "\n")
-    collected = found(path)
-    (record,) = collected.records
+    result = collect_from(path)
+    (record,) = result.records
     assert record.label == "chat"
-    assert collected.modality.fields(collected.modality.native(record.raw)) == row
+    assert result.modality.fields(result.modality.native(record.raw)) == row
 
 
-REFUSED = {
+REJECTED = {
     "binary": (b"a\0b", ("x.txt", "it is not text: it contains zero bytes")),
     "utf-16": ("ab".encode("utf-16"), ("x.txt:1", "it is UTF-16, not UTF-8: set modality.encoding: utf-16 to read it")),
     "latin-1 among utf-8": (
@@ -116,19 +116,19 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_text_is_left_out_with_its_line(case: str, tmp_path: Path) -> None:
-    data, expected = REFUSED[case]
+@pytest.mark.parametrize("case", REJECTED)
+def test_invalid_lines_are_left_out_and_reported_with_their_number(case: str, tmp_path: Path) -> None:
+    data, expected = REJECTED[case]
     (tmp_path / "x.txt").write_bytes(data)
     (tmp_path / "y.txt").write_text("fine\n")
-    assert told(found(tmp_path)) == [expected]
+    assert problems(collect_from(tmp_path)) == [expected]
 
 
-def test_bad_rows_are_left_out_with_their_line(tmp_path: Path) -> None:
+def test_invalid_rows_are_left_out_and_reported_with_their_number(tmp_path: Path) -> None:
     rows = ['{"text": "a"}', "{", '{"txt": "b"}', '{"text": 3}', '{"text": "c", "text": "d"}', "[1]", '{"text": " "}']
     rows.append('{"text": "e", "note": "\\ud800"}')
     (tmp_path / "x.jsonl").write_text("\n".join(rows))
-    assert told(found(tmp_path)) == [
+    assert problems(collect_from(tmp_path)) == [
         ("x.jsonl:2", "not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         ("x.jsonl:3", "the column 'text' is missing: the columns are txt"),
         ("x.jsonl:4", "the column 'text' must be text or a list of turns, got 3"),
@@ -139,21 +139,21 @@ def test_bad_rows_are_left_out_with_their_line(tmp_path: Path) -> None:
     ]
     (tmp_path / "x.jsonl").unlink()
     (tmp_path / "x.csv").write_text("text,label\na,b\nc\nd,e\n")
-    assert told(found(tmp_path)) == [("x.csv:3", "1 columns, but the header has 2")]
+    assert problems(collect_from(tmp_path)) == [("x.csv:3", "1 columns, but the header has 2")]
     (tmp_path / "y.csv").write_text("text,text\na,b\n")
-    assert told(found(tmp_path)) == [
+    assert problems(collect_from(tmp_path)) == [
         ("x.csv:3", "1 columns, but the header has 2"),
         ("y.csv:1", "duplicate column 'text'"),
     ]
 
 
-def test_another_encoding_is_read_when_it_is_named(tmp_path: Path) -> None:
+def test_another_encoding_is_read_if_the_config_names_it(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_bytes("привет\n".encode("cp1251"))
-    (record,) = found(tmp_path, encoding="cp1251").records
+    (record,) = collect_from(tmp_path, encoding="cp1251").records
     assert record.text == "привет"
 
 
-def test_a_table_without_known_columns_asks_for_their_names(tmp_path: Path) -> None:
+def test_a_table_without_common_columns_asks_for_their_names(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     outcome = genset("inspect", tmp_path / "x.csv")
     assert outcome.code == 2
@@ -179,7 +179,7 @@ def test_texts_are_normalised_and_items_keep_every_byte() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bpe", "words", "characters"])
-def test_tokens_come_back_as_the_same_text_also_after_they_were_saved(kind: str) -> None:
+def test_tokens_decode_to_the_same_text_also_after_saving(kind: str) -> None:
     texts = [*MIXED, f"a{codec.FIELD}b{codec.TURN}c{codec.ROLE}d"] * 20
     tokens = TextTokenizer.train(texts, kind, None, None)  # type: ignore[arg-type]
     again = TextTokenizer.from_bytes(tokens.to_bytes())
@@ -189,7 +189,7 @@ def test_tokens_come_back_as_the_same_text_also_after_they_were_saved(kind: str)
     assert ((rows == END).sum(axis=1) == 1).all()
 
 
-def test_byte_pairs_have_no_unknown_text_and_long_ones_are_cut() -> None:
+def test_byte_pairs_encode_any_text_and_long_texts_are_cut() -> None:
     tokens = TextTokenizer.train(["abc abd"] * 20, "bpe", None, 8)
     (row,) = tokens.encode(["中"])
     assert tokens.decode(row[None]) == ["中"]
@@ -204,7 +204,7 @@ def logits_of(row: list[float]) -> Any:
     }
 
 
-def drawn(count: int, **settings: Any) -> Counter[int]:
+def token_counts(count: int, **settings: Any) -> Counter[int]:
     models = logits_of([0.1, 0.05, 0.05, 0.4, 0.3, 0.1])
     rngs = [np.random.default_rng(n) for n in range(count)]
     z = np.zeros((count, 1), np.float32)
@@ -212,17 +212,17 @@ def drawn(count: int, **settings: Any) -> Counter[int]:
     return Counter(rows[:, 0].tolist())
 
 
-def test_tokens_are_drawn_as_often_as_their_odds_say_and_never_those_that_stand_for_nothing() -> None:
-    shares = drawn(4000, temperature=1.0)
+def test_tokens_are_drawn_by_their_odds_and_special_tokens_never() -> None:
+    shares = token_counts(4000, temperature=1.0)
     assert set(shares) == {1, 3, 4, 5}
     assert [shares[n] / 4000 for n in (1, 3, 4, 5)] == pytest.approx(np.array([0.05, 0.4, 0.3, 0.1]) / 0.85, abs=0.03)
-    assert set(drawn(200, temperature=0.0)) == {3}
-    assert set(drawn(1000, temperature=1.0, top_p=0.8)) == {3, 4}
-    cold = drawn(4000, temperature=0.5)
+    assert set(token_counts(200, temperature=0.0)) == {3}
+    assert set(token_counts(1000, temperature=1.0, top_p=0.8)) == {3, 4}
+    cold = token_counts(4000, temperature=0.5)
     assert cold[3] / cold[4] == pytest.approx(16 / 9, rel=0.15)
 
 
-def test_a_cap_on_the_length_gives_the_same_beginnings() -> None:
+def test_a_shorter_maximum_length_gives_the_same_beginnings() -> None:
     models = logits_of([0.1, 0.01, 0.1, 0.4, 0.3, 0.1])
     z = np.zeros((20, 1), np.float32)
 
@@ -243,7 +243,7 @@ def test_nats_are_the_mean_negative_log_likelihood() -> None:
     assert token_sampling.mean_nats(models, z, z, ids) == pytest.approx(np.log([4, 4]))
 
 
-def test_faults_of_made_texts() -> None:
+def test_faults_of_synthetic_texts() -> None:
     texts = ["fine words", "...", "bad \ufffd", "go go go go go", "ha ha", "a b a b a b a b", f"a{codec.FIELD}b", "😀"]
     assert metrics.faults(texts, 1).tolist() == [
         "",
@@ -271,46 +271,46 @@ def test_figures_of_a_set_and_itself() -> None:
 
 
 @pytest.mark.parametrize("kind", AUGMENTATIONS)
-def test_transforms_leave_protected_spans_and_the_parts_of_dialogues_alone(kind: str) -> None:
+def test_transforms_do_not_change_protected_spans_and_separators(kind: str) -> None:
     table = {"table": {"big": ["large"]}} if kind == "synonyms" else {}
     step = AUGMENTATIONS[kind](kind=kind, protect=r"ORDER-\d+", **table)
     text = f"user{codec.ROLE}my big ORDER-10 on 2024-03-01, ok?{codec.TURN}bot{codec.ROLE}it is here; big box 15"
-    made = set()
+    synthetic = set()
     for seed in range(60):
         rng = np.random.default_rng(seed)
         parameters = step.draw(rng)
-        made.add(codec.decode(step.apply(codec.encode(text, 200), rng, **parameters)))
-    assert len(made) > 1 or kind == "synonyms"
-    for other in made:
+        synthetic.add(codec.decode(step.apply(codec.encode(text, 200), rng, **parameters)))
+    assert len(synthetic) > 1 or kind == "synonyms"
+    for other in synthetic:
         assert [c for c in other if c in codec.SEPARATORS] == [codec.ROLE, codec.TURN, codec.ROLE]
         assert "ORDER-10" in other
         assert other.startswith(f"user{codec.ROLE}")
         assert f"{codec.TURN}bot{codec.ROLE}" in other
 
 
-def test_dates_stay_dates_and_numbers_keep_their_length() -> None:
+def test_dates_stay_valid_and_numbers_keep_their_length() -> None:
     step = AUGMENTATIONS["numbers"](kind="numbers", share=1.0)
     for seed in range(50):
-        made = codec.decode(step.apply(codec.encode("on 12/05/2023 we paid 1500"), np.random.default_rng(seed)))
-        date, paid = made.split()[1], made.split()[-1]
+        synthetic = codec.decode(step.apply(codec.encode("on 12/05/2023 we paid 1500"), np.random.default_rng(seed)))
+        date, paid = synthetic.split()[1], synthetic.split()[-1]
         first, second, year = date.split("/")
         assert (len(first), len(second), len(year), len(paid)) == (2, 2, 4, 4)
         assert 1 <= int(first) <= 12 and 1 <= int(second) <= 12 and paid[0] != "0"
 
 
-def test_a_number_of_many_digits_keeps_as_many() -> None:
+def test_a_number_of_many_digits_keeps_its_length() -> None:
     step = AUGMENTATIONS["numbers"](kind="numbers")
-    made = codec.decode(step.apply(codec.encode("9" * 30), np.random.default_rng(0)))
-    assert made.startswith("9" * 12) and len(made) == 30 and made != "9" * 30
+    synthetic = codec.decode(step.apply(codec.encode("9" * 30), np.random.default_rng(0)))
+    assert synthetic.startswith("9" * 12) and len(synthetic) == 30 and synthetic != "9" * 30
 
 
 @pytest.mark.parametrize("word", ["x\x1fy", "\0", " "])
-def test_a_synonym_that_no_text_may_hold_is_refused(word: str) -> None:
+def test_a_synonym_with_control_characters_is_rejected(word: str) -> None:
     with pytest.raises(ValueError, match="must contain printable words"):
         AUGMENTATIONS["synonyms"](kind="synonyms", table={"big": [word]})
 
 
-def test_a_pattern_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_pattern_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("name: x\nmodality: text\ndata: {source: .}\naugment: {steps: [{kind: swap, protect: '['}]}\n")
     outcome = genset("inspect", path)
@@ -347,7 +347,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_dialogues_come_out_as_pairs_in_the_columns_they_came_in(dialogues: Path) -> None:
+def test_dialogues_are_written_in_their_original_columns(dialogues: Path) -> None:
     version = dialogues / "out/datasets/talk/latest"
     real = {(row["prompt"], row["response"]) for row in rows_of(dialogues / "pairs.jsonl")}
     parts = {split: rows_of(version / f"{split}.jsonl") for split in ("train", "validation", "test")}
@@ -355,14 +355,14 @@ def test_dialogues_come_out_as_pairs_in_the_columns_they_came_in(dialogues: Path
     for rows in parts.values():
         assert all(list(row) == names for row in rows)
         assert all(row["prompt"].strip() and row["response"].strip() for row in rows)
-    collected = {(r["prompt"], r["response"]) for rows in parts.values() for r in rows if r["source"] == "collected"}
-    assert collected <= real
+    written = {(r["prompt"], r["response"]) for rows in parts.values() for r in rows if r["source"] == "collected"}
+    assert written <= real
     assert {row["source"] for row in parts["train"]} == {"collected", "generated", "augmented"}
     assert {row["source"] for row in parts["test"]} == {"collected"}
     assert sorted(p.name for p in version.iterdir() if p.is_dir()) == []
 
 
-def test_a_version_of_rows_loads_splits_and_is_judged(dialogues: Path) -> None:
+def test_a_version_of_rows_can_be_loaded_split_and_evaluated(dialogues: Path) -> None:
     from datasets import load_dataset
 
     version = dialogues / "out/datasets/talk/latest"
@@ -370,42 +370,42 @@ def test_a_version_of_rows_loads_splits_and_is_judged(dialogues: Path) -> None:
     loaded = load_dataset("json", data_files=files, cache_dir=str(dialogues / "cache"))
     assert loaded["train"].column_names[:3] == ["id", "prompt", "response"]
     out = ["--output", dialogues / "out", "--json"]
-    divided = genset("split", version, "--ratios", "0.5,0.25,0.25", "--name", "again", *out)
-    assert divided.code == 0, divided.stderr
-    judged = genset("inspect", version, "--against", version, *out)
-    assert judged.code == 0, judged.stderr
-    assert judged.json["figures"]["exact_copies"] >= 0
-    assert judged.json["figures"]["real_acc"] > 0.5
+    resplit = genset("split", version, "--ratios", "0.5,0.25,0.25", "--name", "again", *out)
+    assert resplit.code == 0, resplit.stderr
+    evaluated = genset("inspect", version, "--against", version, *out)
+    assert evaluated.code == 0, evaluated.stderr
+    assert evaluated.json["figures"]["exact_copies"] >= 0
+    assert evaluated.json["figures"]["real_acc"] > 0.5
 
 
-def test_a_text_is_varied_and_two_are_gone_between(dialogues: Path) -> None:
+def test_a_text_from_the_command_line_is_varied(dialogues: Path) -> None:
     out = ["--output", dialogues / "out", "--json", "--near-copies", "keep", "--wrong-labels", "keep"]
     text = json.dumps({"prompt": "Are you sad?", "response": "No, I am happy."})
-    refused = genset("generate", "talk", "--like", "Are you sad?", *out)
-    assert refused.stderr == (
+    rejected = genset("generate", "talk", "--like", "Are you sad?", *out)
+    assert rejected.stderr == (
         "genset: Are you sad?: cannot be read: an item consists of prompt and response: write it as a JSON object with these "
         "keys\n  Give --like a file that holds one text, or the text itself.\n"
     )
-    made = genset("generate", "talk", "--like", text, "--label", "emotion", "-n", "4", "--name", "like", *out)
-    assert made.code == 0, made.stderr
+    synthetic = genset("generate", "talk", "--like", text, "--label", "emotion", "-n", "4", "--name", "like", *out)
+    assert synthetic.code == 0, synthetic.stderr
     rows = rows_of(dialogues / "out/datasets/like/latest/train.jsonl")
     assert len(rows) == 4
     assert {row["label"] for row in rows} == {"emotion"}
     assert all(json.loads(row["transform"])[0]["vary"] == 0.3 for row in rows)
 
 
-def test_the_temperature_of_one_command_is_told_and_makes_other_items(dialogues: Path) -> None:
+def test_the_temperature_of_one_command_is_recorded_and_changes_the_items(dialogues: Path) -> None:
     out = ["--output", dialogues / "out", "--json", "--near-copies", "keep", "--wrong-labels", "keep"]
     for name, extra in (("as-is", []), ("cold", ["generate.sampling.temperature=0.3"])):
-        made = genset("generate", "talk", *extra, "--per-class", "5", "--name", name, *out)
-        assert made.code == 0, made.stderr
+        synthetic = genset("generate", "talk", *extra, "--per-class", "5", "--name", name, *out)
+        assert synthetic.code == 0, synthetic.stderr
     plain, cold = (rows_of(dialogues / f"out/datasets/{name}/latest/train.jsonl") for name in ("as-is", "cold"))
     assert json.loads(cold[0]["transform"])[0]["sampling"] == {"temperature": 0.3}
     assert not {row["id"] for row in plain} & {row["id"] for row in cold}
 
 
 @pytest.fixture(scope="module")
-def written() -> tuple[Text, Any]:
+def untrained_gan() -> tuple[Text, Any]:
     """A modality that knows its tokens, and untrained networks with a decoder and a discriminator."""
     import keras
 
@@ -419,44 +419,44 @@ def written() -> tuple[Text, Any]:
     return modality, rule.build(modality, modality.networks["gru"](kind="gru", width=8), 3, 2)
 
 
-def test_tokens_drawn_for_a_discriminator_are_those_that_the_exported_steps_would_write(
-    written: tuple[Text, Any],
+def test_tokens_drawn_for_a_discriminator_equal_those_of_the_exported_models(
+    untrained_gan: tuple[Text, Any],
 ) -> None:
-    modality, nets = written
+    modality, nets = untrained_gan
     rng = np.random.default_rng(0)
     z, label = rng.normal(0, 9, (30, 3)).astype(np.float32), np.eye(2, dtype=np.float32)[np.arange(30) % 2]
     noise = np.ones_like(modality.draw_noise(rng, 30)["exponential"])  # none: the likeliest token
-    made = nets.network.made(nets, {"z": z, "label": label, "exponential": noise})
+    synthetic = nets.network.made(nets, {"z": z, "label": label, "exponential": noise})
     models = {
         name: lambda *arrays, model=model: [np.array(out) for out in model(list(arrays))]
         for name, model in nets.network.exported(nets, modality).items()
     }
     cold = token_sampling.TokenSampling(temperature=0)
     expected = token_sampling.generate_tokens(
-        models, z, label, [np.random.default_rng(n) for n in range(30)], made.shape[1], cold
+        models, z, label, [np.random.default_rng(n) for n in range(30)], synthetic.shape[1], cold
     )
-    assert np.asarray(nets.network.items(made)).tolist() == expected.tolist()
-    assert set(np.unique(made)) == {0, 1}
+    assert np.asarray(nets.network.items(synthetic)).tolist() == expected.tolist()
+    assert set(np.unique(synthetic)) == {0, 1}
     assert len(np.unique(expected)) > 3
 
 
-def test_a_generator_of_tokens_learns_from_a_discriminator_through_what_it_drew(written: tuple[Text, Any]) -> None:
+def test_gradients_of_a_discriminator_reach_a_generator_of_tokens(untrained_gan: tuple[Text, Any]) -> None:
     import tensorflow as tf
 
-    modality, nets = written
+    modality, nets = untrained_gan
     rng = np.random.default_rng(0)
     label = tf.one_hot([0, 1, 0, 1], 2)
     z = tf.constant(rng.normal(size=(4, 3)), tf.float32)
     weights = nets["decoder"].trainable_variables
     with tf.GradientTape() as tape:
-        made = nets.network.made(nets, {"z": z, "label": label, **modality.draw_noise(rng, 4)})
-        score = nets["discriminator"]([made, label])
+        synthetic = nets.network.made(nets, {"z": z, "label": label, **modality.draw_noise(rng, 4)})
+        score = nets["discriminator"]([synthetic, label])
     gradients = tape.gradient(score, weights)
     assert all(np.abs(np.asarray(tf.convert_to_tensor(gradient))).max() > 0 for gradient in gradients)
 
 
-def test_noise_on_tokens_is_the_same_for_their_rows(written: tuple[Text, Any]) -> None:
-    modality, nets = written
+def test_noise_on_tokens_and_on_their_one_hot_rows_is_equal(untrained_gan: tuple[Text, Any]) -> None:
+    modality, nets = untrained_gan
     ids = modality.to_tensor(codec.encode_all(["abc abd", "ab", "abd abc ab"], 20))
     drawn = modality.draw_perturbation(np.random.default_rng(1), 3, strong=True)
     rows = modality.perturb(nets.network.real(modality, ids), drawn)
@@ -465,14 +465,14 @@ def test_noise_on_tokens_is_the_same_for_their_rows(written: tuple[Text, Any]) -
     assert (changed != ids).any()
 
 
-def test_texts_that_are_one_word_from_a_known_one_are_near() -> None:
+def test_texts_within_one_word_of_a_known_text_are_near_copies() -> None:
     known = ["the cat sat on the mat", "Anna", "我喜欢这本书"]
     near = ["The cat sat on a mat", "the cat sat on mat", "the fat cat sat on the mat", "Anne", "我喜欢这本"]
     far = ["a cat sat on a mat", "on the mat the cat sat", "the cat", "Anneli", "我不喜欢那本书"]
     assert metrics.within_one_word([*near, *far], known).tolist() == [True] * 5 + [False] * 5
 
 
-def test_a_vae_says_how_much_its_code_tells() -> None:
+def test_a_vae_reports_how_much_its_code_tells() -> None:
     from genset.models.vae import VAE
 
     modality = Text(TextSettings())
@@ -483,7 +483,7 @@ def test_a_vae_says_how_much_its_code_tells() -> None:
     assert text.startswith("z tells 0.5 of the 50.0 nats of an item (1%)")
 
 
-def test_texts_that_are_set_beside_each_other_differ_by_their_codes_alone(dialogues: Path) -> None:
+def test_texts_on_a_model_page_differ_only_by_their_codes(dialogues: Path) -> None:
     root = Root(dialogues / "out")
     job = Job("inspect", root, Local(workers=1), Progress.silent())
     opened = Explained.open(root.find("models", "talk"), job)
