@@ -192,8 +192,8 @@ ALLOWED = {
     "sweep.py": {"subprocess"},  # a process for each run
     "versions.py": {"ctypes"},  # syncfs
     "memory.py": {"ctypes"},  # malloc_trim and madvise
-    "cluster.py": {"socket", "pickle"},  # whether a cluster that was asked for answers; what Ray then carries
-    "task.py": {"pickle"},  # the same on the worker, which runs what Ray sends it anyway
+    "ray_cluster.py": {"socket", "pickle"},  # whether a cluster that was asked for answers; what Ray then carries
+    "ray_worker.py": {"pickle"},  # the same on the worker, which runs what Ray sends it anyway
 }
 FORBIDDEN = {"socket", "ssl", "http", "urllib.request", "requests", "pickle", "marshal", "shelve", "dill", "subprocess", "ctypes", "ftplib",
              "smtplib", "multiprocessing", "xmlrpc", "webbrowser", "importlib.machinery", "runpy", "code"}  # fmt: skip
