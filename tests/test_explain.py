@@ -113,7 +113,7 @@ def test_a_page_says_what_is_left_out_where_the_items_have_changed_and_the_encod
     told = genset("inspect", own.model, "--report", path, "--output", own.out)
     assert told.code == 1  # a file of the version is missing
     text = path.read_text()
-    assert "this model has no encoder, so it cannot say where an item lies: nothing is rebuilt" in text
-    assert "what digits@v0001 learned from has changed: nothing is set beside real items" in text
+    assert "this model has no encoder, so it cannot encode an item: nothing is rebuilt" in text
+    assert "the training items of digits@v0001 have changed: nothing is set beside real items" in text
     assert "How well does it rebuild?" not in text and "What does each class borrow?" not in text
     assert "Traversals" in text and "What does it make?" in text

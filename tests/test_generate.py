@@ -83,15 +83,17 @@ def test_like_refuses_what_is_held_out_other_classes_and_what_is_no_item(own: Tr
     assert two.code == 2
     assert two.stderr.endswith(
         'genset: the two items are of different classes, "3" and "5"\n'
-        "  Give two items of one class: what lies between classes has no label.\n"
+        "  Give two items of one class: an item between two classes has no label.\n"
     )
     same = genset(*common, "--like", of_split(own, "train"), "--vary", 0)
     assert same.stderr.endswith(
-        "genset: --vary: with --vary 0, 2 items would all be the same one\n"
-        "  Give it more than 0, or ask for one item with --count 1.\n"
+        "genset: --vary: with --vary 0, all 2 items would be equal\n"
+        "  Give --vary a value above 0, or request one item with --count 1.\n"
     )
     twice = genset(*common, "--like", of_split(own, "train"), "--like", of_split(own, "train"))
-    assert twice.stderr.endswith("genset: --like: the two items are the same\n  Give one, with --vary, or two.\n")
+    assert twice.stderr.endswith(
+        "genset: --like: the two items are the same\n  Give one item with --vary, or two different ones.\n"
+    )
     alone = genset(*common, "--vary", 0.5)
     assert alone.stderr == "genset: --vary: it says how far an item is varied\n  Add --like FILE.\n"
     both = genset(*common, "--like", of_split(own, "train"), "--label", "3", "--label", "4")
@@ -99,7 +101,7 @@ def test_like_refuses_what_is_held_out_other_classes_and_what_is_no_item(own: Tr
     assert (same.code, twice.code, alone.code, both.code) == (2, 2, 2, 2)
     nothing = genset(*common, "--like", own.config)
     assert nothing.code == 2
-    assert nothing.stderr.endswith("  Give --like a file that holds one image.\n")
+    assert nothing.stderr.endswith("  Give --like a file with one image.\n")
 
 
 @pytest.mark.slow
@@ -153,10 +155,10 @@ def test_classes_of_few_items_are_varied_or_left_out_as_configured(tmp_path: Pat
     assert outcome.code == 0, outcome.stderr
     (problem,) = [problem for problem in outcome.json["problems"] if problem["kind"] == "rare_class"]
     done = {
-        "vary": "generated items vary them by how items of the other classes differ: look at them",
+        "vary": "generated items vary them as items of other classes vary: check them",
         "leave_out": "nothing is generated for it",
     }[way]
-    assert problem == {"path": "7", "kind": "rare_class", "detail": f"2 train items: {done}"}
+    assert problem == {"path": "7", "kind": "rare_class", "detail": f"2 training items: {done}"}
     assert outcome.json["counts"]["label"]["7"] == 2 + expected
 
 
@@ -170,7 +172,8 @@ def test_a_model_that_makes_nothing_usable_fails_and_says_why(tmp_path: Path) ->
     outcome = genset("run", path, "--output", tmp_path / "out", "--quiet")
     assert (outcome.code, outcome.stdout) == (2, "")
     assert (
-        "none of 24 items could be made: each of 20 draws was refused, the last of 24 as it was blank" in outcome.stderr
+        "could not generate any of 24 items: 20 attempts each were rejected; most often (24 items) the last one was blank"
+        in outcome.stderr
     )
     assert not list((tmp_path / "out").glob("datasets/*/v*"))
 

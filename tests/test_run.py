@@ -254,8 +254,8 @@ def test_generation_without_the_train_items_is_refused_or_asked_for(own: Trained
     refused = genset("generate", "moved", "-n", 5, "--output", own.out)
     assert (refused.code, refused.stdout) == (2, "")
     assert refused.stderr.endswith(
-        f"genset: {moved}: what moved@v0001 learned from cannot be read (the source does not exist)\n"
-        "  Bring the items back, or add --near-copies keep to generate without looking for near copies.\n"
+        f"genset: {moved}: the training items of moved@v0001 cannot be read (the source does not exist)\n"
+        "  Restore the items, or add --near-copies keep to skip the check for near copies.\n"
     )
     assert genset("generate", "moved", "-n", 5, "--near-copies", "keep", "--output", own.out).code == 0
 
@@ -438,7 +438,7 @@ def test_a_generator_that_was_changed_is_refused(own: Trained) -> None:
     assert (outcome.code, outcome.stderr) == (
         2,
         f"genset: {own.model.resolve()}: generator.onnx has changed since it was written\n"
-        "  Train the model again with --force, or bring the file back.\n",
+        "  Train the model again with --force, or restore the file.\n",
     )
 
 

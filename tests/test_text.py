@@ -384,7 +384,7 @@ def test_a_text_from_the_command_line_is_varied(dialogues: Path) -> None:
     rejected = genset("generate", "talk", "--like", "Are you sad?", *out)
     assert rejected.stderr == (
         "genset: Are you sad?: cannot be read: an item consists of prompt and response: write it as a JSON object with these "
-        "keys\n  Give --like a file that holds one text, or the text itself.\n"
+        "keys\n  Give --like a file with one text, or the text itself.\n"
     )
     synthetic = genset("generate", "talk", "--like", text, "--label", "emotion", "-n", "4", "--name", "like", *out)
     assert synthetic.code == 0, synthetic.stderr

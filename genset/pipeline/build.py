@@ -83,7 +83,7 @@ class Copying:
 
 def latent_of(recipe: augment.Recipe, model: Version | None) -> Latent | None:
     """The model behind steps that need one. Raises GensetError when it has no encoder."""
-    return Latent.of(model) if model and uses_model(recipe.steps) else None
+    return Latent.from_version(model) if model and uses_model(recipe.steps) else None
 
 
 def uses_model(steps: Sequence[Step]) -> bool:

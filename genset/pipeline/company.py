@@ -1,4 +1,4 @@
-"""What an item stands among while it is transformed: the real train items, of which partners are drawn; and a model."""
+"""What transforms that mix items need: real training items as partners, and a model for codes between two."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from genset.versions import Version
 
 
 class Pool:
-    """The real items of the train part, in an order that depends on nothing but what they are."""
+    """The real training items, in an order that depends on their content only."""
 
     def __init__(self, records: Sequence[Record]) -> None:
         real = [record for record in records if record.source == "collected" and record.split == "train"]
@@ -27,41 +27,41 @@ class Pool:
             self._of_class[record.label].append(record)
 
     def other(self, record: Record, where: float, among: Literal["same_class", "any_class"]) -> Record | None:
-        """The item at a place in [0, 1) among all but the one; None where there is no other."""
+        """The item at a position in [0, 1) among all others; None if there is no other."""
         records = self._every if among == "any_class" else self._of_class[record.label]
         last = len(records) - 1
         if last < 1:
             return None
         chosen = records[int(where * last)]
-        return records[last] if chosen.id == record.id else chosen  # the last one takes the place of the one itself
+        return records[last] if chosen.id == record.id else chosen  # the last one replaces the item itself
 
 
 @dataclass(frozen=True)
 class Latent:
-    """A model, ready to make what lies between two items."""
+    """A model that decodes items between two others."""
 
     model: Generator
     encode: OnnxNetwork
 
     @classmethod
-    def of(cls, version: Version) -> Self:
-        """Of a model version. Raises GensetError for one without an encoder."""
+    def from_version(cls, version: Version) -> Self:
+        """Open a model version. Raises GensetError for a model without an encoder."""
         return cls(Generator.open(version), encoder(version))
 
     def between(self, first: Record, last: Record, share: float, rng: np.random.Generator) -> Item:
-        """The item at a share of the way between the codes of two items of one class."""
+        """The item at a fraction of the way between the codes of two items of one class."""
         modality = self.model.modality
         items = np.stack([modality.decode(record.raw) for record in (first, last)])
         (codes,) = self.encode(modality.to_tensor(items))
         z = ((1 - share) * codes[:1] + share * codes[1:]).astype(np.float32)
         label = self.model.one_hot([first.label])
-        made: Item = modality.render(self.model.models, z, label, [rng], self.model.sampling)[0]
-        return made
+        mixed: Item = modality.render(self.model.models, z, label, [rng], self.model.sampling)[0]
+        return mixed
 
 
 @dataclass(frozen=True)
 class TrainPart(Company):
-    """One item among the real ones of the train part."""
+    """One training item and the others that it can be mixed with."""
 
     parent: Record
     pool: Pool
@@ -74,12 +74,12 @@ class TrainPart(Company):
         return self.parent.label
 
     def partner(self, rng: np.random.Generator, among: Literal["same_class", "any_class"]) -> Partner | None:
-        """Another train item, drawn by one number, so that replaying takes as much from the generator."""
+        """Another training item, drawn with one random number, so that a replay uses the generator equally."""
         record = self.pool.other(self.parent, rng.random(), among)
         return None if record is None else Partner(record, self.decode(record))
 
     def between(self, partner: Partner, share: float, rng: np.random.Generator) -> Item:
-        """What the model makes of the codes of both. Raises GensetError without a model."""
+        """The item that the model decodes between both codes. Raises GensetError without a model."""
         if self.latent is None:
             raise GensetError("`latent_mix` needs a model", where="augment.steps", hint="Give --model MODEL.")
         return self.latent.between(self.parent, partner.record, share, rng)

@@ -67,7 +67,7 @@ def _judged(version: Version, job: Job) -> dict[str, Any]:
     config = inspect.config_of(version)
     generator = generate.Generator.open(version)
     train = prepared.dataset.where(split="train").counts("label")
-    filters = generate.Filters.of(config.generate, lambda: generate.train_closeness(prepared))
+    filters = generate.Filters.from_section(config.generate, lambda: generate.train_closeness(prepared))
     made = generate.make(generator, generate.shares(train, _SAMPLED), filters, job, seed=generator.seed)
     shown, held_out = (
         Side(prepared.dataset.where(split=split).records, prepared.part(split)[0]) for split in ("train", "test")

@@ -64,14 +64,16 @@ def generate_version(
     if "sampling" in section.model_fields_set:  # else as the model's config has it
         generator = replace(generator, sampling=section.sampling)
     wanted = _wanted(generator, model, section, labels)
-    cure = "Bring the items back, or add --near-copies keep to generate without looking for near copies."
+    cure = "Restore the items, or add --near-copies keep to skip the check for near copies."
     if like.items and len(labels) > 1:
         raise GensetError("--like makes items of one class", where="--label", hint=f"Give one, not {len(labels)}.")
     given = [variations.given(generator, model, item, labels[0] if labels else None) for item in like.items]
     if given:
-        needed = "Bring the items back: whether the item is held out must be known."
+        needed = "Restore the items: genset must know whether the item is held out."
         given = _known(given, generate.learned(model, job, needed), like.items)
-    filters = generate.Filters.of(section, lambda: generate.train_closeness(generate.learned(model, job, cure)))
+    filters = generate.Filters.from_section(
+        section, lambda: generate.train_closeness(generate.learned(model, job, cure))
+    )
     seed = generator.seed if seed is None else seed
     draws: generate.Draws = generator
     if given:
@@ -121,7 +123,7 @@ def _drawn(
     for part, items in job.engine.map(one, generate.stretches(wanted, {}, size)):
         tally.add(part.redrawn, part.given_up, len(items))
         yield from items
-    tally.check(drawing.model, drawing.draws.cure)
+    tally.check(drawing.model, drawing.draws.hint)
     problems += generate.given_up(tally.given_up)
 
 

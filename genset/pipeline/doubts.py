@@ -190,7 +190,7 @@ def _outliers(
     mean = np.where(there, distance, 0).sum(axis=1) / np.maximum(1, there.sum(axis=1))
     seen = scored(mean, np.array([record.label for record in records]), OUTLIERS)
     threshold = OUTLIERS.threshold if section.outliers.threshold is None else section.outliers.threshold
-    for place in np.flatnonzero(seen.told & there.any(axis=1) & (seen.score >= threshold)).tolist():
+    for place in np.flatnonzero(seen.reportable & there.any(axis=1) & (seen.score >= threshold)).tolist():
         score = float(seen.score[place])
         yield (
             int(place),

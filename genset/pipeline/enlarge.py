@@ -161,7 +161,7 @@ def _learned_of(generator: generate.Generator, model: Version, source: Source, j
             where=model.reference,
             hint="Train a model on items of this form, or use the dataset that `genset run` made with this model.",
         )
-    learned = generate.learned(model, job, "Bring the items back: what the model learned from must be known.")
+    learned = generate.learned(model, job, "Restore the items: genset must know what the model was trained on.")
     leaked = learned_from(source.records, learned)
     if leaked:
         raise GensetError(

@@ -1,4 +1,4 @@
-"""Sample items from a trained model, each from its own seed, and draw again what is too near to a train item."""
+"""Sample items from a trained model, each from its own seed, and resample those that a filter rejects."""
 
 import json
 from collections import Counter
@@ -26,16 +26,16 @@ from genset.seeds import item_id, rng_for
 from genset.sums import verified
 from genset.versions import CONFIG, MANIFEST, WORK, Version, roots_of
 
-CODES = "codes"  # the network from draws of the density to codes, where they differ
+CODES = "codes"  # the network from draws of the density to codes, if they differ
 ENCODER = "encoder.onnx"
 PRIOR = "prior.npz"
 JUDGE = "judge.npz"
-RARE = 3  # train items of a class, at most, that no density can be learned from
-MOST_TRIES = 20  # draws for one item
-_TIE = 1e-5  # the limit is the probability of one item: that it is summed in another order must not decide on it
-_MOST_BATCHES = 8  # that are drawn together
-_REFUSED = {
-    "near_copy": "was too near to a train item",
+RARE = 3  # a class with at most so many training items is too small to fit a density
+MAX_ATTEMPTS = 20  # samples for one item
+_TIE = 1e-5  # tolerance: sums in another order must not decide about the item that the limit comes from
+_MAX_BATCHES = 8  # sampled together
+_REJECTED = {
+    "near_copy": "was too near to a training item",
     "wrong_label": "looked like another class",
     "blank": "was blank",
     **{reason: f"was {told}" for table in MODALITIES.values() for reason, told in table.faults_told.items()},
@@ -45,24 +45,24 @@ Places = list[tuple[str, int]]  # (label, number) of each item
 
 @dataclass(frozen=True)
 class Limits:
-    """What an item may be like: measured on real items when the model was trained, kept with it."""
+    """Limits for synthetic items: measured on real items when the model was trained, and saved with it."""
 
-    copy: float  # distance to a train item; at or below it an item is a near copy
-    blank: float  # spread of the values in which items are compared; below it an item is blank
+    copy: float  # distance to a training item; at or below it an item is a near copy
+    blank: float  # range of the values of a closeness vector; below it an item is blank
     label: float = 0.0  # probability of its own label; below it an item looks like another class
-    error: float = 0.0  # the largest reconstruction error of a held-out item; 0 where nothing tells
+    error: float = 0.0  # the largest reconstruction error of a held-out item; 0 if unknown
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What generation draws again, beside blank items."""
+    """Which items are resampled besides blank ones."""
 
-    train: Floats | None  # (N, d) closeness vectors of the train items, to tell near copies by; None lets them pass
+    train: Floats | None  # (N, d) closeness vectors of the training items, to find near copies; None: no check
     wrong_labels: bool = True
 
     @classmethod
-    def of(cls, section: Generate, train: Callable[[], Floats]) -> Self:
-        """As the config asks for."""
+    def from_section(cls, section: Generate, train: Callable[[], Floats]) -> Self:
+        """The filters that the config requests."""
         return cls(train() if section.near_copies == "reject" else None, section.wrong_labels == "reject")
 
 
@@ -77,8 +77,8 @@ class Generator:
     classes: tuple[str, ...]
     seed: int  # of the run that trained it
     limits: Limits
-    judge: LabelFilter | None  # of labels, where there are several
-    reference: str  # what the items name as their model: equal models have equal references
+    judge: LabelFilter | None  # finds wrong labels; None for a single class
+    reference: str  # recorded in the metadata of each item: equal models have equal references
     sampling: Sampling
 
     @classmethod
@@ -92,7 +92,7 @@ class Generator:
         judge: LabelFilter | None,
         where: str = "",
     ) -> Self:
-        """Put a generator together from what training made; `facts` are those of the manifest, `where` names it."""
+        """Combine the results of a training; `facts` are those of the manifest, `where` names the model in errors."""
         classes = tuple(check_label(label, MANIFEST) if label else "" for label in facts["classes"])
         return cls(
             {name: OnnxNetwork(model, where) for name, model in models.items()},
@@ -109,13 +109,13 @@ class Generator:
 
     @classmethod
     def open(cls, version: Version) -> Self:
-        """A model version, read. Raises GensetError when its files are not those that were written."""
+        """Read a model version. Raises GensetError if its files differ from those that were written."""
         model = version.manifest["model"]
         arrays = [PRIOR, JUDGE] if model["judge"] else [PRIOR]
         networks = {name: f"{name}.onnx" for name in model["networks"]}
         config = load_config(version.path / CONFIG)
         state = config.items.state_files
-        hint = "Train the model again with --force, or bring the file back."
+        hint = "Train the model again with --force, or restore the file."
         files = verified(version, (*networks.values(), *arrays, *state), hint)
         modality = config.items.restored({name: files[name] for name in state})
         prior, *judges = (load_npz(files[name], str(version.path / name)) for name in arrays)
@@ -124,36 +124,36 @@ class Generator:
         return cls.from_parts(models, prior, config, modality, model, judge, str(version.path))
 
     def sample(self, label: str, seed: int, numbers: Iterable[int]) -> Items:
-        """Items of one class by their numbers, unfiltered: number 7 is the same item whatever else is asked for."""
+        """Items of one class by number, unfiltered: number 7 is the same item in every request."""
         return self.at([(label, number) for number in numbers], seed, 0)
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items of (label, number) places."""
         return self.decode(self.codes(places, seed, attempt), places, seed, attempt)
 
-    def told(self) -> dict[str, Any]:
-        """What is written beside each item, beyond its number."""
+    def details(self) -> dict[str, Any]:
+        """What is recorded beside each item, besides its number."""
         sampling = self.sampling.model_dump(exclude_defaults=True)
         return {"sampling": sampling} if sampling else {}
 
     @property
     def origin(self) -> str:
-        """The ids of the items that an item was made from: none, it was drawn."""
+        """The ids of the parent items: none for a sampled item."""
         return ""
 
     @property
-    def cure(self) -> str:
-        """What to do when none can be kept, as all are near copies."""
+    def hint(self) -> str:
+        """What to do if every item is rejected as a near copy."""
         return "Train longer, or look at the model's samples.png and curves.png."
 
     def decode(self, z: Floats, places: Places, seed: int, attempt: int) -> Items:
-        """(N, ...) items of (N, latent_dim) codes; what else is drawn depends on the place, seed and attempt."""
+        """(N, ...) items of (N, latent_dim) codes; other random draws depend on the place, seed and attempt."""
         rngs = [rng_for(seed, "render", label, number, attempt) for label, number in places]
         label = self.one_hot([label for label, _ in places])
         return self.modality.render(self.models, z, label, rngs, self.sampling)
 
     def one_hot(self, labels: Sequence[str]) -> Floats:
-        """(N, classes) rows of labels."""
+        """(N, classes) one-hot rows of labels."""
         out = np.zeros((len(labels), len(self.classes)), np.float32)
         out[np.arange(len(labels)), [self.classes.index(label) for label in labels]] = 1
         return out
@@ -169,31 +169,31 @@ class Generator:
 
 
 class Draws(Protocol):
-    """Where items come from: a model's own draws, or draws around what the user has."""
+    """Where items come from: samples of the density, or variations of the user's items."""
 
     @property
     def origin(self) -> str:
-        """The ids of the items that each was made from."""
+        """The ids of the parents of each item."""
 
     @property
-    def cure(self) -> str:
-        """What to do when none can be kept, as all are near copies."""
+    def hint(self) -> str:
+        """What to do if every item is rejected as a near copy."""
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
-        """(N, ...) items of (label, number) places; another attempt gives others."""
+        """(N, ...) items of (label, number) places; another attempt gives other items."""
 
-    def told(self) -> dict[str, Any]:
-        """What is written beside each item, beyond its number."""
+    def details(self) -> dict[str, Any]:
+        """What is recorded beside each item, besides its number."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """Generated items with their records, and what was drawn again or given up, by reason."""
+    """Generated items with their records, and counts of what was resampled or given up, by reason."""
 
     dataset: Dataset
     items: Items
     redrawn: dict[str, int]
-    given_up: dict[tuple[str, str], int]  # by label and the reason of the last draw
+    given_up: dict[tuple[str, str], int]  # by label and the reason of the last rejection
 
 
 def make(
@@ -208,7 +208,7 @@ def make(
 ) -> Made:
     """`wanted` items of each label, in the order of labels and numbers; numbers begin at `start`, or at 0.
 
-    What the filters refuse is drawn again, MOST_TRIES times at most. Raises GensetError when none is left.
+    Rejected items are resampled, up to MAX_ATTEMPTS times. Raises GensetError if no item passes.
     """
     drawing, tally = Drawing(model, filters, seed, draws or model), Tally(sum(wanted.values()))
     parts = []
@@ -216,7 +216,7 @@ def make(
         parts.append(part)
         tally.add(part.redrawn, part.given_up, len(part.records))
         job.progress.tick("generate", tally.done, tally.wanted, "")
-    tally.check(model, drawing.draws.cure)
+    tally.check(model, drawing.draws.hint)
     none = np.zeros((0, *model.modality.item_shape), model.modality.item_dtype)
     items = np.concatenate([none, *(part.items for part in parts)])
     dataset = Dataset(model.modality.kind, tuple(record for part in parts for record in part.records))
@@ -225,7 +225,7 @@ def make(
 
 @dataclass(frozen=True)
 class Part:
-    """What became of some places: records and items of those that passed, the others by their reasons."""
+    """The result for some places: records and items of those that passed, counts of the others by reason."""
 
     records: list[Record]
     items: Items
@@ -235,7 +235,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Draws items for places. Whatever is drawn depends on the place alone, so places may be divided at will."""
+    """Samples items for places. Each draw depends on the place alone, so places can be divided in any way."""
 
     model: Generator
     filters: Filters
@@ -243,16 +243,16 @@ class Drawing:
     draws: Draws
 
     def __call__(self, places: Places) -> Part:
-        """What becomes of some places."""
+        """The result for some places."""
         items = np.zeros((len(places), *self.model.modality.item_shape), self.model.modality.item_dtype)
         tries = np.zeros(len(places), np.int64)
         waiting = np.arange(len(places))
         redrawn: Counter[str] = Counter()
         reasons = np.full(len(places), "", dtype="U16")
-        for attempt in range(MOST_TRIES):
+        for attempt in range(MAX_ATTEMPTS):
             made = self.draws.at([places[i] for i in waiting], self.seed, attempt)
             items[waiting], tries[waiting] = made, attempt
-            reasons = _refused(self.model, made, [places[i][0] for i in waiting], self.filters)
+            reasons = _rejected(self.model, made, [places[i][0] for i in waiting], self.filters)
             waiting, reasons = waiting[reasons != ""], reasons[reasons != ""]
             if not len(waiting):
                 break
@@ -266,25 +266,25 @@ class Drawing:
 
 @dataclass
 class Tally:
-    """How a generation is getting on, over all its parts."""
+    """Counts of a generation, over all its parts."""
 
     wanted: int
-    done: int = 0  # places that were drawn for
+    done: int = 0  # places that were sampled
     kept: int = 0
     redrawn: dict[str, int] = field(default_factory=dict)  # by reason
     given_up: dict[tuple[str, str], int] = field(default_factory=dict)  # by label and reason
 
     def add(self, redrawn: Mapping[str, int], given_up: Mapping[tuple[str, str], int], kept: int) -> None:
         """Count a part."""
-        for reason, count in redrawn.items():  # in place: whoever tells of them holds them already
+        for reason, count in redrawn.items():  # in place: the report of the version holds these mappings already
             self.redrawn[reason] = self.redrawn.get(reason, 0) + count
         for which, count in given_up.items():
             self.given_up[which] = self.given_up.get(which, 0) + count
         self.kept += kept
         self.done += kept + sum(given_up.values())
 
-    def check(self, model: Generator, cure: str) -> None:
-        """Raises GensetError, with the cure, where no place has an item."""
+    def check(self, model: Generator, hint: str) -> None:
+        """Raises GensetError, with a hint, if no place has an item."""
         if self.kept or not self.wanted:
             return
         reasons: Counter[str] = Counter()
@@ -292,21 +292,21 @@ class Tally:
             reasons[reason] += count
         most, count = reasons.most_common(1)[0]
         raise GensetError(
-            f"none of {self.wanted:,} items could be made: each of {MOST_TRIES} draws was refused, the last of "
-            f"{count:,} as it {_REFUSED[most]}",
+            f"could not generate any of {self.wanted:,} items: {MAX_ATTEMPTS} attempts each were rejected; most often "
+            f"({count:,} items) the last one {_REJECTED[most]}",
             where=model.reference,
-            hint=cure if most == "near_copy" else model.cure,
+            hint=hint if most == "near_copy" else model.hint,
         )
 
 
 def at_once(count: int, workers: int) -> int:
-    """How many items are drawn together: whole batches, few enough that all workers have some."""
+    """How many items are sampled together: full batches, few enough that every worker gets some."""
     batches = -(-count // (BATCH * workers))
-    return BATCH * max(1, min(batches, _MOST_BATCHES))
+    return BATCH * max(1, min(batches, _MAX_BATCHES))
 
 
 def stretch(wanted: Mapping[str, int], first: int, most: int) -> Places:
-    """The places from number `first` on, counted over all labels in their order; at most so many."""
+    """The places from number `first` on, counted over all labels in order; at most `most`."""
     out: Places = []
     for label, count in wanted.items():
         out += [(label, number) for number in range(max(0, first), min(count, first + most))]
@@ -315,13 +315,13 @@ def stretch(wanted: Mapping[str, int], first: int, most: int) -> Places:
 
 
 def stretches(wanted: Mapping[str, int], start: Mapping[str, int], most: int) -> Iterator[Places]:
-    """The places of the wanted items in their order, at most so many at once; numbers begin at `start`, or at 0."""
+    """The places of the items in order, in pieces of at most `most`; numbers begin at `start`, or at 0."""
     for first in range(0, sum(wanted.values()), most):
         yield [(label, start.get(label, 0) + number) for label, number in stretch(wanted, first, most)]
 
 
-def _refused(model: Generator, made: Items, labels: Sequence[str], filters: Filters) -> npt.NDArray[np.str_]:
-    """(N,) why each item is refused; "" for the others."""
+def _rejected(model: Generator, made: Items, labels: Sequence[str], filters: Filters) -> npt.NDArray[np.str_]:
+    """(N,) why each item is rejected; "" for the others."""
     reasons = np.full(len(made), "", dtype="U16")
     if not len(made):
         return reasons
@@ -338,16 +338,16 @@ def _refused(model: Generator, made: Items, labels: Sequence[str], filters: Filt
 
 
 def spread(close: Floats) -> Floats:
-    """(N,) largest less smallest value of each closeness vector: 0 for an item that is the same all over."""
+    """(N,) range of the values of each closeness vector: 0 for a uniform item."""
     out: Floats = np.ptp(close, axis=1)
     return out
 
 
 def _record(place: tuple[str, int], attempt: int, seed: int, reference: str, draws: Draws) -> Record:
     label, number = place
-    told = draws.told()
-    name = item_id("g", reference, seed, label, number, *([json.dumps(told)] if told else []))
-    drawn = json.dumps([{"number": number, "attempt": attempt, **told}])
+    details = draws.details()
+    name = item_id("g", reference, seed, label, number, *([json.dumps(details)] if details else []))
+    drawn = json.dumps([{"number": number, "attempt": attempt, **details}])
     return Record(
         name,
         Path(),
@@ -362,7 +362,7 @@ def _record(place: tuple[str, int], attempt: int, seed: int, reference: str, dra
 
 
 def next_numbers(records: Iterable[Record], reference: str, seed: int) -> dict[str, int]:
-    """The first free number of each label among items that the same model made with the same seed."""
+    """The first free number of each label among items of the same model and seed."""
     out: dict[str, int] = {}
     for record in records:
         if record.source == "generated" and (record.model, record.seed) == (reference, str(seed)):
@@ -372,55 +372,55 @@ def next_numbers(records: Iterable[Record], reference: str, seed: int) -> dict[s
 
 
 def given_up(counts: Mapping[tuple[str, str], int]) -> list[Quarantined]:
-    """Items that were asked for and not made, by label and reason, as problems."""
+    """Items that could not be generated, by label and reason, as problems."""
     return [
-        Quarantined(label, reason, f"left out: {count}, as each of {MOST_TRIES} draws {_REFUSED[reason]}")
+        Quarantined(label, reason, f"left out {count} items: each of {MAX_ATTEMPTS} attempts {_REJECTED[reason]}")
         for (label, reason), count in sorted(counts.items())
     ]
 
 
 def shares(counts: Mapping[str, int], total: int) -> dict[str, int]:
     """`total` divided in the proportions of `counts`, by largest remainder; ties go to the first label."""
-    whole = sum(counts.values())
-    exact = {label: total * count / max(1, whole) for label, count in counts.items()}
+    everything = sum(counts.values())
+    exact = {label: total * count / max(1, everything) for label, count in counts.items()}
     out = {label: int(value) for label, value in exact.items()}
     rest = sorted(exact, key=lambda label: out[label] - exact[label])[: total - sum(out.values())]
     return {label: count + (label in rest) for label, count in out.items()}
 
 
 def wanted(train_counts: Mapping[str, int], section: Generate) -> dict[str, int]:
-    """How many items of each label a section asks for: `count` in the proportions of the train part, or `per_class`."""
-    told = {label: count for label, count in train_counts.items() if label not in left_out(train_counts, section)}
+    """The number of items of each label: `count` in the proportions of the training set, or `per_class`."""
+    included = {label: count for label, count in train_counts.items() if label not in left_out(train_counts, section)}
     none = dict.fromkeys(train_counts, 0)
     if section.count is not None:
-        return {**none, **shares(told, section.count)}
-    return {**none, **dict.fromkeys(told, DEFAULT_PER_CLASS if section.per_class is None else section.per_class)}
+        return {**none, **shares(included, section.count)}
+    return {**none, **dict.fromkeys(included, DEFAULT_PER_CLASS if section.per_class is None else section.per_class)}
 
 
 def left_out(train_counts: Mapping[str, int], section: Generate) -> set[str]:
-    """The classes that nothing is generated for, as they are rare."""
+    """The rare classes for which nothing is generated."""
     if section.rare_classes == "vary":
         return set()
     return {label for label, count in train_counts.items() if count <= RARE}
 
 
 def rare(train_counts: Mapping[str, int], section: Generate) -> list[Quarantined]:
-    """What is to be told of classes of very few items."""
+    """A problem for each class with very few items."""
     done = {
-        "vary": "generated items vary them by how items of the other classes differ: look at them",
+        "vary": "generated items vary them as items of other classes vary: check them",
         "leave_out": "nothing is generated for it",
     }[section.rare_classes]
     return [
-        Quarantined(label, "rare_class", f"{count} train item{'s' * (count != 1)}: {done}")
+        Quarantined(label, "rare_class", f"{count} training item{'s' * (count != 1)}: {done}")
         for label, count in train_counts.items()
         if count <= RARE and len(train_counts) > 1
     ]
 
 
-def learned(version: Version, job: Job, cure: str) -> preparing.Prepared:
-    """The items that a model learned from, with the splits they had.
+def learned(version: Version, job: Job, hint: str) -> preparing.Prepared:
+    """The items that a model was trained on, with their splits.
 
-    Raises GensetError, with the cure, when those items are no longer what and where they were.
+    Raises GensetError, with the hint, if those items have moved or changed.
     """
     identity = version.manifest["inputs"]["identity"]
     for work in {root.path / WORK / version.name for root in (*roots_of(version), job.root)}:
@@ -432,15 +432,15 @@ def learned(version: Version, job: Job, cure: str) -> preparing.Prepared:
         prepared = preparing.prepare(config, job)
     except GensetError as error:
         raise GensetError(
-            f"what {version.reference} learned from cannot be read ({error.message})", where=error.where, hint=cure
+            f"the training items of {version.reference} cannot be read ({error.message})", where=error.where, hint=hint
         ) from None
     if prepared.identity != identity:
         raise GensetError(
-            f"what {version.reference} learned from has changed", where=", ".join(config.data.source), hint=cure
+            f"the training items of {version.reference} have changed", where=", ".join(config.data.source), hint=hint
         )
     return prepared
 
 
 def train_closeness(prepared: preparing.Prepared) -> Floats:
-    """Closeness vectors of the items a model learned from: what near copies are told by."""
+    """Closeness vectors of the training items of a model, with which near copies are found."""
     return prepared.modality.closeness(prepared.part("train")[0])

@@ -1,4 +1,4 @@
-"""Which items seem to belong together, by their names or columns: a speaker's takes, a writer's pages. Only a guess."""
+"""Groups of items, by column or by a pattern on their paths: given by the user, or guessed from names."""
 
 import re
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from genset.dataset import Record
 
-# From the most telling to the least: an inner folder, then what stands before a divider in the name of the file.
+# From the most reliable to the least: an inner folder, then the part before a divider in the file name.
 PATTERNS = (
     r"^[^/]+/(?P<group>[^/]+)/",
     r"(?P<group>[^/]+?)__[^/]*$",
@@ -16,28 +16,28 @@ PATTERNS = (
     r"(?P<group>[^/]+)_[^/_]*$",
 )
 _COLUMNS = ("group", "speaker", "subject", "patient", "person", "author", "user", "writer", "session", "recording")
-_FEWEST_ITEMS = 3  # of a group, on average
+_FEWEST_ITEMS = 3  # per group, on average
 _LARGEST_SHARE = 0.5  # of the items, in one group
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """A value for `data.group`, and the items that stay together with it."""
+    """A value for `data.group`, and the sizes of its groups."""
 
     group: str
     sizes: Mapping[str, int]  # items of each group
 
     @property
     def why(self) -> str:
-        """What it finds, in a line."""
+        """One line about the groups."""
         largest = sorted(self.sizes, key=lambda name: (-self.sizes[name], name))[:_SHOWN]
         shown = ", ".join(f"{name} ({self.sizes[name]:,})" for name in largest)
         return f"{len(self.sizes):,} groups: {shown}{', ...' if len(self.sizes) > _SHOWN else ''}"
 
 
 def grouping(records: Sequence[Record]) -> Grouping | None:
-    """The first plausible grouping: by a column of a telling name, else by a pattern on the path. None without any."""
+    """The first plausible grouping: by a column with a typical name, or by a pattern on the path; None without any."""
     return next((each for each in _candidates(records) if _plausible(each, records)), None)
 
 
@@ -57,8 +57,8 @@ def _counted(group: str, names: Sequence[str]) -> Grouping:
 
 
 def _plausible(found: Grouping, records: Sequence[Record]) -> bool:
-    """Whether every item has a group, groups hold several items and no single one most of them, and they tell
-    something else than the classes do."""
+    """Whether every item has a group, groups have several items, none has most of them, and groups are not the
+    classes."""
     sizes = found.sizes
     several = len(sizes) > 1 and len(records) >= _FEWEST_ITEMS * len(sizes)
     if "" in sizes or not several or max(sizes.values()) > _LARGEST_SHARE * len(records):

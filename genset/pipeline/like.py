@@ -1,4 +1,4 @@
-"""Items like one that the user has, or between two: encode, vary, decode."""
+"""Variations of one item, or items between two: encode, vary, decode."""
 
 import hashlib
 import json
@@ -20,22 +20,22 @@ from genset.versions import Version
 
 @dataclass(frozen=True)
 class Variations:
-    """Draws around the code of one item: 0 is its reconstruction, 1 an independent item of the class."""
+    """Samples around the code of one item: amount 0 is its reconstruction, 1 an independent item of the class."""
 
     model: Generator
     code: Floats  # (latent_dim,)
     origin: str  # id of the item
     amount: float
-    cure: str = "Vary it more with --vary, or let what is near to a train item pass with --near-copies keep."
+    hint: str = "Increase --vary, or keep near copies with --near-copies keep."
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
-        """(N, ...) items: each code is the item's own, moved towards a draw of the class by the amount."""
+        """(N, ...) items: each code is that of the item, moved by the amount towards a draw of its class."""
         z = (1 - self.amount) * self.code + self.amount * self.model.codes(places, seed, attempt)
         return self.model.decode(z.astype(np.float32), places, seed, attempt)
 
-    def told(self) -> dict[str, Any]:
-        """What is written beside each item, and makes it another item than its like."""
-        return {"like": self.origin, "vary": self.amount, **self.model.told()}
+    def details(self) -> dict[str, Any]:
+        """What is recorded beside each item; it also makes the id differ from that of a sampled item."""
+        return {"like": self.origin, "vary": self.amount, **self.model.details()}
 
 
 @dataclass(frozen=True)
@@ -47,22 +47,22 @@ class Between:
     last: Floats
     origin: str  # ids of both
     count: int
-    cure: str = "Let what is near to a train item pass with --near-copies keep, or give items further apart."
+    hint: str = "Keep near copies with --near-copies keep, or give two items that differ more."
 
     def at(self, places: Places, seed: int, attempt: int) -> Items:
-        """(N, ...) items; number n of `count` stands at (n + 1) / (count + 1) of the way."""
+        """(N, ...) items; number n of `count` is at (n + 1) / (count + 1) of the way."""
         share = np.array([(number + 1) / (self.count + 1) for _, number in places])[:, None]
         z = ((1 - share) * self.first + share * self.last).astype(np.float32)
         return self.model.decode(z, places, seed, attempt)
 
-    def told(self) -> dict[str, Any]:
-        """What is written beside each item."""
-        return {"between": self.origin.split(), "of": self.count, **self.model.told()}
+    def details(self) -> dict[str, Any]:
+        """What is recorded beside each item."""
+        return {"between": self.origin.split(), "of": self.count, **self.model.details()}
 
 
 @dataclass(frozen=True)
 class Given:
-    """An item of the user's with what the model says of it."""
+    """An item of the user with its code and label."""
 
     id: str
     content: str  # what `Record.content` would be
@@ -71,10 +71,10 @@ class Given:
 
 
 def given(model: Generator, version: Version, text: str, label: str | None) -> Given:
-    """Read and encode an item: a file, or the item itself where the modality takes that.
+    """Read and encode an item: a file, or the item itself if the modality accepts that.
 
-    Its label is the one given, that of its folder, or what the model's judge takes it for. Raises GensetError when it
-    cannot be read, or the model has no encoder.
+    Its label is the given one, that of its folder, or the class that the model's classifier predicts. Raises
+    GensetError if it cannot be read, or if the model has no encoder.
     """
     try:
         raw = model.modality.raw(text)
@@ -84,7 +84,7 @@ def given(model: Generator, version: Version, text: str, label: str | None) -> G
         raise GensetError(
             f"cannot be read: {error}",
             where=text,
-            hint=f"Give --like a file that holds one {model.modality.kind}"
+            hint=f"Give --like a file with one {model.modality.kind}"
             f"{', or the text itself' if model.modality.rows else ''}.",
         ) from None
     content = item_id("c", hashlib.sha256(item.tobytes()).hexdigest(), 0)
@@ -93,10 +93,10 @@ def given(model: Generator, version: Version, text: str, label: str | None) -> G
 
 
 def encoder(version: Version) -> OnnxNetwork:
-    """The encoder of a model version. Raises GensetError when it has none."""
+    """The encoder of a model version. Raises GensetError if it has none."""
     if not (version.path / ENCODER).is_file():
         raise GensetError(
-            "this model has no encoder, so it cannot say where an item lies",
+            "this model has no encoder, so it cannot encode an item",
             where=version.reference,
             hint="Train an autoencoder, a VAE, or a GAN with a warm start.",
         )
@@ -109,28 +109,30 @@ def _label(model: Generator, raw: Raw, item: Items) -> str:
     if isinstance(raw, Path) and raw.resolve().parent.name in model.classes:
         return raw.resolve().parent.name
     if model.judge is None:
-        raise GensetError("which class is it?", where=str(raw), hint="Say so with --label.")
+        raise GensetError("the class of this item is unknown", where=str(raw), hint="Give it with --label.")
     return model.classes[int(model.judge.probabilities(model.modality.features(item)).argmax())]
 
 
 def source(model: Generator, items: Sequence[Given], amount: float, count: int) -> Variations | Between:
-    """Draws around one item, or between two of one class. Raises GensetError."""
+    """Variations of one item, or items between two of one class. Raises GensetError."""
     if len(items) == 1:
         if not amount and count > 1:
             raise GensetError(
-                f"with --vary 0, {count} items would all be the same one",
+                f"with --vary 0, all {count} items would be equal",
                 where="--vary",
-                hint="Give it more than 0, or ask for one item with --count 1.",
+                hint="Give --vary a value above 0, or request one item with --count 1.",
             )
         return Variations(model, items[0].code, items[0].id, amount)
     if len(items) != 2:
-        raise GensetError(f"--like takes one item to vary or two to go between, got {len(items)}")
+        raise GensetError(f"--like takes one item to vary or two to interpolate, got {len(items)}")
     first, last = items
     if first.content == last.content:
-        raise GensetError("the two items are the same", where="--like", hint="Give one, with --vary, or two.")
+        raise GensetError(
+            "the two items are the same", where="--like", hint="Give one item with --vary, or two different ones."
+        )
     if first.label != last.label:
         raise GensetError(
             f"the two items are of different classes, {json.dumps(first.label)} and {json.dumps(last.label)}",
-            hint="Give two items of one class: what lies between classes has no label.",
+            hint="Give two items of one class: an item between two classes has no label.",
         )
     return Between(model, first.code, last.code, f"{first.id} {last.id}", count)

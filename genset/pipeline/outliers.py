@@ -1,4 +1,4 @@
-"""Items that a model cannot rebuild: unlike what it learned from, so wrong, rare, or of another kind."""
+"""Items that a model reconstructs badly: unlike its training items, so wrong, rare or of another kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ from genset.versions import Version
 
 @dataclass(frozen=True)
 class Outlier:
-    """An item with its reconstruction error, as a multiple of the largest of a real held-out item."""
+    """An item with its reconstruction error, as a multiple of the largest error of a real held-out item."""
 
     record: Record
     ratio: float
 
     def as_problem(self) -> Quarantined:
-        """As `inspect` and `clean` tell of it."""
+        """The problem that `inspect` reports."""
         detail = f"{self.ratio:.2f} times the largest reconstruction error of the model's validation items"
         return Quarantined(self.record.place, "outlier", detail, round(self.ratio, 3))
 
 
 def errors(generator: Generator, encode: OnnxNetwork, items: Items, labels: Sequence[str]) -> Floats:
-    """(N,) how badly the model rebuilds items, as their modality measures it."""
+    """(N,) reconstruction errors of items, as the modality measures them."""
     (z,) = encode(generator.modality.to_tensor(items))
     return generator.modality.errors(generator.models, z, generator.one_hot(labels), items)
 
@@ -40,9 +40,9 @@ def outliers(version: Version, records: Sequence[Record], job: Job) -> list[Outl
     limit = generator.limits.error
     if not limit:
         raise GensetError(
-            "this model was trained without validation items, so nothing says what is unlike them",
+            "this model was trained without validation items, so there is no error to compare with",
             where=version.reference,
-            hint="Train it with a validation part: split.ratios.",
+            hint="Train it with validation items: split.ratios.",
         )
     parts = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
 

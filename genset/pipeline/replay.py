@@ -68,7 +68,7 @@ def _augmented(
     if noted is None or lost:
         what = f"its parent {lost[0]}" if lost else "the steps that made it"
         raise GensetError(f"{what} is not in this version", where=f"{version.reference}, {record.id}")
-    latent = Latent.of(_model(version, noted["model"], model, job)) if noted["model"] else None
+    latent = Latent.from_version(_model(version, noted["model"], model, job)) if noted["model"] else None
     return copied(record, records, noted, MODALITIES[version.manifest["modality"]], latent)
 
 

@@ -119,7 +119,9 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
 def _made(config: Config, prepared: Prepared, model: Version, added: Plan, job: Job) -> generate.Made:
     """The generated items; the model and what it is filtered by are let go."""
     generator = replace(generate.Generator.open(model), sampling=config.generate.sampling)
-    filters = generate.Filters.of(config.generate, lambda: prepared.modality.closeness(prepared.part("train")[0]))
+    filters = generate.Filters.from_section(
+        config.generate, lambda: prepared.modality.closeness(prepared.part("train")[0])
+    )
     return generate.make(generator, added.generated, filters, job, seed=config.seed)
 
 

@@ -97,7 +97,7 @@ class Filling:
             total.merge(told["tally"])
             files += [(told["name"], told["sha256"])] if told["sha256"] else []
             self.job.progress.tick("generate", self.tally.done, self.tally.wanted, "")
-        self.tally.check(drawing.model, drawing.draws.cure)
+        self.tally.check(drawing.model, drawing.draws.hint)
         self.problems.extend(generate.given_up(self.tally.given_up))
         for name, digest in files:
             draft.adopt(name, Path(self.shards.folder) / name, digest)
@@ -120,7 +120,14 @@ def filling(
     job: Job,
 ) -> Filling:
     """The files of a generation. What was finished of an equal one that did not end is taken over."""
-    asked = [drawing.model.reference, drawing.seed, dict(wanted), exporter.model_dump(), drawing.draws.told(), settings]
+    asked = [
+        drawing.model.reference,
+        drawing.seed,
+        dict(wanted),
+        exporter.model_dump(),
+        drawing.draws.details(),
+        settings,
+    ]
     folder = Path(os.path.abspath(job.root.work(name))) / f"shards-{key_of('shards', *asked)}"
     folder.mkdir(exist_ok=True)
     return Filling(name, Shards(str(folder), drawing, wanted, exporter), tally, problems, job)
