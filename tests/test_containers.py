@@ -208,7 +208,7 @@ def test_sounds_in_arrays_need_a_rate(tmp_path: Path) -> None:
     assert outcome.code == 2
     assert outcome.stderr.splitlines()[-1] == (
         f"genset: {tmp_path}/waves.npz: no usable item here: 24 left out; the first is waves.npz/item 1: "
-        "an array has no rate: set modality.sample_rate to that of the arrays"
+        "an array has no sample rate: set modality.sample_rate to the rate of the arrays"
     )
     values["modality"] = {"kind": "sound", "sample_rate": 8000}
     (tmp_path / "c.yaml").write_text(json.dumps(values))

@@ -99,7 +99,7 @@ def test_what_most_of_a_small_class_has_is_usual_there(pictures: Path) -> None:
 def test_reasons_are_in_words_with_the_score_beside_them(pictures: Path) -> None:
     IMAGES["blank"].save(pictures / "a" / "odd.png")
     (problem,) = (problem for problem in cleaned(pictures, "image").problems if problem.kind == "blank")
-    detail = "a contrast of 0.0%: next to nothing is in it"
+    detail = "a contrast of 0.0%: it is almost empty"
     assert problem.as_dict() == {"path": "a/odd.png", "kind": "blank", "detail": detail, "score": 1.0}
 
 

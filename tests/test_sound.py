@@ -18,7 +18,7 @@ from genset.interfaces import Entry, Items, Piece, UndecodableError
 from genset.modalities.sound import codec, metrics, representations, spectra
 from genset.modalities.sound.augment import AUGMENTATIONS
 from genset.modalities.sound.augment.base import recording
-from genset.modalities.sound.loudness import Levels, finished, loudness
+from genset.modalities.sound.loudness import ClassLoudness, finished, loudness
 from genset.modalities.sound.modality import Sound, SoundSettings
 from genset.report.media import element
 from tests.helpers import ROOT, config, genset
@@ -102,8 +102,8 @@ def test_what_is_no_sound_is_refused_with_the_reason(tmp_path: Path) -> None:
     (".au", "PCM_16", 0.6, r"truncated: 26,\d{3} of 44,\d{3} bytes"),
     (".w64", "PCM_16", 0.6, r"truncated: 26,\d{3} of 44,\d{3} bytes"),
     (".mp3", "MPEG_LAYER_III", 0.6, r"truncated: [\d,]+ of [\d,]+ bytes"),
-    (".ogg", "VORBIS", 0.6, r"truncated: its last page does not say that it is the last"),
-    (".ogg", "VORBIS", 0.999, r"truncated: its last page does not say that it is the last"),
+    (".ogg", "VORBIS", 0.6, r"truncated: its last page is not marked as the last"),
+    (".ogg", "VORBIS", 0.999, r"truncated: its last page is not marked as the last"),
     (".flac", "PCM_16", 0.6, r"not a sound that libsndfile can read: .*flac decoder lost sync"),
 ])  # fmt: skip
 def test_a_file_that_ends_too_early_is_told_of_in_every_format_and_nothing_else_is_said(
@@ -141,7 +141,7 @@ def test_a_file_longer_than_memory_is_refused_with_the_figure(tmp_path: Path) ->
     path.write_bytes(data)
     assert refusal(path) == (
         "too long: 68,719,476,735 samples in 1 channel take 274,878 MB, at most 1,000 MB are read at once; "
-        "`long_files: windows` takes it in pieces"
+        "`long_files: windows` reads it in pieces"
     )
 
 
@@ -164,8 +164,8 @@ def test_the_form_is_taken_from_the_data_and_too_long_a_clip_is_refused_with_the
     with pytest.raises(GensetError) as error:
         Sound.settle(SoundSettings(seconds=60.0, sample_rate=48_000, representation="waveform"), probes((48_000, 60.0)))
     assert str(error.value) == (
-        "modality.seconds: clips of 60 s at 48,000 Hz are 2,883,584 values each for a network, at most 1,048,576 fit "
-        "into memory\n  Give fewer seconds, a lower sample_rate, or long_files: windows."
+        "modality.seconds: a clip of 60 s at 48,000 Hz has 2,883,584 values for a network; at most 1,048,576 fit "
+        "into memory\n  Set fewer seconds, a lower sample_rate, or long_files: windows."
     )
 
 
@@ -244,8 +244,8 @@ def test_a_clip_survives_its_representation(name: str) -> None:
 
 def test_made_clips_are_as_loud_as_real_ones_within_their_peaks_and_start_and_end_softly() -> None:
     real = np.round(np.stack([tone(peak=peak) for peak in (0.05, 0.1, 0.2, 0.4)])[..., None] * 32767).astype(np.int16)
-    levels = Levels.read(Levels.learn(real, np.array([0, 0, 1, 1]), 2, 128).as_bytes())
-    drawn = [levels.drawn(1, np.random.default_rng(n)) for n in range(200)]
+    levels = ClassLoudness.from_bytes(ClassLoudness.learn(real, np.array([0, 0, 1, 1]), 2, 128).as_bytes())
+    drawn = [levels.draw(1, np.random.default_rng(n)) for n in range(200)]
     assert min(drawn) >= loudness(tone(peak=0.2)) - 0.1
     assert max(drawn) <= loudness(tone(peak=0.4)) + 0.1
     assert np.median(drawn) == pytest.approx(loudness(tone(peak=0.4)) - 3, abs=0.5)

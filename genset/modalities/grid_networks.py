@@ -1,6 +1,6 @@
 """Encoders and decoders for grids of values (H, W, C): images, and the spectra of sounds.
 
-keras is imported inside the builders: reading a config must not pay for it.
+keras is imported inside the builders, so that reading a config stays fast.
 """
 
 import math
@@ -15,7 +15,7 @@ _SILU_SQUARED = 0.3558  # mean of silu(x)^2 for x drawn from N(0, 1)
 
 
 class _Feedforward(Network):
-    """A decoder from a code to all values at once."""
+    """A network whose decoder turns a code into all values at once."""
 
     def reconstruction_loss(
         self, nets: Networks, z: Tensor, x: Tensor, batch: Batch, likelihood: Callable[[Tensor, Tensor], Tensor]
@@ -35,20 +35,20 @@ class _Feedforward(Network):
 
 
 class GridConv(_Feedforward):
-    """3x3 convolutions at stride 1 between space-to-depth (down) and depth-to-space (up).
+    """3x3 convolutions with stride 1 between space-to-depth (down) and depth-to-space (up).
 
-    Strided convolutions would have a slow gradient under XLA on CPU; rearranged values cost nothing.
+    Gradients of strided convolutions are slow under XLA on a CPU; rearranging values costs nothing.
     """
 
     kind: Literal["conv"] = "conv"
     width: int = pydantic.Field(32, ge=4, le=256)
-    """Channels at the first level; deeper levels have a multiple of it."""
+    """Channels of the first level; deeper levels have a multiple of it."""
 
     def trunk(self, modality: Modality, role: Trunk) -> Any:
         import keras
         from keras import layers
 
-        # Silu is all but linear near 0, where a penalised discriminator lives: it would tell nothing but means apart.
+        # Silu is almost linear near 0, the range of a penalised discriminator, which then could only compare means.
         activation = "silu" if role == "encoder" else "leaky_relu"
         height, width, _ = modality.tensor_shape
         levels = _levels(min(height, width))
@@ -82,9 +82,9 @@ class GridConv(_Feedforward):
 
 
 class GridMlp(_Feedforward):
-    """Fully connected layers: the classic of the textbooks, for any small size.
+    """Fully connected layers, as in textbooks, for any small size.
 
-    With the default width and z of 100 values, the generator is 100-128-256-512-1024-784 for 28x28 pixels and the
+    With the default width and a z of 100 values, the generator is 100-128-256-512-1024-784 for 28x28 pixels and the
     discriminator 784-1024-512-256-1.
     """
 
@@ -125,14 +125,14 @@ def flat(x: Tensor) -> Tensor:
 
 
 def shaped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """(B, ...) to (B, *shape). keras's own layers ask for B, which tf2onnx sometimes exports and sometimes not."""
+    """(B, ...) to (B, *shape). Keras's own layers read B, which tf2onnx does not always export."""
     from keras import ops
 
     return ops.reshape(x, (-1, *shape))
 
 
 def _levels(size: int) -> int:
-    """Halvings until 4 to 8 pixels are left along a side."""
+    """The number of halvings after which a side has 4 to 8 pixels."""
     levels = 1
     while size / 2**levels > 8:
         levels += 1
@@ -148,11 +148,10 @@ def _conv(channels: int, activation: str = "silu") -> Any:
 
 
 def _initializer(activation: str) -> Any:
-    """What draws the first weights of a layer, so that its values are as large as those that it is given.
+    """The initializer of a layer's weights, which keeps the scale of values from layer to layer.
 
-    silu halves what it is given: with keras's usual weights, so little of a code is left behind seven layers of it that
-    hundreds of steps go by before the decoder makes more of it than the mean item. The rule is that of He et al. 2015,
-    arXiv:1502.01852, for this activation.
+    silu halves its input: with Keras's default weights, so little of a code remains after seven layers that a decoder
+    returns the mean item for hundreds of steps. The rule of He et al. 2015, arXiv:1502.01852, for this activation.
     """
     import keras
 

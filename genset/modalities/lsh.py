@@ -1,19 +1,19 @@
-"""Keys by which items that are nearly alike find each other, for modalities whose items have a small picture."""
+"""Locality-sensitive hashing: similar vectors are likely to share a key."""
 
 import numpy as np
 
 from genset.interfaces import Floats, Keys
 
 _BANDS, _BITS = 24, 16
-_AT_ONCE = 4096  # rows
-_SEED = 20  # of the planes: the same for all sets, so that equal sets have equal keys
+_AT_ONCE = 4096  # rows at once, so that memory is bounded
+_SEED = 20  # of the planes: fixed, so that equal datasets have equal keys
 
 
 def plane_keys(*parts: Floats) -> list[Keys]:
-    """(N, K) keys of each part's (N, d) rows: on which side of random planes through the mean of all they lie (Charikar
-    2002).
+    """(N, K) keys for the (N, d) rows of each part: the sides of random planes on which they lie (Charikar 2002).
 
-    Two rows at an angle t share a bit with a probability of 1 - t / pi, and a key with that to the power of its bits.
+    The planes go through the mean of all parts. Two rows at an angle t share a bit with probability 1 - t / pi, and a
+    key with that probability to the power of its bits.
     """
     total = sum(rows.sum(axis=0, dtype=np.float64) for rows in parts)
     middle = (total / sum(len(rows) for rows in parts)).astype(np.float32)
@@ -22,6 +22,7 @@ def plane_keys(*parts: Floats) -> list[Keys]:
 
 
 def _sides(rows: Floats, middle: Floats, planes: Floats) -> Keys:
+    """(N, K) keys of rows (N, d) for planes (d, K * bits) through `middle` (d,)."""
     weights = 1 << np.arange(_BITS, dtype=np.uint64)
     out = np.zeros((len(rows), _BANDS), np.uint64)
     for start in range(0, len(rows), _AT_ONCE):

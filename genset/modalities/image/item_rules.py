@@ -1,4 +1,4 @@
-"""What may be wrong with single images: tone, sharpness, size. All values are of the picture over its background."""
+"""Rules for single images: tone, sharpness, size. Transparent pixels are measured over the background."""
 
 from collections.abc import Mapping
 
@@ -11,36 +11,36 @@ from genset.interfaces import Floats, Rule
 
 RULES: Mapping[str, Rule] = {
     "dark": Rule(
-        "Images without any bright place, among others that have some. The score is in usual deviations.",
-        "its brightest places reach {inverse:.0%} of white",
+        "Images without any bright area while most of the set have one. The score is in usual deviations.",
+        "its brightest pixels reach {inverse:.0%} of white",
         threshold=3.0,
         least=0.1,
         most=0.15,
         bound=0.7,
     ),
     "bright": Rule(
-        "Images without any dark place, among others that have some. The score is in usual deviations.",
-        "its darkest places are {value:.0%} of white",
+        "Images without any dark area while most of the set have one. The score is in usual deviations.",
+        "its darkest pixels are {value:.0%} of white",
         threshold=3.0,
         least=0.1,
         most=0.15,
         bound=0.8,
     ),
     "blank": Rule(
-        "Images of one tone. The score is 1 less the contrast between their lightest and darkest places.",
-        "a contrast of {inverse:.1%}: next to nothing is in it",
+        "Images of one tone. The score is 1 minus the contrast between their lightest and darkest pixels.",
+        "a contrast of {inverse:.1%}: it is almost empty",
         threshold=0.96,
         measure="value",
     ),
     "blurred": Rule(
-        "Images with softer edges than others of the set have. The score is in usual deviations.",
+        "Images with softer edges than most of the set. The score is in usual deviations.",
         "its edges are {value:.1f} pixels wide, usual are {usual:.1f}",
         threshold=4.5,
         least=0.06,
         log=True,
     ),
     "odd_size": Rule(
-        "Images much larger or smaller than others of the set. The score is in usual deviations.",
+        "Images that are much larger or smaller than most of the set. The score is in usual deviations.",
         "{value:.0f} pixels a side on average, usual are {usual:.0f}",
         threshold=4.0,
         least=0.2,
@@ -48,7 +48,7 @@ RULES: Mapping[str, Rule] = {
         both=True,
     ),
     "odd_aspect": Rule(
-        "Images much wider or taller than others of the set. The score is in usual deviations.",
+        "Images that are much wider or taller than most of the set. The score is in usual deviations.",
         "{value:.2f} times as wide as tall, usual are {usual:.2f}",
         threshold=5.0,
         least=0.1,
@@ -56,16 +56,16 @@ RULES: Mapping[str, Rule] = {
         both=True,
     ),
 }
-_MOST_PIXELS = 256  # of the longer side, as it is looked at: blur that is finer than that is not seen in use
-_FLAT = 0.004  # slope, as a share of the whole range a pixel, below which there is no edge that could be sharp
-_UNKNOWN = 1e-3  # pixels: of a picture without edges, which is not called blurred
+_MAX_PIXELS = 256  # of the longer side when sharpness is measured: finer blur does not matter in use
+_FLAT = 0.004  # slope in shares of the full range a pixel: below it there is no edge that could be sharp
+_UNKNOWN = 1e-3  # pixels: edge width of a picture without edges, which does not count as blurred
 
 
 def values(image: PIL.Image.Image) -> dict[str, float | str]:
-    """The values that the rules look at, of an RGB image."""
+    """The value of each rule for an RGB image."""
     small = image
-    if max(image.size) > _MOST_PIXELS:
-        small = image.reduce(-(-max(image.size) // _MOST_PIXELS))
+    if max(image.size) > _MAX_PIXELS:
+        small = image.reduce(-(-max(image.size) // _MAX_PIXELS))
     tones = small.convert("L")
     grey = np.asarray(tones, np.float32) / np.float32(255)
     channels = [_quantiles(counts, 0.005, 0.995) for counts in np.array(small.histogram()).reshape(3, 256)]
@@ -81,7 +81,7 @@ def values(image: PIL.Image.Image) -> dict[str, float | str]:
 
 
 def _quantiles(counts: npt.NDArray[np.int64], *shares: float) -> list[float]:
-    """Quantiles in [0, 1] of values of 0 to 255 that are counted (256,), as NumPy has them; sorting costs more."""
+    """Quantiles in [0, 1] of values 0 to 255 with `counts` (256,), equal to NumPy's but without sorting."""
     below = np.cumsum(counts)
     out = []
     for share in shares:
@@ -93,9 +93,9 @@ def _quantiles(counts: npt.NDArray[np.int64], *shares: float) -> list[float]:
 
 
 def _edge_width(grey: Floats) -> float:
-    """How wide edges are, in pixels: slope over curvature, so that neither contrast nor the number of edges counts.
+    """The width of edges in pixels: slope over curvature, independent of contrast and of the number of edges.
 
-    The variance of the Laplacian alone (Pech-Pacheco et al. 2000) calls every picture of few edges blurred.
+    The variance of the Laplacian alone (Pech-Pacheco et al. 2000) calls every picture with few edges blurred.
     """
     if min(grey.shape) < 3:
         return _UNKNOWN

@@ -1,4 +1,4 @@
-"""Image files to compact arrays and back: any image that Pillow reads, brought to one size and mode."""
+"""The modality image: its settings, and the class that ties reading, tensors and features together."""
 
 import hashlib
 import math
@@ -34,21 +34,21 @@ from genset.interfaces import (
 from genset.modalities import grid_networks
 from genset.modalities.image import augment, codec, diff_augment, features, item_rules, near_duplicates, preview
 
-SMALLEST, LARGEST = 8, 64
+MIN_SIZE, MAX_SIZE = 8, 64  # pixels a side
 
 
 class ImageSettings(Section):
-    """The form that every image is brought to."""
+    """The form that every image is converted to."""
 
     kind: Literal["image"] = "image"
-    size: int | None = pydantic.Field(None, ge=SMALLEST, le=LARGEST)
-    """Width and height in pixels; taken from the data when not given."""
+    size: int | None = pydantic.Field(None, ge=MIN_SIZE, le=MAX_SIZE)
+    """Width and height in pixels. By default taken from the data."""
     mode: Literal["L", "RGB"] | None = None
-    """L for grey, RGB for colour; taken from the data when not given."""
+    """L for grey, RGB for colour. By default taken from the data."""
     fit: Literal["stretch", "crop"] = "stretch"
-    """How an image that is not square becomes square: stretched whole, or its centre cropped."""
+    """How an image becomes square: stretched to fit, or its centre cropped."""
     background: str = "white"
-    """The colour that stands behind transparent pixels: a CSS name or #rrggbb."""
+    """The colour behind transparent pixels: a CSS name or #rrggbb."""
 
     @pydantic.field_validator("background")
     @classmethod
@@ -85,19 +85,19 @@ class Image(Modality):
         pixels = np.asarray(codec.convert(image, "RGBA"))
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": codec.is_grey(image.mode)}
-        shown = codec.convert(image, "RGB", self.settings.background) if sketched or measured else None
-        drawn = near_duplicates.fingerprint(shown) if shown and sketched else None
+        flat = codec.convert(image, "RGB", self.settings.background) if sketched or measured else None
+        drawn = near_duplicates.fingerprint(flat) if flat and sketched else None
         return Probe(
-            digest, traits, codec.loadable_suffix(image), drawn, item_rules.values(shown) if shown and measured else {}
+            digest, traits, codec.loadable_suffix(image), drawn, item_rules.values(flat) if flat and measured else {}
         )
 
     @classmethod
     def settle(cls, settings: ImageSettings, probes: Sequence[Probe]) -> ImageSettings:
-        """Take the median of the longer sides, within what the networks can do, and grey when all images are grey."""
+        """The median of the longer sides, within the limits of the networks, and grey when all images are grey."""
         size = settings.size
         if size is None:
             longer = statistics.median_low([max(p.traits["width"], p.traits["height"]) for p in probes])
-            size = min(LARGEST, max(SMALLEST, longer))
+            size = min(MAX_SIZE, max(MIN_SIZE, longer))
         mode: Literal["L", "RGB"] = "L" if all(p.traits["grey"] for p in probes) else "RGB"
         return settings.model_copy(update={"size": size, "mode": settings.mode or mode})
 
@@ -105,12 +105,12 @@ class Image(Modality):
         longer = sorted(max(p.traits["width"], p.traits["height"]) for p in probes)
         colours = sum(not p.traits["grey"] for p in probes)
         oblong = sum(p.traits["width"] != p.traits["height"] for p in probes)
-        sides = (
-            f"all are {longer[0]}" if longer[0] == longer[-1] else f"longer sides go from {longer[0]} to {longer[-1]}"
-        )
-        limit = f"; {LARGEST} is the most" if longer[-1] > LARGEST else ""
+        sides = f"all are {longer[0]}" if longer[0] == longer[-1] else f"longer sides are {longer[0]} to {longer[-1]}"
+        limit = f"; {MAX_SIZE} is the maximum" if longer[-1] > MAX_SIZE else ""
         mode = f"{colours:,} of {len(probes):,} have colours" if colours else "all are grey"
-        squared = Choice("fit", "crop", f"{oblong:,} are not square: stretch keeps all of each, crop the centre", False)
+        squared = Choice(
+            "fit", "crop", f"{oblong:,} are not square: stretch keeps all of an image, crop its centre", False
+        )
         return (
             Choice("size", self.settings.size, f"pixels: {sides}{limit}"),
             Choice("mode", self.settings.mode, mode),

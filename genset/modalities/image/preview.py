@@ -1,4 +1,4 @@
-"""Pictures of pictures: rows of items with their class beside them."""
+"""Previews of images: sheets with a row for each class."""
 
 import io
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ import PIL.ImageFont
 
 from genset.interfaces import Items
 
-_CELL = 48  # pixels that an item is enlarged to, at least
+_CELL = 48  # pixels to which an item is enlarged at least
 _GAP = 2
 _PAPER, _INK = "white", "black"
 _LONGEST_TITLE = 24
 
 
 def sheet(items: Items, titles: Sequence[str]) -> bytes:
-    """A PNG with one row a title; the items (N, H, W, C) fill the rows evenly and in order."""
+    """A PNG with a row for each title; the items (N, H, W, C) fill the rows evenly, in order."""
     per_row = len(items) // max(1, len(titles))
     zoom = max(1, _CELL // items.shape[1])
     cell = items.shape[1] * zoom + _GAP
     font = PIL.ImageFont.load_default(14)
-    # Class names may hold any script; the built-in font draws what it has and boxes for the rest.
+    # Class names can be in any script; the built-in font draws boxes for characters that it lacks.
     texts = [title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…" for title in titles]
     margin = max((round(font.getlength(text)) for text in texts), default=0) + 12
     picture = PIL.Image.new("RGB", (margin + per_row * cell, len(titles) * cell + _GAP), _PAPER)

@@ -1,4 +1,4 @@
-"""Sound files to arrays and back: whatever libsndfile reads, at one rate, as 16-bit samples."""
+"""Sound files to arrays and back: any file that libsndfile reads, as 16-bit samples at one rate."""
 
 import io
 import os
@@ -13,16 +13,16 @@ import numpy.typing as npt
 from genset.interfaces import Entry, Floats, Item, Piece, Raw, UndecodableError
 from genset.modalities.sound import truncation
 
-SHORTEST = 0.01  # seconds; what is shorter is no sound that could be learned from
-FULL = 32768  # of 16-bit samples
-_MOST_BYTES = 10**9  # of samples as float32: 95 minutes in mono at 44.1 kHz
-_NO_FRAME = 7  # libsndfile's code where its MPEG decoder finds none; its words are of a file that does not exist
-_LEAST_WINDOW = 0.5  # of the length, that the last window of a recording must have
+SHORTEST = 0.01  # seconds; nothing can be learned from shorter sounds
+FULL = 32768  # full scale of 16-bit samples
+_MAX_BYTES = 10**9  # of samples as float32: 95 minutes in mono at 44.1 kHz
+_NO_FRAME = 7  # libsndfile's error code for an MPEG file without frames; its own message is misleading
+_MIN_LAST_WINDOW = 0.5  # share of the length that the last window of a recording must have
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A sound as its file holds it."""
+    """The content of a sound file."""
 
     samples: Floats  # (T, channels)
     rate: int
@@ -31,7 +31,7 @@ class Clip:
 
 
 def read(raw: Raw) -> Clip:
-    """A file, or a piece of one. Raises UndecodableError with the reason, OSError."""
+    """The content of a file, or of a segment of one. Raises UndecodableError with the reason, and OSError."""
     import soundfile
 
     path = raw.path if isinstance(raw, Piece) else Path(raw)
@@ -50,32 +50,33 @@ def read(raw: Raw) -> Clip:
             _check_room((stop if stop > 0 else file.frames) - start, file.channels)
             samples = file.read(stop - start if stop > 0 else -1, dtype="float32", always_2d=True)
             clip = Clip(samples, rate, file.subtype, file.format)
-            whole = file.frames if stop < 0 else 0
+            expected = file.frames if stop < 0 else 0
     except soundfile.LibsndfileError as error:
         raise UndecodableError(_reason(error)) from None
-    if len(samples) < whole - truncation.MPEG_FRAME:
-        raise UndecodableError(f"truncated: {len(samples):,} of {whole:,} samples")
+    if len(samples) < expected - truncation.MPEG_FRAME:
+        raise UndecodableError(f"truncated: {len(samples):,} of {expected:,} samples")
     _check(clip)
     return clip
 
 
 def _reason(error: Any) -> str:
-    """libsndfile's own words, without the path that soundfile puts before them."""
-    told = "no frame of sound in it" if error.code == _NO_FRAME else str(error.error_string).rstrip(".")
-    return f"not a sound that libsndfile can read: {told}"
+    """libsndfile's own message, without the path that soundfile puts before it."""
+    message = "it has no frame of sound" if error.code == _NO_FRAME else str(error.error_string).rstrip(".")
+    return f"not a sound that libsndfile can read: {message}"
 
 
 def _check_room(samples: int, channels: int) -> None:
-    """Raises UndecodableError for more samples than are read at once, whether they are there or only promised."""
+    """Raise UndecodableError for more samples than are read at once, be they in the file or only in its header."""
     size = samples * channels * np.dtype(np.float32).itemsize
-    if size > _MOST_BYTES:
+    if size > _MAX_BYTES:
         raise UndecodableError(
             f"too long: {samples:,} samples in {channels} channel{'s' * (channels != 1)} take {size / 1e6:,.0f} MB, at "
-            f"most {_MOST_BYTES / 1e6:,.0f} MB are read at once; `long_files: windows` takes it in pieces"
+            f"most {_MAX_BYTES / 1e6:,.0f} MB are read at once; `long_files: windows` reads it in pieces"
         )
 
 
 def _check(clip: Clip) -> None:
+    """Raise UndecodableError for a clip that cannot be learned from."""
     samples = clip.samples
     if not len(samples):
         raise UndecodableError("it holds no samples")
@@ -89,7 +90,7 @@ def _check(clip: Clip) -> None:
 
 
 def windows(path: Path, seconds: float) -> Iterator[Entry]:
-    """A recording as pieces of equal length, all of one group, so that they never stand in different splits."""
+    """A recording cut into segments of equal length, all of one group, so that they stay in one split."""
     import soundfile
 
     fault = truncation.missing(path)
@@ -97,12 +98,12 @@ def windows(path: Path, seconds: float) -> Iterator[Entry]:
         yield Entry(fault=fault)
         return
     try:
-        told = soundfile.info(os.fsencode(path))
+        info = soundfile.info(os.fsencode(path))
     except soundfile.LibsndfileError as error:
         yield Entry(fault=_reason(error))
         return
-    length = told.frames / told.samplerate
-    count = max(1, int(length / seconds + 1 - _LEAST_WINDOW))
+    length = info.frames / info.samplerate
+    count = max(1, int(length / seconds + 1 - _MIN_LAST_WINDOW))
     for number in range(count):
         start = number * seconds
         piece = (round(start, 6), round(min(length, start + seconds), 6))
@@ -110,7 +111,7 @@ def windows(path: Path, seconds: float) -> Iterator[Entry]:
 
 
 def at_rate(clip: Clip, rate: int, channels: int) -> Item:
-    """(T, channels) int16 samples at a rate. Two channels of one are the same; more are mixed down."""
+    """(T, channels) int16 samples at a rate. Mono is copied to both channels; surplus channels are averaged."""
     samples = clip.samples
     if channels == 1 or samples.shape[1] > channels:
         samples = samples.mean(axis=1, keepdims=True)
@@ -124,7 +125,7 @@ def at_rate(clip: Clip, rate: int, channels: int) -> Item:
 
 
 def quantised(samples: Floats) -> Item:
-    """16-bit samples of a waveform in [-1, 1]; a louder one is made as much quieter as it needs."""
+    """16-bit samples of a waveform in [-1, 1], scaled down if it exceeds full scale."""
     peak = float(np.abs(samples).max(initial=0.0))
     scaled = samples * np.float32(FULL * min(1.0, (1 - 1 / FULL) / peak if peak else 1.0))
     item: Item = np.clip(np.rint(scaled), -FULL, FULL - 1).astype(np.int16)
@@ -138,20 +139,38 @@ def waveform(items: npt.NDArray[Any]) -> Floats:
 
 
 def fitted(item: Item, length: int) -> Item:
-    """(length, channels): cut at the end, or followed by silence."""
+    """(length, channels): cut at the end, or padded with silence."""
     out = np.zeros((length, item.shape[1]), item.dtype)
     out[: min(length, len(item))] = item[:length]
     return out
 
 
+def from_array(array: npt.NDArray[Any]) -> Item:
+    """(T, channels) int16 samples of an array (T,), (T, C) or (C, T): 16-bit integers, or floats in [-1, 1].
+
+    Raises UndecodableError for other shapes and values.
+    """
+    samples = array[:, None] if array.ndim == 1 else array
+    if samples.ndim == 2 and samples.shape[0] in (1, 2) and samples.shape[1] > 2:
+        samples = samples.T  # channels first
+    if samples.ndim != 2 or samples.shape[1] not in (1, 2) or not samples.size:
+        raise UndecodableError(f"an array of shape {array.shape} is no sound")
+    if samples.dtype.kind == "f" and np.abs(samples).max() <= 1:
+        samples = np.round(samples * (FULL - 1))
+    if samples.dtype != np.int16 and not (np.isfinite(samples).all() and np.abs(samples).max() <= FULL):
+        raise UndecodableError("samples beyond 16 bits: they must be in -1 to 1, or whole numbers up to 32,767")
+    item: Item = samples.clip(-FULL, FULL - 1).astype(np.int16)
+    return item
+
+
 def sounding(item: Item) -> int:
-    """The number of samples up to the last that is not 0."""
+    """The number of samples up to the last one that is not 0."""
     (places,) = np.nonzero(item.any(axis=1))
     return int(places[-1]) + 1 if len(places) else 0
 
 
 def wav(item: Item, rate: int) -> bytes:
-    """A 16-bit PCM WAV file: the one kind that every loader reads."""
+    """A 16-bit PCM WAV file: the only kind that every loader reads."""
     import soundfile
 
     buffer = io.BytesIO()

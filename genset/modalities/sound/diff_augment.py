@@ -1,5 +1,7 @@
-"""Mild changes of time and pitch, and masks, as linear maps of spectra: SpecAugment (Park et al. 2019,
-arXiv:1904.08779); of waveforms, their level."""
+"""Differentiable augmentation of sounds: time, pitch and masks as linear maps of spectra, the level of waveforms.
+
+SpecAugment: Park et al. 2019, arXiv:1904.08779.
+"""
 
 from collections.abc import Mapping
 
@@ -8,15 +10,19 @@ import numpy.typing as npt
 
 from genset.interfaces import Floats, Tensor, Tensors
 
-_STRETCH, _SHIFT = 0.08, 0.02  # of time, and of the length, either way, mildly
-_BEND = 0.03  # of frequency, either way
-_STRONG = 2.0  # times as much
-_MASK = 0.25  # of either axis, at most, when strongly
-_QUIETER = 0.3  # of a waveform, at most
+_STRETCH, _SHIFT = 0.08, 0.02  # largest mild change of time, and shift as a share of the length
+_BEND = 0.03  # largest mild change of frequency
+_STRONG = 2.0  # factor of strong changes
+_MASK = 0.25  # largest share of either axis that a strong mask hides
+_QUIETER = 0.3  # largest reduction of a waveform
 
 
 def draw(rng: np.random.Generator, count: int, shape: tuple[int, ...], *, strong: bool) -> Mapping[str, Tensors]:
-    """Of spectra: maps "rows" (B, T, T) and "columns" (B, F, F) and a mask "kept"; of waveforms: "gain" (B, 1, 1)."""
+    """Random inputs of `apply` for a batch of tensors of a shape.
+
+    For spectra (frames, bins, channels): maps "rows" (B, frames, frames) and "columns" (B, bins, bins) and a mask
+    "kept"; for waveforms (T, channels): "gain" (B, 1, 1).
+    """
     if len(shape) == 2:
         return {"gain": (1 - rng.random((count, 1, 1), dtype=np.float32) * np.float32(_QUIETER))}
     times = _STRONG if strong else 1.0
@@ -40,14 +46,14 @@ def draw(rng: np.random.Generator, count: int, shape: tuple[int, ...], *, strong
 
 
 def _resampling(source: npt.NDArray[np.float64], length: int) -> Floats:
-    """(B, length, length) maps that take each place from `source`, between its two neighbours; silence beyond."""
+    """(B, length, length) maps that interpolate linearly at places `source` (B, length); 0 outside the range."""
     distance = np.abs(source[:, :, None] - np.arange(length))
     out: Floats = np.maximum(0, 1 - distance).astype(np.float32)
     return out
 
 
 def apply(x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
-    """(B, *tensor_shape) changed."""
+    """(B, *tensor_shape) augmented tensors, differentiable (keras.ops)."""
     from keras import ops
 
     if "gain" in drawn:

@@ -1,4 +1,4 @@
-"""How loud and how long made clips are: what real ones of the same class are, drawn anew."""
+"""Loudness and length of synthetic clips: drawn from those of the real clips of the same class."""
 
 import json
 from collections.abc import Sequence
@@ -12,116 +12,116 @@ from genset.interfaces import Floats, Item, Items, Labels
 from genset.modalities.sound import codec
 
 _QUANTILES = 33
-_ENDINGS = (-70.0, -30.0)  # dB below the loudest moment: between these a clip is taken to end
-_ENDING_SHARE = 0.1  # of real clips, that end more quietly than where a made one is cut
+_ENDINGS = (-70.0, -30.0)  # dB relative to the loudest frame: limits of the level at which a clip ends
+_ENDING_SHARE = 0.1  # of real clips end more quietly than the level at which synthetic ones are cut
 _FADE_IN, _FADE_OUT = 0.001, 0.005  # seconds
 _QUIET = 1e-9
-_MOST_DRIVEN = 2.0  # times full scale that a peak may be asked to have: beyond it a clip stays quieter than asked for
-_KNEE = 4  # of the limiter: its power
-_TRIES = 4
+_MAX_DRIVE = 2.0  # times the highest peak, before the limiter: a clip that needs more stays quieter than its target
+_KNEE = 4  # exponent of the limiter
+_ITERATIONS = 4  # of gain and limiter
 
 
 def loudness(waveform: Floats) -> float:
-    """Root mean square up to where the sound ends, in dB below full scale."""
+    """Root mean square of a waveform in [-1, 1], in dB relative to full scale."""
     return float(20 * np.log10(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))) + _QUIET))
 
 
 @dataclass(frozen=True)
-class Levels:
-    """Quantiles of the loudness of the real clips of each class, and how quietly they end."""
+class ClassLoudness:
+    """Quantiles of the loudness of the real clips of each class, and the level at which clips end."""
 
-    loudness: npt.NDArray[np.float64]  # (classes, K) dB below full scale, growing
-    ending: float  # dB below the loudest moment
+    loudness: npt.NDArray[np.float64]  # (classes, K) dB relative to full scale, ascending
+    ending: float  # dB relative to the loudest frame
 
     @classmethod
-    def learn(cls, items: Items, labels: Labels, classes: int, moment: int) -> Self:
-        """From the train clips (N, T, channels); `moment` is the number of samples over which a level is taken."""
-        told = np.empty(len(items))
+    def learn(cls, items: Items, labels: Labels, classes: int, frame: int) -> Self:
+        """Learn from training clips (N, T, channels); a level is measured over `frame` samples."""
+        levels = np.empty(len(items))
         endings = []
         for row, item in enumerate(items):
             sounding = codec.waveform(item[: max(1, codec.sounding(item))])
-            told[row] = loudness(sounding)
+            levels[row] = loudness(sounding)
             if len(sounding) < len(item):
-                envelope = _envelope(sounding[-(len(sounding) // moment) * moment or None :], moment)
+                envelope = _envelope(sounding[-(len(sounding) // frame) * frame or None :], frame)
                 endings.append(20 * np.log10((envelope[-1] + _QUIET) / (envelope.max() + _QUIET)))
         places = np.linspace(0, 1, _QUANTILES)
-        everywhere = np.quantile(told, places)
-        rows = [np.quantile(told[labels == k], places) if (labels == k).any() else everywhere for k in range(classes)]
+        everywhere = np.quantile(levels, places)
+        rows = [np.quantile(levels[labels == k], places) if (labels == k).any() else everywhere for k in range(classes)]
         ending = float(np.clip(np.quantile(endings, _ENDING_SHARE), *_ENDINGS)) if endings else _ENDINGS[0]
         return cls(np.array(rows), ending)
 
     def as_bytes(self) -> bytes:
         """As JSON."""
-        told = {"ending": round(self.ending, 3), "loudness": np.round(self.loudness, 3).tolist()}
-        return json.dumps(told).encode()
+        fields = {"ending": round(self.ending, 3), "loudness": np.round(self.loudness, 3).tolist()}
+        return json.dumps(fields).encode()
 
     @classmethod
-    def read(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes) -> Self:
         """From JSON."""
-        told = json.loads(data)
-        return cls(np.array(told["loudness"], np.float64), float(told["ending"]))
+        fields = json.loads(data)
+        return cls(np.array(fields["loudness"], np.float64), float(fields["ending"]))
 
-    def drawn(self, label: int, rng: np.random.Generator) -> float:
-        """A loudness of the class, in dB below full scale: one between those that real clips have."""
+    def draw(self, label: int, rng: np.random.Generator) -> float:
+        """A random loudness of the class in dB relative to full scale, distributed as that of real clips."""
         quantiles = self.loudness[label]
         return float(np.interp(rng.random(), np.linspace(0, 1, len(quantiles)), quantiles))
 
     @property
-    def usual(self) -> float:
+    def median(self) -> float:
         """The median loudness of all classes."""
         return float(np.median(self.loudness))
 
-    def end(self, waveform: Floats, moment: int) -> int:
-        """The number of samples after which a made clip (T, channels) is silent, as real ones are after their end."""
-        envelope = _envelope(waveform, moment)
-        heard = np.flatnonzero(envelope > envelope.max() * 10 ** (self.ending / 20))
-        return min(len(waveform), (int(heard[-1]) + 1) * moment) if len(heard) else len(waveform)
+    def end(self, waveform: Floats, frame: int) -> int:
+        """The number of samples up to the end of a synthetic clip (T, channels): the rest is to be silent."""
+        envelope = _envelope(waveform, frame)
+        loud = np.flatnonzero(envelope > envelope.max() * 10 ** (self.ending / 20))
+        return min(len(waveform), (int(loud[-1]) + 1) * frame) if len(loud) else len(waveform)
 
 
-def _envelope(waveform: Floats, moment: int) -> npt.NDArray[np.float64]:
-    """Root mean squares of stretches of so many samples; what is left over at the end belongs to the last."""
+def _envelope(waveform: Floats, frame: int) -> npt.NDArray[np.float64]:
+    """Root mean squares of frames of so many samples; the last frame includes the remainder."""
     squares = np.square(waveform, dtype=np.float64).mean(axis=1)
-    starts = np.arange(0, max(1, len(squares) - moment + 1), moment)
+    starts = np.arange(0, max(1, len(squares) - frame + 1), frame)
     counts = np.diff([*starts, len(squares)])
     return np.sqrt(np.add.reduceat(squares, starts) / counts)
 
 
 def finished(
-    waveforms: Floats, loud: Sequence[float], ends: Sequence[int], rate: int, peaks: tuple[float, float]
+    waveforms: Floats, targets: Sequence[float], ends: Sequence[int], rate: int, peaks: tuple[float, float]
 ) -> Items:
-    """Waveforms (N, T, channels) as 16-bit clips: without DC, each as loud as asked for, silent after its end, faded.
+    """Waveforms (N, T, channels) as 16-bit clips without offset, faded in and out, and silent after `ends` (samples).
 
-    Peaks stay within `peaks`, in dB below full scale, whatever loudness was asked for: made waveforms have higher peaks
-    than real ones of their loudness, as their phases are guessed, so these are bent and not everything made quieter.
+    `targets` are the loudness in dB relative to full scale. Peaks stay within `peaks` (lowest, highest), in dB too:
+    synthetic waveforms have higher peaks than real ones of equal loudness, as their phases are estimated, so a limiter
+    bends the peaks instead of making the clip quieter.
     """
     out = np.zeros(waveforms.shape, np.int16)
-    for row, (waveform, wanted, end) in enumerate(zip(waveforms, loud, ends, strict=True)):
-        out[row, :end] = _finished(waveform[:end], wanted, rate, peaks)
+    for row, (waveform, target, end) in enumerate(zip(waveforms, targets, ends, strict=True)):
+        out[row, :end] = _finished(waveform[:end], target, rate, peaks)
     return out
 
 
-def _finished(waveform: Floats, wanted: float, rate: int, peaks: tuple[float, float]) -> Item:
+def _finished(waveform: Floats, target: float, rate: int, peaks: tuple[float, float]) -> Item:
     faded = waveform.astype(np.float64)
     faded -= faded.mean(axis=0)
     for side, seconds in ((1, _FADE_IN), (-1, _FADE_OUT)):
-        ramp = (0.5 - 0.5 * np.cos(np.pi * np.arange(max(2, round(seconds * rate))) / max(2, round(seconds * rate))))[
-            : len(faded)
-        ]
+        samples = max(2, round(seconds * rate))
+        ramp = (0.5 - 0.5 * np.cos(np.pi * np.arange(samples) / samples))[: len(faded)]
         faded[::side][: len(ramp)] *= ramp[:, None]
     peak = np.abs(faded).max() + _QUIET
-    quietest, loudest = (10 ** (decibels / 20) / peak for decibels in peaks)
+    lowest, highest = (10 ** (decibels / 20) / peak for decibels in peaks)
     factor, limited = 1.0, faded
-    for _ in range(_TRIES):  # bending takes some of the loudness, which is asked for again
+    for _ in range(_ITERATIONS):  # the limiter reduces the loudness, so the gain is corrected
         level = np.sqrt(np.mean(np.square(limited))) + _QUIET
-        factor = min(max(factor * 10 ** (wanted / 20) / level, quietest), _MOST_DRIVEN * loudest)
-        limited = _limited(faded * factor, peak * loudest) if factor > loudest else faded * factor
+        factor = min(max(factor * 10 ** (target / 20) / level, lowest), _MAX_DRIVE * highest)
+        limited = _limited(faded * factor, peak * highest) if factor > highest else faded * factor
     item: Item = np.rint(limited * (codec.FULL - 1)).astype(np.int16)
     return item
 
 
-def _limited(waveform: npt.NDArray[np.float64], loudest: float) -> npt.NDArray[np.float64]:
-    """A waveform bent so that its peak is `loudest`: what is well below hardly changes."""
-    bent = waveform / (1 + np.abs(waveform / loudest) ** _KNEE) ** (1 / _KNEE)
+def _limited(waveform: npt.NDArray[np.float64], peak: float) -> npt.NDArray[np.float64]:
+    """The waveform after a soft limiter: its peak is `peak`, and quiet samples hardly change."""
+    bent = waveform / (1 + np.abs(waveform / peak) ** _KNEE) ** (1 / _KNEE)
     bent -= bent.mean(axis=0)
-    out: npt.NDArray[np.float64] = bent * (loudest / np.abs(bent).max())
+    out: npt.NDArray[np.float64] = bent * (peak / np.abs(bent).max())
     return out

@@ -1,4 +1,4 @@
-"""Encoders and decoders for sounds: spectra are pictures of one time and one frequency axis, waveforms are rows."""
+"""Encoders and decoders for sounds: spectra are grids of time and frequency, waveforms are sequences of samples."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from genset.interfaces import Modality, Network, Trunk
 from genset.modalities import grid_networks
 
-_STEP, _KERNEL = 4, 25  # of a level, as in WaveGAN (Donahue et al. 2018, arXiv:1802.04208)
-_SHORTEST = 32  # samples that a waveform is reduced to, at most
+_STEP, _KERNEL = 4, 25  # stride and kernel of a level, as in WaveGAN (Donahue et al. 2018, arXiv:1802.04208)
+_SHORTEST = 32  # samples to which a waveform is reduced at most
 
 
 class SoundConv(grid_networks.GridConv):
-    """Convolutions: 3x3 over spectra; over waveforms, of 25 samples in levels of four, as in WaveGAN."""
+    """Convolutions: 3x3 for spectra; for waveforms, 25 samples with a stride of 4, as in WaveGAN."""
 
     def trunk(self, modality: Modality, role: Trunk) -> Any:
         if len(modality.tensor_shape) == 3:
@@ -49,12 +49,13 @@ class SoundConv(grid_networks.GridConv):
             wide = self.width * 2 ** max(0, 2 - level)
             x = layers.Conv1D(_STEP * (channels if last else wide), _KERNEL, padding="same")(x)
             side *= _STEP
-            x = grid_networks.shaped(x, (side, channels if last else wide))  # neighbours in the channels become samples
+            x = grid_networks.shaped(x, (side, channels if last else wide))  # adjacent channels become adjacent samples
             x = x if last else layers.Activation("silu")(x)
         return keras.Model(z, x[:, :length], name="decoder")
 
 
 def _levels(length: int) -> int:
+    """The number of strided convolutions that reduce a waveform to at most `_SHORTEST` samples."""
     levels = 1
     while length / _STEP**levels > _SHORTEST:
         levels += 1

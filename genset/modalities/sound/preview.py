@@ -1,5 +1,5 @@
-"""Sounds to look at and to play: each clip as its waveform above its spectrogram, rows of clips with their class beside
-them, and small files for a player."""
+"""Previews of sounds: the waveform of a clip above its spectrogram, sheets with a row for each class, and short WAV
+files for a player."""
 
 import io
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ _WIDTH, _WAVE, _SPECTRUM = 112, 28, 64  # pixels of a clip
 _GAP = 4
 _PAPER, _INK, _LINE, _MIDDLE = (255, 255, 255), (0, 0, 0), (31, 78, 140), (214, 220, 228)
 _LONGEST_TITLE = 24
-_PLAYED = 5.0, 22_050  # seconds and rate of what a page plays, at most: 220 kB
-_FADE = 0.01  # seconds, where a longer clip is cut
-# From dark to light through purple and orange, told by a few colours of matplotlib's "inferno"
+_PLAYED = 5.0, 22_050  # longest clip in seconds and highest rate that a page plays: 220 kB
+_FADE = 0.01  # seconds, at the cut of a longer clip
+# From dark to light through purple and orange: a few colours of matplotlib's "inferno"
 _STOPS = np.array(
     [(0, 0, 4), (40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (252, 255, 164)]
 )
 
 
 def sheet(items: Items, levels: Floats, titles: Sequence[str]) -> bytes:
-    """A PNG with one row a title; clips (N, T, channels) and their spectra (N, frames, bins, channels) in [0, 1] fill
-    the rows evenly and in order."""
+    """A PNG with a row for each title. Clips (N, T, channels) and their spectra (N, frames, bins, channels) in [0, 1]
+    fill the rows evenly, in order."""
     per_row = len(items) // max(1, len(titles))
     font = PIL.ImageFont.load_default(14)
     texts = [title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…" for title in titles]
@@ -48,18 +48,19 @@ def picture(item: Item, levels: Floats) -> bytes:
 
 
 def wav(item: Item, rate: int) -> bytes:
-    """What a page plays of a clip: its beginning, in mono, at a rate that speech needs no more than."""
-    seconds, most = _PLAYED
+    """A WAV file of the start of a clip (T, channels), in mono, at a rate that is enough for speech."""
+    max_seconds, max_rate = _PLAYED
     end = max(1, codec.sounding(item))
-    samples = codec.waveform(item[: min(end, round(seconds * rate))])
+    samples = codec.waveform(item[: min(end, round(max_seconds * rate))])
     if len(samples) < end:
         fade = round(_FADE * rate)
         samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
-    played = min(rate, most)
+    played = min(rate, max_rate)
     return codec.wav(codec.at_rate(codec.Clip(samples, rate, "", ""), played, 1), played)
 
 
 def _cell(item: Item, levels: Floats) -> PIL.Image.Image:
+    """The waveform of a clip above its spectrum."""
     cell = PIL.Image.new("RGB", (_WIDTH, _WAVE + _SPECTRUM), _PAPER)
     cell.paste(_wave(item), (0, 0))
     cell.paste(_spectrum(levels), (0, _WAVE))
@@ -73,7 +74,7 @@ def _png(image: PIL.Image.Image) -> bytes:
 
 
 def _wave(item: Item) -> PIL.Image.Image:
-    """The lowest and highest sample of each column, on the scale of 16 bits."""
+    """A line from the lowest to the highest sample in each column, on the scale of 16 bits."""
     samples = codec.waveform(item).mean(axis=1)
     starts = np.arange(_WIDTH) * len(samples) // _WIDTH
     low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
@@ -86,7 +87,7 @@ def _wave(item: Item) -> PIL.Image.Image:
 
 
 def _spectrum(levels: Floats) -> PIL.Image.Image:
-    """Time from left to right, frequency from below."""
+    """Time from left to right, frequency from bottom to top."""
     grey = np.clip(levels.mean(axis=2).T[::-1], 0, 1)
     places = np.linspace(0, 1, len(_STOPS))
     pixels = np.stack([np.interp(grey, places, _STOPS[:, colour]) for colour in range(3)], axis=-1)

@@ -1,6 +1,6 @@
 """Waveforms to spectra and back, many clips at once, with NumPy and SciPy alone.
 
-Everything here treats each clip by itself and in one order, so that a clip never depends on who stands beside it.
+Every function treats each clip separately and in a fixed order, so that a clip never depends on the others in a batch.
 """
 
 import functools
@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from genset.interfaces import Floats
 
-OVERLAP = 4  # windows over each sample
-_LOWEST = 20.0  # Hz, edge of the first band
+OVERLAP = 4  # windows that overlap at each sample
+_LOWEST_HZ = 20.0  # edge of the first mel band
 _MEL = 2595.0, 700.0  # O'Shaughnessy's constants, as in HTK: mel = 2595 log10(1 + f / 700)
-_MOMENTUM = 0.99  # of fast Griffin-Lim, as in its paper
+_MOMENTUM = 0.99  # of fast Griffin-Lim, as in the paper
 _TINY = np.float32(1e-8)
-_BLOCK = 64  # clips at once: bounded memory, and every block has the one shape
+_BLOCK = 64  # clips at once, so that memory is bounded and all blocks have one shape
 
 Complexes = npt.NDArray[np.complex64]
 
@@ -40,7 +40,7 @@ def stft(clips: Floats, hop: int) -> Complexes:
 
 
 def istft(spectra: Complexes, hop: int) -> Floats:
-    """The waveforms (..., T) whose spectra are nearest to these, by least squares (Griffin and Lim 1984)."""
+    """The waveforms (..., T) whose spectra are nearest to the given ones, by least squares (Griffin and Lim 1984)."""
     from scipy import fft
 
     size = OVERLAP * hop
@@ -58,7 +58,7 @@ def istft(spectra: Complexes, hop: int) -> Floats:
 
 @functools.lru_cache(64)
 def _covered(count: int, hop: int) -> Floats:
-    """The sum of the squared windows over each sample of so many frames."""
+    """The sum of the squared windows at each sample of `count` frames."""
     squares = np.square(window(OVERLAP * hop)).reshape(OVERLAP, hop)
     total = np.zeros((count + OVERLAP - 1, hop), np.float32)
     for part in range(OVERLAP):
@@ -72,7 +72,7 @@ def mel_bank(bands: int, bins: int, rate: int) -> Any:
     from scipy import sparse
 
     scale, corner = _MEL
-    lowest, highest = scale * np.log10(1 + np.array([_LOWEST, rate / 2]) / corner)
+    lowest, highest = scale * np.log10(1 + np.array([_LOWEST_HZ, rate / 2]) / corner)
     edges = corner * (10 ** (np.linspace(lowest, highest, bands + 2) / scale) - 1)
     frequencies = np.linspace(0, rate / 2, bins)
     up = (frequencies - edges[:-2, None]) / np.diff(edges)[:-1, None]
@@ -80,9 +80,8 @@ def mel_bank(bands: int, bins: int, rate: int) -> Any:
     return sparse.csr_matrix(np.maximum(0, np.minimum(up, down)).astype(np.float32))
 
 
-def most_bands(bins: int, rate: int, wanted: int) -> int:
-    """As many bands as are wanted, or as many as leave none without a bin of its own."""
-    bands = wanted
+def most_bands(bins: int, rate: int, bands: int) -> int:
+    """`bands`, or fewer in steps of 8 so that every band has at least one bin."""
     while bands > 8 and (np.diff(mel_bank(bands, bins, rate).indptr) == 0).any():
         bands -= 8
     return bands
@@ -96,61 +95,61 @@ def mel_of(magnitudes: Floats, bank: Any) -> Floats:
 
 
 def magnitudes_of(mel: Floats, bank: Any, steps: int = 12) -> Floats:
-    """(..., bands) to magnitudes (..., bins) that are not negative and have these bands, nearly.
+    """Non-negative magnitudes (..., bins) whose mel bands are close to `mel` (..., bands).
 
-    Multiplicative updates (Lee and Seung 1999) of the Kullback-Leibler divergence, from a smooth start. The bank is
-    sparse, so a step costs a few operations a bin, where a solver of least squares would cost a matrix for each frame.
+    Multiplicative updates (Lee and Seung 1999) minimise the Kullback-Leibler divergence from a smooth start. The bank
+    is sparse, so a step costs a few operations for each bin; a least-squares solver would need a matrix for each frame.
     """
     flat = np.ascontiguousarray(mel.reshape(-1, mel.shape[-1]).T)  # (bands, N)
     back = bank.T.tocsr()
     weight = np.asarray(back.sum(axis=1), np.float32) + _TINY  # (bins, 1)
-    found = (back @ (flat / (np.asarray(bank.sum(axis=1), np.float32) + _TINY))) / weight
+    estimate = (back @ (flat / (np.asarray(bank.sum(axis=1), np.float32) + _TINY))) / weight
     for _ in range(steps):
-        found *= (back @ (flat / (bank @ found + _TINY))) / weight
-    out: Floats = found.T.reshape(*mel.shape[:-1], bank.shape[1])
+        estimate *= (back @ (flat / (bank @ estimate + _TINY))) / weight
+    out: Floats = estimate.T.reshape(*mel.shape[:-1], bank.shape[1])
     return out
 
 
 def phases_of(magnitudes: Floats, start: Floats, hop: int) -> Floats:
-    """(N, frames, bins) phases that go with magnitudes, in radians, from those (N, bins) before the first frame.
+    """(N, frames, bins) phases in radians that fit the magnitudes; `start` (N, bins) are those before the first frame.
 
     Single-pass spectrum inversion (Beauregard, Harish and Wyse 2015): each peak of a frame is a sinusoid, whose phase
-    goes on where that of the same bin stood a frame before; bins around a peak follow it.
+    continues from that of the same bin in the frame before; the bins around a peak follow it.
     """
     count = magnitudes.shape[2]
     logs = np.log(np.maximum(magnitudes, _TINY))
     middle, low, high = magnitudes[..., 1:-1], magnitudes[..., :-2], magnitudes[..., 2:]
     peak = np.zeros(magnitudes.shape, bool)
     peak[..., 1:-1] = (middle > low) & (middle >= high)
-    # The top of the parabola through a peak and its neighbours, in bins beside the peak
+    # The vertex of the parabola through a peak and its neighbours, in bins beside the peak
     bend = logs[..., :-2] - 2 * logs[..., 1:-1] + logs[..., 2:]
     beside = np.zeros(magnitudes.shape, np.float32)
     beside[..., 1:-1] = np.where(bend < -_TINY, 0.5 * (logs[..., :-2] - logs[..., 2:]) / np.minimum(bend, -_TINY), 0)
-    turn = np.float64(2 * np.pi / OVERLAP) * (np.arange(count) + np.clip(beside, -0.5, 0.5))  # in a hop
+    turn = np.float64(2 * np.pi / OVERLAP) * (np.arange(count) + np.clip(beside, -0.5, 0.5))  # phase change in a hop
     nearest = _nearest(peak)
     out = np.empty(magnitudes.shape, np.float32)
-    centre = start.astype(np.float64)  # of the sinusoids, in the middle of the window
+    centre = start.astype(np.float64)  # phase of the sinusoids in the middle of the window
     for frame in range(magnitudes.shape[1]):
         by = nearest[:, frame]
         centre = np.mod(np.take_along_axis(centre, by, 1) + np.take_along_axis(turn[:, frame], by, 1), 2 * np.pi)
-        out[:, frame] = centre - np.pi * (np.arange(count) % 2)  # as a frame starts half a window before its middle
+        out[:, frame] = centre - np.pi * (np.arange(count) % 2)  # a frame starts half a window before its middle
     return out
 
 
 def _nearest(peak: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """(..., bins) the bin of the peak that is nearest to each; its own where there is none."""
+    """(..., bins) the bin of the nearest peak for each bin; the bin itself when its frame has no peak."""
     place, far = np.arange(peak.shape[-1]), 4 * peak.shape[-1]
     below = np.maximum.accumulate(np.where(peak, place, -far), axis=-1)
     above = np.minimum.accumulate(np.where(peak, place, far)[..., ::-1], axis=-1)[..., ::-1]
-    found = np.where(place - below <= above - place, below, above)
-    return np.where(np.abs(found) < far, found, place)
+    nearest = np.where(place - below <= above - place, below, above)
+    return np.where(np.abs(nearest) < far, nearest, place)
 
 
 def griffin_lim(magnitudes: Floats, start: Floats, hop: int, steps: int) -> Floats:
-    """(N, frames, bins) magnitudes to waveforms (N, T), from phases (N, bins) before the first frame.
+    """(N, frames, bins) magnitudes to waveforms (N, T); `start` (N, bins) are the phases before the first frame.
 
-    Fast Griffin-Lim (Perraudin, Balazs and Sondergaard 2013) from phases that are nearly right, over all clips of a
-    block at once.
+    Fast Griffin-Lim (Perraudin, Balazs and Sondergaard 2013) from estimated phases (`phases_of`), for a block of clips
+    at once.
     """
     count = len(magnitudes)
     out = np.empty((count, magnitudes.shape[1] * hop), np.float32)
@@ -162,6 +161,7 @@ def griffin_lim(magnitudes: Floats, start: Floats, hop: int, steps: int) -> Floa
 
 
 def _griffin_lim(magnitudes: Floats, angles: Floats, hop: int, steps: int) -> Floats:
+    """Griffin-Lim of one block, from phases (N, frames, bins)."""
     spectra = (magnitudes * np.exp(1j * angles)).astype(np.complex64)
     before: Complexes | None = None
     for _ in range(steps):

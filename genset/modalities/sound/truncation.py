@@ -1,6 +1,6 @@
-"""Whether a sound file is all there: by what its own header says, before a library is asked to decode what is left.
+"""Whether a sound file is truncated, by its own header and before it is decoded.
 
-libsndfile takes most formats as far as they go, and its MPEG decoder complains on stderr.
+libsndfile reads truncated files of most formats without an error, and its MPEG decoder complains on stderr.
 """
 
 import os
@@ -8,36 +8,37 @@ import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-MPEG_FRAME = 1152  # samples of the longest; encoders do not agree on whether the first and the last one count
-_UNKNOWN = (0, 0xFFFFFFFF)  # sizes in the header of a file that was streamed
-_HEAD, _TAIL = 4096, 65_536  # bytes; an Ogg page is not longer than 65,307
-_MPEG_SHARE = 0.99  # of the bytes that an MPEG header tells: its decoder complains below; `MPEG_FRAME` finds the rest
+MPEG_FRAME = 1152  # samples of the longest frame; encoders disagree on whether the first and the last one count
+_UNKNOWN = (0, 0xFFFFFFFF)  # sizes in the header of a streamed file
+_HEAD, _TAIL = 4096, 65_536  # bytes; an Ogg page has at most 65,307
+_MPEG_SHARE = 0.99  # of the bytes in an MPEG header: the decoder complains below; `MPEG_FRAME` detects smaller losses
 _ID3 = 10  # bytes of an ID3v2 header, of a footer too
 
 
 def missing(path: Path) -> str:
-    """What is wrong with a file that ends too early, such as "truncated: 9,000 of 16,044 bytes"; "" for the others.
+    """The fault of a truncated file, such as "truncated: 9,000 of 16,044 bytes"; "" for complete files.
 
-    FLAC and CAF are left to libsndfile, which refuses them. Raises OSError.
+    FLAC and CAF are left to libsndfile, which rejects truncated ones. Raises OSError.
     """
-    there = os.path.getsize(path)
+    size = os.path.getsize(path)
     with path.open("rb") as file:
         head = file.read(_HEAD)
         if head.startswith(b"ID3") and len(head) > _ID3:
             start = _ID3 + _syncsafe(head[6:_ID3]) + (_ID3 if head[5] & 0x10 else 0)
             file.seek(start)
-            return _short(there - start, _mpeg_size(file.read(_HEAD)), _MPEG_SHARE)
+            return _short(size - start, _mpeg_size(file.read(_HEAD)), _MPEG_SHARE)
         if head.startswith(b"OggS"):
-            file.seek(max(0, there - _TAIL))
-            return "" if _ogg_ends(file.read()) else "truncated: its last page does not say that it is the last"
-    for magic, size in _SIZES:
+            file.seek(max(0, size - _TAIL))
+            return "" if _ogg_ends(file.read()) else "truncated: its last page is not marked as the last"
+    for magic, expected in _SIZES:
         if head.startswith(magic):
-            return _short(there, size(head))
-    return _short(there, _mpeg_size(head), _MPEG_SHARE)
+            return _short(size, expected(head))
+    return _short(size, _mpeg_size(head), _MPEG_SHARE)
 
 
-def _short(there: int, told: int, enough: float = 1.0) -> str:
-    return f"truncated: {there:,} of {told:,} bytes" if there < enough * told else ""
+def _short(size: int, expected: int, enough: float = 1.0) -> str:
+    """The fault of a file with fewer bytes than `enough` of the expected ones."""
+    return f"truncated: {size:,} of {expected:,} bytes" if size < enough * expected else ""
 
 
 def _riff(head: bytes) -> int:
@@ -66,11 +67,11 @@ _SIZES: Sequence[tuple[bytes, Callable[[bytes], int]]] = (
     (b".snd", _au),
     (b"riff\x2e\x91\xcf\x11", _wave64),
 )
-"""What a file begins with, and the bytes that its header says there are; 0 where it does not know."""
+"""The first bytes of a format, and the size of the file by its header; 0 if unknown."""
 
 
 def _mpeg_size(head: bytes) -> int:
-    """The bytes that the first frame of an MPEG stream says there are (the tag of Xing and LAME); 0 without one."""
+    """The size by the first frame of an MPEG stream (the tag of Xing and LAME); 0 without a tag."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return 0
     version_1, mono = head[1] & 0x18 == 0x18, head[3] & 0xC0 == 0xC0
@@ -84,15 +85,15 @@ def _mpeg_size(head: bytes) -> int:
 
 
 def _ogg_ends(tail: bytes) -> bool:
-    """Whether the last page of an Ogg stream is marked as its end (RFC 3533, section 6) and is all there."""
+    """Whether the last page of an Ogg stream is complete and marked as its end (RFC 3533, section 6)."""
     page = tail.rfind(b"OggS")
     if page < 0 or len(tail) < page + 27:
         return False
     segments = tail[page + 27 : page + 27 + tail[page + 26]]
-    whole = len(segments) == tail[page + 26] and len(tail) >= page + 27 + len(segments) + sum(segments)
-    return whole and bool(tail[page + 5] & 4)
+    complete = len(segments) == tail[page + 26] and len(tail) >= page + 27 + len(segments) + sum(segments)
+    return complete and bool(tail[page + 5] & 4)
 
 
 def _syncsafe(data: bytes) -> int:
-    """Four bytes of seven bits each, as ID3v2 writes sizes."""
+    """The number in four bytes of seven bits each, as in the sizes of ID3v2."""
     return sum(byte << shift for byte, shift in zip(data, (21, 14, 7, 0), strict=True))
