@@ -181,7 +181,7 @@ def _run(arguments: argparse.Namespace) -> None:
                     "temperature": temperature,
                     **_scores([words(text) for text in made], references),
                 }
-                _note(arguments, {**row, "copies": _copies(made, train), "example": codec.plain(made[0])})
+                _note(arguments, {**row, "copies": _copies(made, train), "example": codec.readable(made[0])})
 
 
 def _note(arguments: argparse.Namespace, row: dict[str, Any]) -> None:
