@@ -106,7 +106,7 @@ def test_what_is_no_sound_is_refused_with_the_reason(tmp_path: Path) -> None:
     (".ogg", "VORBIS", 0.999, r"truncated: its last page is not marked as the last"),
     (".flac", "PCM_16", 0.6, r"not a sound that libsndfile can read: .*flac decoder lost sync"),
 ])  # fmt: skip
-def test_a_file_that_ends_too_early_is_told_of_in_every_format_and_nothing_else_is_said(
+def test_a_truncated_file_is_reported_in_every_format(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], suffix: str, subtype: str, share: float, told: str
 ) -> None:
     path = tmp_path / f"a{suffix}"
@@ -153,7 +153,7 @@ def test_samples_beyond_full_scale_are_made_quieter_together_not_cut_off(tmp_pat
     assert np.corrcoef(item.ravel(), tone())[0, 1] > 0.9999
 
 
-def test_the_form_is_taken_from_the_data_and_too_long_a_clip_is_refused_with_the_figure() -> None:
+def test_settings_are_taken_from_the_data_and_too_long_clips_are_rejected() -> None:
     def probes(*facts: tuple[int, float]) -> list[Any]:
         return [Sound.Settings and _Probe({"rate": rate, "seconds": seconds}) for rate, seconds in facts]
 
@@ -174,7 +174,7 @@ class _Probe:
         self.traits = traits
 
 
-def test_what_is_converted_is_told() -> None:
+def test_conversions_are_reported() -> None:
     modality = sound(seconds=1.0)
     same, other = {"rate": RATE, "channels": 1, "seconds": 1.0}, {"rate": 96_000, "channels": 8, "seconds": 2.0}
     probes: list[Any] = [_Probe(same), _Probe(other), _Probe({**same, "channels": 2})]
@@ -242,7 +242,7 @@ def test_a_clip_survives_its_representation(name: str) -> None:
     assert loudness(made[0, :, 0]) - loudness(made[0, :, 1]) == pytest.approx(6.02, abs=0.5)
 
 
-def test_made_clips_are_as_loud_as_real_ones_within_their_peaks_and_start_and_end_softly() -> None:
+def test_synthetic_clips_have_the_loudness_of_real_ones_and_fade_in_and_out() -> None:
     real = np.round(np.stack([tone(peak=peak) for peak in (0.05, 0.1, 0.2, 0.4)])[..., None] * 32767).astype(np.int16)
     levels = ClassLoudness.from_bytes(ClassLoudness.learn(real, np.array([0, 0, 1, 1]), 2, 128).as_bytes())
     drawn = [levels.draw(1, np.random.default_rng(n)) for n in range(200)]
@@ -281,7 +281,7 @@ def test_a_page_shows_a_clip_and_plays_its_beginning() -> None:
     assert element(whole, 'kick "1" & 2').endswith('aria-label="kick &quot;1&quot; &amp; 2"></audio>')
 
 
-def test_clips_of_no_use_are_named() -> None:
+def test_faults_of_clips_are_named() -> None:
     silent, full = np.zeros((RATE, 1), np.int16), np.clip(np.round(tone(peak=3.0)[:, None] * 32767), -32768, 32767)
     beside = np.round((0.3 + 0.1 * tone()[:, None]) * 32767)
     items = np.stack([silent, full.astype(np.int16), beside.astype(np.int16)])
@@ -342,7 +342,7 @@ def test_noise_and_rooms_come_from_folders_of_the_user(tmp_path: Path) -> None:
     )
 
 
-def test_folders_of_steps_start_at_the_config_and_are_looked_for_before_anything_is_trained(tmp_path: Path) -> None:
+def test_folders_of_steps_start_at_the_config_and_are_checked_before_training(tmp_path: Path) -> None:
     place = tmp_path / "project"
     place.mkdir()
     path = config(
