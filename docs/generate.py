@@ -63,7 +63,7 @@ _SHORT = {
     "MIT License": "MIT",
     "BSD License": "BSD",
 }
-_EXTRAS = ("parquet", "ray", "s3")  # those that users install
+_EXTRAS = ("parquet", "ray", "s3", "tfrecord")  # those that users install
 _UNDECLARED = {"namex": "Apache-2.0"}  # not in the package, but in its LICENSE file on GitHub
 
 

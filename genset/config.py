@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from genset.engine import ENGINES, Engine, Local
 from genset.export import EXPORTERS
-from genset.export.folder import Folder
+from genset.export.folder import FolderExporter
 from genset.interfaces import (
     Action,
     Exporter,
@@ -314,7 +314,7 @@ class Output(Section):
     """The output root, relative to the config file. Default: `out` in the working directory."""
     tensorboard: str | None = None
     """Folder for TensorBoard logs of the training, relative to the config file. Default: none."""
-    format: Annotated[Exporter, Kinds(EXPORTERS)] = Folder()
+    format: Annotated[Exporter, Kinds(EXPORTERS)] = FolderExporter()
     """The format of a dataset version."""
     publish: Annotated[str, pydantic.AfterValidator(check_url)] | None = None
     """URL, such as `s3://bucket/folder`, to which a run uploads its versions at the end unless a gate failed."""

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import tarfile
 from collections import Counter
 from collections.abc import Callable
@@ -13,12 +14,12 @@ import numpy as np
 import pytest
 import yaml
 
-from genset.dataset import Record
+from genset.dataset import Item, Record
 from genset.engine import Local
-from genset.export import EXPORTERS
-from genset.export.shards import Sharded
+from genset.export import EXPORTERS, tfrecord
+from genset.export.shards import ShardedExporter
 from genset.export.tfrecord import crc32c
-from genset.export.webdataset import WebDataset
+from genset.export.webdataset import WebDatasetExporter
 from genset.interfaces import Exporter, Modality, Progress
 from genset.modalities import MODALITIES
 from genset.pipeline import build
@@ -106,7 +107,7 @@ def test_croissant_validates_and_says_what_is_synthetic(made: Callable[[str], Ma
 
     version = made(form)
     dataset = mlcroissant.Dataset(jsonld=str(version.path / "croissant.json"))  # raises where it is not valid
-    assert "Synthetic items: 2 generated, made from set; " in dataset.metadata.description
+    assert "Synthetic items: 2 generated, from set; " in dataset.metadata.description
     if form == "folder":
         rows = [row["test-rows/label"].decode() for row in dataset.records("test-rows")]
         assert Counter(rows) == version.labels("test")
@@ -217,11 +218,27 @@ def test_the_class_folders_are_what_class_folder_loaders_expect(tmp_path: Path) 
 ])  # fmt: skip
 def test_the_checksum_of_frames_is_the_published_one(data: bytes, crc: int) -> None:
     assert crc32c(data) == crc
+    assert tfrecord.checksum_function()(data) == crc
+
+
+def test_frames_are_equal_with_and_without_google_crc32c(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("google_crc32c")
+    record = Record("g000000000000001", Path("x.png"), "a", "generated", split="train")
+    items = [Item(record, bytes(range(256)) * size, ".png") for size in (0, 1, 40)]
+    exporter, modality = (
+        tfrecord.TFRecordExporter(),
+        MODALITIES["image"](MODALITIES["image"].Settings(size=8, mode="L")),
+    )
+    assert tfrecord.checksum_function() is not crc32c
+    fast = exporter.file(items, modality)
+    monkeypatch.setitem(sys.modules, "google_crc32c", None)
+    assert tfrecord.checksum_function() is crc32c
+    assert exporter.file(items, modality) == fast
 
 
 def test_files_are_divided_by_size_and_hold_every_item_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genset.export.shards.size", lambda item: 400_000)
-    version = make(tmp_path, "image", WebDataset(shard_mb=1))
+    version = make(tmp_path, "image", WebDatasetExporter(shard_mb=1))
     names = sorted(path.name for path in version.path.glob("*.tar"))
     assert names == ["test-00000.tar", "train-00000.tar", "train-00001.tar", "validation-00000.tar"]
     keys = []
@@ -229,7 +246,7 @@ def test_files_are_divided_by_size_and_hold_every_item_once(tmp_path: Path, monk
         with tarfile.open(version.path / name) as file:
             keys += [member.name.partition(".")[0] for member in file if member.name.endswith(".png")]
     assert keys == version.ids("train")
-    assert issubclass(WebDataset, Sharded)
+    assert issubclass(WebDatasetExporter, ShardedExporter)
 
 
 def test_a_form_for_others_is_written_by_generate_and_not_read_back(own: Any, tmp_path: Path) -> None:
@@ -249,8 +266,6 @@ def test_a_form_for_others_is_written_by_generate_and_not_read_back(own: Any, tm
 
 
 def test_a_missing_library_is_told_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     from genset.errors import GensetError
 
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)

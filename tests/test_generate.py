@@ -13,7 +13,7 @@ from PIL import Image
 from genset.config import Generate
 from genset.engine import Engine, Local
 from genset.errors import Interrupt
-from genset.export.webdataset import WebDataset
+from genset.export.webdataset import WebDatasetExporter
 from genset.interfaces import Progress
 from genset.pipeline.derive import Like, generate_version
 from genset.pipeline.job import Job
@@ -237,7 +237,7 @@ def _in_shards(own: Trained, name: str, engine: Engine) -> Path:
     assert model
     with root.lock(0, str):
         job = Job("generate", root, engine, Progress.silent())
-        section, shards = Generate(count=5000), WebDataset(shard_mb=1)
+        section, shards = Generate(count=5000), WebDatasetExporter(shard_mb=1)
         made = generate_version(model, section, (), Like(), None, name, job, shards)
     return made.version.path
 

@@ -1,14 +1,22 @@
-"""Files of many items that a dataset may come in. A new one is one file here and one line in the table."""
+"""Containers: files of many items that genset reads. A new kind is one file here and one line in `CONTAINERS`."""
 
 from collections.abc import Mapping
 
-from genset.containers.arrow import Arrow, Parquet
+from genset.containers.arrow import ArrowContainer, ParquetContainer
 from genset.containers.base import Container
-from genset.containers.idx import Idx
-from genset.containers.jsonl import JsonLines
-from genset.containers.npz import Npz
-from genset.containers.tar import Tar
+from genset.containers.idx import IdxContainer
+from genset.containers.jsonl import JsonLinesContainer
+from genset.containers.npz import NpzContainer
+from genset.containers.tar import TarContainer
 
 CONTAINERS: Mapping[str, Container] = {
-    each.kind: each for each in (Idx(), Npz(), Parquet(), Arrow(), Tar(), JsonLines())
+    container.kind: container
+    for container in (
+        IdxContainer(),
+        NpzContainer(),
+        ParquetContainer(),
+        ArrowContainer(),
+        TarContainer(),
+        JsonLinesContainer(),
+    )
 }

@@ -1,36 +1,37 @@
-"""Parquet files, and Arrow files as Hugging Face `datasets` save them to disk: one column is the item."""
+"""Parquet files, and Arrow files as saved by Hugging Face `datasets`: one column is the item."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from genset.containers.base import LARGEST_BLOCK, Container, Row, file_row, split_of, unreadable
+from genset.containers.base import MAX_BLOCK_BYTES, Container, ContainerRow, file_row, split_of, unreadable
 from genset.errors import GensetError
 
-_USUAL = ("image", "img", "audio", "file", "picture", "sound", "bytes")  # columns of files, the first there is
+_ITEM_COLUMNS = ("image", "img", "audio", "file", "picture", "sound", "bytes")  # the first that exists is used
 _ROWS = 64  # decoded at once
 
 
-class Parquet(Container):
-    """A file of Parquet; what Hugging Face wrote into its schema tells the names of classes."""
+class ParquetContainer(Container):
+    """A Parquet file; the names of classes come from the schema that Hugging Face `datasets` writes."""
 
     kind: ClassVar[str] = "parquet"
 
     @classmethod
-    def takes(cls, name: str) -> bool:
+    def matches(cls, name: str) -> bool:
         return name.lower().endswith(".parquet")
 
-    def rows(self, path: Path, suffixes: Collection[str], *, files: bool) -> Iterator[Row]:
-        _library(path)
+    def rows(self, path: Path, suffixes: Collection[str], *, files: bool) -> Iterator[ContainerRow]:
+        _require_pyarrow(path)
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
             with pq.ParquetFile(path) as file:
-                about = file.metadata
-                largest = max((about.row_group(n).total_byte_size for n in range(about.num_row_groups)), default=0)
-                if largest > LARGEST_BLOCK:
+                metadata = file.metadata
+                sizes = (metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
+                largest = max(sizes, default=0)
+                if largest > MAX_BLOCK_BYTES:
                     raise unreadable(path, f"a group of rows unpacks to {largest / 2**30:.1f} GB")
                 batches = file.iter_batches(batch_size=_ROWS)
                 yield from _rows(batches, file.schema_arrow, {}, path, files=files)
@@ -38,22 +39,22 @@ class Parquet(Container):
             raise unreadable(path, error) from None
 
 
-class Arrow(Container):
-    """A stream or file of Arrow, with dataset_info.json beside it."""
+class ArrowContainer(Container):
+    """An Arrow stream or file; dataset_info.json next to it describes the columns."""
 
     kind: ClassVar[str] = "arrow"
 
     @classmethod
-    def takes(cls, name: str) -> bool:
+    def matches(cls, name: str) -> bool:
         return name.lower().endswith(".arrow")
 
-    def rows(self, path: Path, suffixes: Collection[str], *, files: bool) -> Iterator[Row]:
-        _library(path)
+    def rows(self, path: Path, suffixes: Collection[str], *, files: bool) -> Iterator[ContainerRow]:
+        _require_pyarrow(path)
         import pyarrow as pa
 
-        told = path.with_name("dataset_info.json")
+        info = path.with_name("dataset_info.json")
         try:
-            features = json.loads(told.read_bytes()).get("features") or {} if told.is_file() else {}
+            features = json.loads(info.read_bytes()).get("features") or {} if info.is_file() else {}
             with path.open("rb") as opened:
                 file: Any
                 if opened.read(6) == b"ARROW1":
@@ -68,12 +69,12 @@ class Arrow(Container):
             raise unreadable(path, error) from None
 
 
-def _library(path: Path) -> None:
+def _require_pyarrow(path: Path) -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
         raise GensetError(
-            "this needs pyarrow, which is not installed",
+            "pyarrow is needed to read this file, but not installed",
             where=str(path),
             hint="Install it: pip install 'genset[parquet]'.",
         ) from None
@@ -81,7 +82,7 @@ def _library(path: Path) -> None:
 
 def _rows(
     batches: Iterator[Any], schema: Any, features: Mapping[str, Any], path: Path, *, files: bool
-) -> Iterator[Row]:
+) -> Iterator[ContainerRow]:
     import pyarrow as pa
 
     try:
@@ -89,55 +90,55 @@ def _rows(
         features = features or stored["info"]["features"]
     except (ValueError, KeyError, TypeError, RecursionError):
         features = features or {}
-    classes = {name: told["names"] for name, told in features.items() if isinstance(told, dict) and "names" in told}
+    classes = {name: about["names"] for name, about in features.items() if isinstance(about, dict) and "names" in about}
     item = _item_column(schema, pa) if files else ""
     if files and not item:
         raise GensetError(
-            f"no column of files here, but {', '.join(schema.names)}",
+            f"no column holds files; the columns are {', '.join(schema.names)}",
             where=str(path),
-            hint="A column of bytes, or of {bytes, path} as Hugging Face datasets have them, is taken for the items.",
+            hint="Store the items in a column of bytes, or of {bytes, path} as Hugging Face datasets do.",
         )
     split, number = split_of(path), 0
     for batch in batches:
-        batch.validate(full=True)  # offsets of a file that was tampered with may point anywhere in memory
-        plain = [field.name for field in schema if field.name != item and not _is_bytes(field.type, pa)]
-        columns = {name: batch.column(name).to_pylist() for name in plain}
+        batch.validate(full=True)  # the offsets of a manipulated file may point anywhere in memory
+        others = [field.name for field in schema if field.name != item and not _is_bytes(field.type, pa)]
+        columns = {name: batch.column(name).to_pylist() for name in others}
         items = batch.column(item).to_pylist() if item else [None] * batch.num_rows
         for row, value in enumerate(items):
             number += 1
-            values = {name: _named(column[row], classes.get(name)) for name, column in columns.items()}
+            values = {name: _class_name(column[row], classes.get(name)) for name, column in columns.items()}
             yield (
                 _row(f"row {number}", value, values, split)
                 if item
-                else Row(f"row {number}", values=values, split=split)
+                else ContainerRow(f"row {number}", values=values, split=split)
             )
 
 
-def _row(place: str, value: Any, values: Mapping[str, Any], split: str) -> Row:
+def _row(place: str, value: Any, values: Mapping[str, Any], split: str) -> ContainerRow:
     name, data = "", value
     if isinstance(value, dict):
         name, data = str(value.get("path") or ""), value.get("bytes")
     if not isinstance(data, bytes) or not data:
-        fault = f"it names the file {name!r}, which is not in the container" if name else "it holds no bytes"
-        return Row(place, values=values, split=split, fault=fault)
+        fault = f"the file {name!r} is not in the container" if name else "the item has no bytes"
+        return ContainerRow(place, values=values, split=split, fault=fault)
     return file_row(place, data, name, values=values, split=split)
 
 
 def _item_column(schema: Any, pa: Any) -> str:
-    """The column that holds files: as bytes, or as a structure with bytes."""
+    """The column that holds files, as bytes or as a structure with bytes; "" without one."""
     fitting = [
         field.name
         for field in schema
         if _is_bytes(field.type, pa) or (pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0)
     ]
-    return next((name for name in _USUAL if name in fitting), fitting[0] if fitting else "")
+    return next((name for name in _ITEM_COLUMNS if name in fitting), fitting[0] if fitting else "")
 
 
 def _is_bytes(kind: Any, pa: Any) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _named(value: Any, names: Sequence[str] | None) -> Any:
+def _class_name(value: Any, names: Sequence[str] | None) -> Any:
     if names and isinstance(value, int) and 0 <= value < len(names):
         return names[value]
     return value

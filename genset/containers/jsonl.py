@@ -1,4 +1,4 @@
-"""JSON Lines of items that are files: a row each, with the file's path (from the folder of the lines) or its bytes."""
+"""JSON Lines of items that are files: one row each, with the path (relative to the JSON Lines file) or the bytes."""
 
 import base64
 import binascii
@@ -7,26 +7,36 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from genset.containers.base import LARGEST_ITEM, Container, Row, file_row, split_of, too_large, unreadable
+from genset.containers.base import MAX_ITEM_BYTES, Container, ContainerRow, file_row, split_of, too_large, unreadable
 from genset.dataset import METADATA
 from genset.jsons import parsed
 
-_COLUMNS = ("file_name", "image", "audio", "file", "path", "img", "sound", "bytes")  # of the item, the first there is
+# Columns of the item; the first that exists is used
+_ITEM_COLUMNS = (
+    "file_name",
+    "image",
+    "audio",
+    "file",
+    "path",
+    "img",
+    "sound",
+    "bytes",
+)
 
 
-class JsonLines(Container):
-    """Files are named by their path, or stand in base64: as it is, in a data: address, or as {"bytes": ...}."""
+class JsonLinesContainer(Container):
+    """Items are paths of files, or bytes in base64: as text, as a data: URI or as {"bytes": ...}."""
 
     kind: ClassVar[str] = "jsonl"
 
     @classmethod
-    def takes(cls, name: str) -> bool:
-        return name.lower().endswith(".jsonl") and name != METADATA  # which is about the files of a folder
+    def matches(cls, name: str) -> bool:
+        return name.lower().endswith(".jsonl") and name != METADATA  # which describes the files of a folder
 
     def companions(self, path: Path) -> Iterable[Path]:
-        return [place for row in self.rows(path, (), files=False) if (place := _referenced(path, row.values))]
+        return [file for row in self.rows(path, (), files=False) if (file := _referenced(path, row.values))]
 
-    def rows(self, path: Path, suffixes: Collection[str], *, files: bool) -> Iterator[Row]:
+    def rows(self, path: Path, suffixes: Collection[str], *, files: bool) -> Iterator[ContainerRow]:
         split = split_of(path)
         try:
             with path.open("rb") as file:
@@ -37,49 +47,53 @@ class JsonLines(Container):
             raise unreadable(path, error) from None
 
 
-def _row(path: Path, place: str, line: bytes, split: str, *, files: bool) -> Row:
+def _row(path: Path, place: str, line: bytes, split: str, *, files: bool) -> ContainerRow:
     try:
         values = parsed(line)
     except (ValueError, json.JSONDecodeError) as error:
-        return Row(place, split=split, fault=f"it is not JSON: {error}")
+        return ContainerRow(place, split=split, fault=f"not JSON: {error}")
     if not isinstance(values, dict):
-        return Row(place, split=split, fault="it is no object")
+        return ContainerRow(place, split=split, fault="not a JSON object")
     if not files:
-        return Row(place, values=values, split=split)
-    column = next((name for name in _COLUMNS if name in values), "")
+        return ContainerRow(place, values=values, split=split)
+    column = next((name for name in _ITEM_COLUMNS if name in values), "")
     rest = {name: value for name, value in values.items() if name != column}
     if not column:
-        return Row(place, values=rest, split=split, fault=f"none of its keys is {', '.join(_COLUMNS)}")
+        return ContainerRow(
+            place, values=rest, split=split, fault=f"it has none of the keys {', '.join(_ITEM_COLUMNS)}"
+        )
     referenced = _referenced(path, values)
     if referenced:
         try:
             size = referenced.stat().st_size
-            if size > LARGEST_ITEM:
-                return Row(place, values=rest, split=split, fault=too_large(size))
+            if size > MAX_ITEM_BYTES:
+                return ContainerRow(place, values=rest, split=split, fault=too_large(size))
             return file_row(place, referenced.read_bytes(), referenced.name, values=rest, split=split)
         except OSError as error:
-            return Row(place, values=rest, split=split, fault=f"{referenced.name} cannot be read: {error.strerror}")
+            return ContainerRow(
+                place, values=rest, split=split, fault=f"{referenced.name} cannot be read: {error.strerror}"
+            )
     data = _embedded(values[column])
     if data is None:
-        told = str(values[column])[:60]
-        return Row(
-            place, values=rest, split=split, fault=f"{column} {told!r} is no file beside the lines and no base64"
+        shown = str(values[column])[:60]
+        return ContainerRow(
+            place, values=rest, split=split, fault=f"{column} {shown!r} is neither a file in this folder nor base64"
         )
     name = values[column].get("path") if isinstance(values[column], dict) else ""
     return file_row(place, data, str(name or ""), values=rest, split=split)
 
 
 def _referenced(path: Path, values: Mapping[str, Any]) -> Path | None:
-    """The file that a row names: only one inside the folder of the lines."""
-    value = next((values[name] for name in _COLUMNS if name in values), None)
+    """The file that a row names; only files inside the folder of the JSON Lines file are accepted."""
+    value = next((values[name] for name in _ITEM_COLUMNS if name in values), None)
     if not isinstance(value, str) or not value or len(value) > 1000 or "\0" in value:
         return None
     parts = PurePosixPath(value.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts:
         return None
-    place = path.parent / parts
+    file = path.parent / parts
     try:
-        return place if place.is_file() else None
+        return file if file.is_file() else None
     except OSError:
         return None
 

@@ -1,4 +1,4 @@
-"""WebDataset shards: tar files in which KEY.png, KEY.cls and KEY.json stand together; or archives of class folders."""
+"""WebDataset shards, tar files in which KEY.png, KEY.cls and KEY.json are adjacent; or archives of class folders."""
 
 import tarfile
 import zlib
@@ -6,22 +6,22 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from genset.containers.base import LARGEST_ITEM, Container, Row, file_row, split_of, too_large, unreadable
+from genset.containers.base import MAX_ITEM_BYTES, Container, ContainerRow, file_row, split_of, too_large, unreadable
 from genset.jsons import parsed
 
 _ENDINGS = (".tar", ".tar.gz", ".tgz")
 
 
-class Tar(Container):
-    """Read as a stream: nothing is written under the names that members have."""
+class TarContainer(Container):
+    """Read as a stream: no file is written under the name of a member."""
 
     kind: ClassVar[str] = "webdataset"
 
     @classmethod
-    def takes(cls, name: str) -> bool:
+    def matches(cls, name: str) -> bool:
         return name.lower().endswith(_ENDINGS)
 
-    def rows(self, path: Path, suffixes: Collection[str], *, files: bool) -> Iterator[Row]:
+    def rows(self, path: Path, suffixes: Collection[str], *, files: bool) -> Iterator[ContainerRow]:
         split = split_of(path)
         try:
             with tarfile.open(path, "r|*") as archive:
@@ -29,12 +29,12 @@ class Tar(Container):
                 for member in archive:
                     if not member.isfile():
                         continue
-                    found, ending = _key(member.name)
-                    if found != key and members:
+                    member_key, ending = _key(member.name)
+                    if member_key != key and members:
                         yield from _items(key, members, split, suffixes, files=files)
                         members = {}
-                    key = found
-                    opened = archive.extractfile(member) if member.size <= LARGEST_ITEM else None
+                    key = member_key
+                    opened = archive.extractfile(member) if member.size <= MAX_ITEM_BYTES else None
                     members[ending] = opened.read() if opened else member.size
                 if members:
                     yield from _items(key, members, split, suffixes, files=files)
@@ -43,7 +43,7 @@ class Tar(Container):
 
 
 def _key(name: str) -> tuple[str, str]:
-    """(key, ending) of a member: its name parts at the first dot of its last part."""
+    """(key, ending) of a member: its file name is divided at the first dot."""
     path = PurePosixPath(name)
     stem, dot, ending = path.name.partition(".")
     return str(path.parent / stem) if stem else name, f"{dot}{ending}".lower()
@@ -51,35 +51,35 @@ def _key(name: str) -> tuple[str, str]:
 
 def _items(
     key: str, members: dict[str, bytes | int], split: str, suffixes: Collection[str], *, files: bool
-) -> Iterator[Row]:
+) -> Iterator[ContainerRow]:
     values: dict[str, Any] = {}
     fault = ""
     for ending in [name for name in members if name.endswith(".json")]:
         try:
-            told = parsed(members.pop(ending))  # type: ignore[arg-type]
-            values |= told if isinstance(told, dict) else {"json": told}
+            content = parsed(members.pop(ending))  # type: ignore[arg-type]
+            values |= content if isinstance(content, dict) else {"json": content}
         except (ValueError, TypeError):
             fault = f"{key}{ending} is not JSON"
-    label = _text(members.pop(".cls", None))
+    label = _decoded(members.pop(".cls", None))
     items = [ending for ending in members if f".{ending.rpartition('.')[2]}" in suffixes]
-    text = _text(members.get(".txt"))
+    text = _decoded(members.get(".txt"))
     if text is not None and (not files or "text" not in values):
         values["text"] = text
     if not files:
         if values:
-            yield Row(key, name=key, values=values, label=label, split=split, fault=fault)
+            yield ContainerRow(key, name=key, values=values, label=label, split=split, fault=fault)
         return
     inner = PurePosixPath(key).parts  # class folders, where there are any
     if label is None and "label" not in values and len(inner) > 1:
         label = inner[-2]
     for ending in items:
         data = members[ending]
-        about = {"values": values, "label": label, "split": split}
+        columns = {"values": values, "label": label, "split": split}
         if isinstance(data, int):
-            yield Row(key, name=key, fault=too_large(data), **about)  # type: ignore[arg-type]
+            yield ContainerRow(key, name=key, fault=too_large(data), **columns)  # type: ignore[arg-type]
         else:
-            yield file_row(f"{key}{ending}", data, f"{key}{ending}", fault=fault, **about)
+            yield file_row(f"{key}{ending}", data, f"{key}{ending}", fault=fault, **columns)
 
 
-def _text(data: bytes | int | None) -> str | None:
+def _decoded(data: bytes | int | None) -> str | None:
     return data.decode("utf-8", "backslashreplace").strip() if isinstance(data, bytes) else None

@@ -1,16 +1,16 @@
-"""Forms in which a dataset version is written. A new one is one file here and one line in the table."""
+"""Formats of dataset versions. A new format is one file here and one line in `EXPORTERS`."""
 
-from genset.export.folder import Folder
-from genset.export.npz import Npz
-from genset.export.parquet import Parquet
-from genset.export.tfrecord import TFRecord
-from genset.export.webdataset import WebDataset
+from genset.export.folder import FolderExporter
+from genset.export.npz import NpzExporter
+from genset.export.parquet import ParquetExporter
+from genset.export.tfrecord import TFRecordExporter
+from genset.export.webdataset import WebDatasetExporter
 from genset.interfaces import Exporter
 
 EXPORTERS: dict[str, type[Exporter]] = {
-    "folder": Folder,
-    "webdataset": WebDataset,
-    "parquet": Parquet,
-    "tfrecord": TFRecord,
-    "npz": Npz,
+    "folder": FolderExporter,
+    "webdataset": WebDatasetExporter,
+    "parquet": ParquetExporter,
+    "tfrecord": TFRecordExporter,
+    "npz": NpzExporter,
 }

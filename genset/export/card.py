@@ -1,4 +1,4 @@
-"""README.md of a version: what it is, for people and for the Hugging Face hub."""
+"""README.md of a version, for people and for the Hugging Face hub."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,21 +15,21 @@ def dataset_card(
     exporter: Exporter,
     modality: Modality,
 ) -> bytes:
-    """The card of a dataset version. It holds no times and no paths, so equal versions have equal cards."""
+    """The card of a dataset version. It contains no times and no paths, so equal versions have equal cards."""
     counts = manifest["counts"]
     about = {"pretty_name": name, "tags": ["synthetic", "genset"], "task_categories": _task(manifest, modality)}
     header = _yaml({**about, **_configs(manifest, exporter, modality.rows)})
     lines = [
         header,
         f"# {name}\n",
-        f"A dataset of {manifest['modality']} items made by genset {manifest['genset']} (`{manifest['command']}`). "
-        "Items whose `source` is generated or augmented are synthetic, and stand in `train` alone.\n",
+        f"A dataset of {manifest['modality']} items, written by genset {manifest['genset']} (`{manifest['command']}`). "
+        "Items whose `source` is generated or augmented are synthetic; they are only in `train`.\n",
         _table("split", sorted(counts["split"].items(), key=lambda pair: list(SPLITS).index(pair[0]))),
         _table("source", counts["source"].items()),
         _table("class", counts["label"].items()),
     ]
     if verdict.get("figures"):
-        lines.append("## Does it help?\n")
+        lines.append("## Do the synthetic items help?\n")
         lines.append(_figures(verdict["figures"], figures))
     files = exporter.pattern("SPLIT", rows=modality.rows)
     lines.append(_COLUMNS.format(file=files.replace("SPLIT/**", METADATA)))
@@ -42,9 +42,9 @@ def model_card(name: str, manifest: Mapping[str, Any], model: Mapping[str, Any])
     lines = [
         f"# {name}\n",
         f"A {model['family']} for {manifest['modality']} items, trained by genset {manifest['genset']}.\n",
-        _table("what", rows),
+        _table("property", rows),
         f"{'!' * model['samples'].endswith('.png')}[samples]({model['samples']})\n\n![learning curves](curves.png)\n",
-        "`genset generate` samples from it without TensorFlow; `model.keras` loads in Keras 3.\n",
+        "`genset generate` samples from it without TensorFlow. Keras 3 loads `model.keras`.\n",
     ]
     return "\n".join(lines).encode()
 
@@ -53,18 +53,18 @@ _COLUMNS = """## Columns of {file}
 
 | column | meaning |
 | --- | --- |
-| file_name, or id and the item | path of the item, relative to its split; where items are rows, they stand here |
+| file_name | path of the item, relative to its split; items that are rows have `id` and their own columns instead |
 | label | class, as text |
-| source | collected, generated or augmented |
-| origin | the user's file, or the ids of the parents |
-| transform | what was drawn, as JSON |
-| seed, model | what a generated item was made with |
-| group | items of one group stand in one split |
+| source | collected (real), generated or augmented |
+| origin | the original file of a real item, the ids of the parents of others |
+| transform | applied transforms with their parameters, as JSON |
+| seed, model | seed and model of a generated item |
+| group | items of a group are in the same split |
 """
 
 
 def _configs(manifest: Mapping[str, Any], exporter: Exporter, rows: bool) -> dict[str, Any]:
-    """Which files are data: without it loaders would take manifest.json and its like for items."""
+    """Which files are data: without this, loaders would read manifest.json and similar files as items."""
     if not exporter.loader:
         return {}
     splits = [split for split in SPLITS if split in manifest["counts"]["split"]]
@@ -73,7 +73,7 @@ def _configs(manifest: Mapping[str, Any], exporter: Exporter, rows: bool) -> dic
 
 
 def _task(manifest: Mapping[str, Any], modality: Modality) -> list[str]:
-    """What it can be used for, by the names of the Hugging Face hub."""
+    """Task categories of the Hugging Face hub."""
     items = modality.feature.lower() or modality.kind
     return [f"{items}-classification"] if len(manifest["counts"]["label"]) > 1 else []
 
@@ -92,10 +92,10 @@ def _table(head: str, rows: Any) -> str:
 def _figures(values: Mapping[str, float], figures: Mapping[str, Figure]) -> str:
     rows = ((name, value, figures[name]) for name, value in values.items())
     body = "".join(f"| {name} | {value:g} | {figure.goal} | {figure.what} |\n" for name, value, figure in rows)
-    return f"| figure | value | better | what it is |\n| --- | --- | --- | --- |\n{body}"
+    return f"| figure | value | better | meaning |\n| --- | --- | --- | --- |\n{body}"
 
 
 def cell(value: Any) -> str:
-    """Text that cannot end a table cell or start markup."""
+    """Text that neither ends a table cell nor starts markup."""
     text = str(value) or "(none)"
     return "".join(f"\\{c}" if c in "\\|`*_[]<>" else c for c in text)

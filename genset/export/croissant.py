@@ -1,5 +1,7 @@
-"""croissant.json: what a version holds, in the words of Croissant 1.1 (https://docs.mlcommons.org/croissant): its files
-with checksums and columns, and how many of its items are synthetic, made from what."""
+"""croissant.json: a description of a version by Croissant 1.1 (https://docs.mlcommons.org/croissant).
+
+It lists files with checksums and columns, and says how many items are synthetic and what they come from.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -65,8 +67,11 @@ def croissant(
     columns: Sequence[str],
     origins: Sequence[str],
 ) -> bytes:
-    """The description of a version whose files have these SHA-256 sums, whose rows these columns, and whose made items
-    these origins: models and datasets. It holds no times and no places, so equal versions have equal ones."""
+    """The description of a version.
+
+    `sums`: SHA-256 of the files by name; `columns`: names of the columns of rows; `origins`: models and datasets that
+    synthetic items come from. It contains no times and no paths, so equal versions have equal descriptions.
+    """
     files = _files(exporter, sums)
     value = {
         "@context": _CONTEXT,
@@ -85,7 +90,7 @@ def croissant(
 
 
 def _files(exporter: Exporter, sums: Mapping[str, str]) -> list[dict[str, str]]:
-    """The files that hold rows or many items. In a folder, metadata.jsonl of each split lists the items' files."""
+    """The files that hold rows or many items. In a folder, each metadata.jsonl lists the files of items."""
     out = []
     for split in SPLITS:
         names = [f"{split}/{METADATA}", rows_file(split)]
@@ -100,7 +105,7 @@ def _files(exporter: Exporter, sums: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _records(file: Mapping[str, str], columns: Sequence[str]) -> dict[str, Any]:
-    """The rows of a file: their columns as text."""
+    """The record set of a file of rows, whose columns are text."""
     split = next(name for name in SPLITS if file["contentUrl"].startswith(name))
     fields = [
         {
@@ -121,12 +126,12 @@ def _description(manifest: Mapping[str, Any], origins: Sequence[str]) -> str:
 
 
 def _provenance(manifest: Mapping[str, Any], origins: Sequence[str]) -> str:
-    """How many items are synthetic, and made from what."""
+    """How many items are synthetic, and what they come from."""
     source = manifest["counts"]["source"]
-    made = ", ".join(f"{source[name]:,} {name}" for name in _SYNTHETIC if source.get(name))
+    synthetic = ", ".join(f"{source[name]:,} {name}" for name in _SYNTHETIC if source.get(name))
     real = source.get("collected", 0)
-    if not made:
+    if not synthetic:
         return f"All {real:,} items are real; none is synthetic."
-    origin = f"made from {', '.join(origins)}" if origins else "made from the real items"
-    kept = f"{real:,} are real." if real else "None is real."
-    return f"Synthetic items: {made}, {origin}; `source` says which, `origin` and `model` from what each. {kept}"
+    origin = f"from {', '.join(origins)}" if origins else "from the real items"
+    rest = f"{real:,} items are real." if real else "No items are real."
+    return f"Synthetic items: {synthetic}, {origin}; see the columns `source`, `origin` and `model`. {rest}"

@@ -1,5 +1,7 @@
-"""The folder form, which the common loaders read as it is: SPLIT/LABEL/ID.png with SPLIT/metadata.jsonl where items are
-files, SPLIT.jsonl where they are rows."""
+"""The folder format, which the common loaders read directly.
+
+Files are SPLIT/LABEL/ID.png with SPLIT/metadata.jsonl; items that are rows are in SPLIT.jsonl.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,14 +11,14 @@ from genset.dataset import METADATA, Item, rows_file, write_rows
 from genset.interfaces import Exporter, Modality
 from genset.versions import Draft
 
-UNLABELLED = "unlabelled"  # the folder of items without a label: class-folder loaders want one
+UNLABELLED = "unlabelled"  # folder of items without a label, as class-folder loaders need one
 
 
-class Folder(Exporter):
-    """Files in class folders, and one metadata.jsonl a split that lists every one of them; or one row for each item."""
+class FolderExporter(Exporter):
+    """Files in class folders with a metadata.jsonl in each split, which lists all of them; or one row for each item."""
 
     kind: Literal["folder"] = "folder"
-    loader: ClassVar[str] = "folder"  # an imagefolder, an audiofolder or json, as the files tell
+    loader: ClassVar[str] = "folder"  # imagefolder, audiofolder or json, depending on the files
 
     def pattern(self, split: str, *, rows: bool) -> str:
         return rows_file(split) if rows else f"{split}/**"

@@ -1,4 +1,4 @@
-"""NumPy: one .npz a part, with the items as one array and each column of the metadata as another."""
+"""NumPy: one .npz file for each split, with one array of items and one for each column of the metadata."""
 
 import io
 from collections import defaultdict
@@ -10,15 +10,15 @@ import numpy.typing as npt
 
 from genset.dataset import Item
 from genset.errors import GensetError
-from genset.export.shards import texts
+from genset.export.shards import text_columns
 from genset.interfaces import Exporter, Modality
 from genset.versions import Draft
 
-ITEMS = "x"  # the array of items, (N, ...) in the configured form; where items are rows, their columns stand instead
+ITEMS = "x"  # the array of items (N, ...); items that are rows have their columns instead
 
 
-class Npz(Exporter):
-    """Arrays for anything that reads NumPy's; all items of a part are in memory while they are written."""
+class NpzExporter(Exporter):
+    """Arrays for everything that reads NumPy; all items of a split are in memory while they are written."""
 
     kind: Literal["npz"] = "npz"
     suffix: ClassVar[str] = ".npz"
@@ -28,15 +28,15 @@ class Npz(Exporter):
         return f"{split}{self.suffix}"
 
     def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
-        parts: dict[str, list[Item]] = defaultdict(list)
+        splits: dict[str, list[Item]] = defaultdict(list)
         for item in items:
-            parts[item.record.split].append(item)
-        for split, some in parts.items():
-            draft.write(f"{split}{self.suffix}", _arrays(some))
+            splits[item.record.split].append(item)
+        for split, members in splits.items():
+            draft.write(f"{split}{self.suffix}", _arrays(members))
 
 
 def _arrays(items: Sequence[Item]) -> bytes:
-    rows = [texts(item, ITEMS) for item in items]
+    rows = [text_columns(item, ITEMS) for item in items]
     arrays: dict[str, Any] = {name: np.array([row[name] for row in rows], dtype=np.str_) for name in rows[0]}
     if items[0].fields is None:
         arrays[ITEMS] = np.stack([_array(item) for item in items])
@@ -48,6 +48,8 @@ def _arrays(items: Sequence[Item]) -> bytes:
 def _array(item: Item) -> npt.NDArray[Any]:
     if item.array is None:
         raise GensetError(
-            "arrays need items of one form, these are files as they came", where="output.format", hint="Use a folder."
+            "arrays need items of equal size; these are unchanged files",
+            where="output.format",
+            hint="Use the format folder.",
         )
     return item.array

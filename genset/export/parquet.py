@@ -1,4 +1,4 @@
-"""Parquet: a column for each of the metadata, and the item as Hugging Face datasets read it: image, audio or text."""
+"""Parquet: the metadata as columns, and the item as Hugging Face datasets read it: image, audio or text."""
 
 import io
 import json
@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 
 from genset.dataset import Item
 from genset.errors import GensetError
-from genset.export.shards import Sharded, texts
+from genset.export.shards import ShardedExporter, text_columns
 from genset.interfaces import Modality
 
 
-class Parquet(Sharded):
+class ParquetExporter(ShardedExporter):
     """Files for `datasets`, pandas, Arrow and databases."""
 
     kind: Literal["parquet"] = "parquet"
@@ -41,16 +41,15 @@ def _table(items: Sequence[Item], feature: str) -> bytes:
     rows = [_row(item, feature) for item in items]
     table = pa.Table.from_pylist(rows)
     if feature:
-        kinds: dict[str, Mapping[str, Any]] = {name: {"dtype": "string", "_type": "Value"} for name in rows[0]}
-        kinds[feature.lower()] = {"_type": feature}
-        told = {"info": {"features": kinds}}
-        table = table.replace_schema_metadata({"huggingface": json.dumps(told)})
+        types: dict[str, Mapping[str, Any]] = {name: {"dtype": "string", "_type": "Value"} for name in rows[0]}
+        types[feature.lower()] = {"_type": feature}
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": types}})})
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="none" if feature else "zstd")  # pictures are compressed already
+    pq.write_table(table, buffer, compression="none" if feature else "zstd")  # images are already compressed
     return buffer.getvalue()
 
 
 def _row(item: Item, feature: str) -> dict[str, Any]:
     record = item.record
-    whole = {feature.lower(): {"bytes": item.data, "path": f"{record.id}{item.suffix}"}} if item.fields is None else {}
-    return {**texts(item, feature.lower()), **whole, **(item.fields or {})}
+    file = {feature.lower(): {"bytes": item.data, "path": f"{record.id}{item.suffix}"}} if item.fields is None else {}
+    return {**text_columns(item, feature.lower()), **file, **(item.fields or {})}

@@ -1,36 +1,40 @@
-"""TFRecord: tf.train.Example messages, written without TensorFlow.
+"""TFRecord: tf.train.Example messages, written without TensorFlow, which takes seconds to import.
 
-A file is a row of frames: length (8 bytes, little-endian), its masked CRC-32C, the message, its masked CRC-32C
+A file is a sequence of frames: length (8 bytes, little-endian), its masked CRC-32C, the message, its masked CRC-32C
 (https://www.tensorflow.org/tutorials/load_data/tfrecord).
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from genset.dataset import Item
-from genset.export.shards import Sharded, texts
+from genset.export.shards import ShardedExporter, text_columns
 from genset.interfaces import Modality
 
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reflected
 _MASK = 0xA282EAD8
 
 
-class TFRecord(Sharded):
-    """Files for `tf.data.TFRecordDataset`: every feature is bytes, the item those of its file."""
+class TFRecordExporter(ShardedExporter):
+    """Files for `tf.data.TFRecordDataset`: every feature is bytes, the item is the bytes of its file.
+
+    The extra `genset[tfrecord]` computes the checksums in C, which is a hundred times as fast.
+    """
 
     kind: Literal["tfrecord"] = "tfrecord"
     suffix: ClassVar[str] = ".tfrecord"
     media_type: ClassVar[str] = "application/octet-stream"
 
     def file(self, items: Sequence[Item], modality: Modality) -> bytes:
-        return b"".join(_frame(example(features(item, modality.feature))) for item in items)
+        checksum = checksum_function()
+        return b"".join(_frame(example(features(item, modality.feature)), checksum) for item in items)
 
 
 def features(item: Item, feature: str) -> dict[str, bytes]:
-    """What an example holds of an item."""
-    whole = {feature.lower(): item.data} if item.fields is None else {}
-    return {**whole, **{name: text.encode() for name, text in texts(item, feature.lower()).items()}}
+    """The features of an item by name, as bytes."""
+    data = {feature.lower(): item.data} if item.fields is None else {}
+    return {**data, **{name: text.encode() for name, text in text_columns(item, feature.lower()).items()}}
 
 
 def example(values: Mapping[str, bytes]) -> bytes:
@@ -55,14 +59,23 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _frame(message: bytes) -> bytes:
+def _frame(message: bytes, checksum: Callable[[bytes], int]) -> bytes:
     length = struct.pack("<Q", len(message))
-    return length + _masked(length) + message + _masked(message)
+    return length + _masked(checksum(length)) + message + _masked(checksum(message))
 
 
-def _masked(data: bytes) -> bytes:
-    crc = crc32c(data)
+def _masked(crc: int) -> bytes:
     return struct.pack("<I", ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF)
+
+
+def checksum_function() -> Callable[[bytes], int]:
+    """CRC-32C by google-crc32c where it is installed, otherwise by `crc32c`; both give the same numbers."""
+    try:
+        import google_crc32c
+    except ImportError:
+        return crc32c
+    value: Callable[[bytes], int] = google_crc32c.value
+    return value
 
 
 def _byte_table() -> tuple[int, ...]:
@@ -78,7 +91,7 @@ _TABLE = _byte_table()
 
 
 def crc32c(data: bytes) -> int:
-    """CRC-32C of some bytes (RFC 3720, appendix B.4)."""
+    """CRC-32C of bytes (RFC 3720, appendix B.4)."""
     crc, table = 0xFFFFFFFF, _TABLE
     for byte in data:
         crc = table[(crc ^ byte) & 255] ^ crc >> 8

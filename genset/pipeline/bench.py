@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 
 from genset.config import Augment, Balance, Config, Generate, check
-from genset.export.folder import Folder
+from genset.export.folder import FolderExporter
 from genset.interfaces import Progress
 from genset.pipeline import derive, enlarge
 from genset.pipeline.inspect import against, contents
@@ -68,7 +68,7 @@ def _stages(folder: Path, count: int, steps: int, job: Job) -> Iterator[Timed]:
     yield Timed("train, default network", round(seen * (1 - watch.first / steps)), watch.seconds)
     few = Generate(count=_MADE, near_copies="keep", wrong_labels="keep")
     nothing = derive.Like()
-    made, took = _timed(lambda: derive.generate_version(model, few, [], nothing, None, "made", job, Folder()))
+    made, took = _timed(lambda: derive.generate_version(model, few, [], nothing, None, "made", job, FolderExporter()))
     yield Timed("sample and write", _MADE, took)
     judged = contents(made.version.path, job)
     _, took = _timed(lambda: against(judged, made.version, folder / "items", job))

@@ -11,7 +11,7 @@ from genset.dataset import SPLIT_FOLDERS, SPLITS, Item, Record, read_version, sa
 from genset.errors import GensetError
 from genset.export.card import dataset_card
 from genset.export.croissant import croissant
-from genset.export.folder import Folder
+from genset.export.folder import FolderExporter
 from genset.interfaces import Exporter, Modality, Quarantined, Step
 from genset.interfaces import Item as ItemArray
 from genset.modalities.composition import LatentMix, may_run_late, walk
@@ -206,8 +206,8 @@ def write(
             draft.write(CONFIG, dump_config(config).encode())
         draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
         draft.write("README.md", dataset_card(name, manifest, EVERY_FIGURE, judged, exporter, modality))
-        if judged and exporter.kind != Folder().kind:
-            job.progress.say(f"no {REPORT}: it is made of the files of output.format: {Folder().kind}")
+        if judged and exporter.kind != FolderExporter().kind:
+            job.progress.say(f"no {REPORT}: it is made of the files of output.format: {FolderExporter().kind}")
         elif judged:
             job.progress.say("writing the report")
             records = read_version(draft.path, modality).records

@@ -29,7 +29,7 @@ from genset.dataset import (
 )
 from genset.engine import Engine
 from genset.errors import DamagedError, GensetError
-from genset.export.folder import UNLABELLED, Folder
+from genset.export.folder import UNLABELLED, FolderExporter
 from genset.interfaces import UNDECODABLE, Modality, Progress, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline.job import Job
@@ -158,8 +158,8 @@ def _prefixes(paths: Sequence[Path]) -> list[str]:
 def reader(version: Version) -> Modality:
     """The modality that reads the items of a dataset version in their own form. Raises GensetError for a version whose
     items stand in files that only other programs read."""
-    form = version.manifest.get("format", Folder().kind)
-    if form != Folder().kind:
+    form = version.manifest.get("format", FolderExporter().kind)
+    if form != FolderExporter().kind:
         raise GensetError(
             f"a version in the form of {form} is for other programs: genset reads folders",
             where=version.reference,

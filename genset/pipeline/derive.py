@@ -10,8 +10,8 @@ from typing import Any
 from genset.config import Clean, Data, Generate, Split
 from genset.dataset import Item, Record, read_version
 from genset.errors import GensetError
-from genset.export.folder import Folder
-from genset.export.shards import Sharded
+from genset.export.folder import FolderExporter
+from genset.export.shards import ShardedExporter
 from genset.interfaces import Exporter, Modality, Probe, Quarantined
 from genset.interfaces import Item as ItemArray
 from genset.modalities import MODALITIES
@@ -83,7 +83,7 @@ def generate_version(
     tally, problems = generate.Tally(sum(wanted.values())), rare_of(model, wanted, section)
     settings = {"generate": {**section.model_dump(exclude_none=True), "labels": list(labels)}}
     items: Iterator[Item] | shards.Filling = _drawn(drawing, wanted, tally, problems, job)
-    if isinstance(exporter, Sharded):
+    if isinstance(exporter, ShardedExporter):
         items = shards.filling(name, drawing, wanted, exporter, settings, tally, problems, job)
     version, total = build.write(
         name,
@@ -316,7 +316,7 @@ def _divided(
         as_they_are(ordered, source, job),
         len(ordered),
         job,
-        exporter=Folder(),
+        exporter=FolderExporter(),
         modality=source.modality,
         problems=problems,
         seed=wanted.seed,

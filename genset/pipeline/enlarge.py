@@ -8,7 +8,7 @@ from typing import Any
 from genset.config import Augment, Balance, Generate
 from genset.dataset import Item, Record
 from genset.errors import GensetError
-from genset.export.folder import Folder
+from genset.export.folder import FolderExporter
 from genset.pipeline import augment, build, generate
 from genset.pipeline.build import Copying
 from genset.pipeline.derive import Derived, Source, as_they_are, decoder, rare_of
@@ -122,7 +122,7 @@ def augment_version(made_of: Enlargement, name: str, job: Job) -> Derived:
         chain(*parts),
         len(records) + len(planned.copies) + (len(made.dataset) if made else 0),
         job,
-        exporter=Folder(),
+        exporter=FolderExporter(),
         modality=source.modality,
         problems=problems,
         seed=made_of.seed,

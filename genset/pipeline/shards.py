@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genset.export.shards import Sharded
+from genset.export.shards import ShardedExporter
 from genset.interfaces import Quarantined
 from genset.jsons import parsed
 from genset.pipeline import build, generate
@@ -30,12 +30,12 @@ class Shards:
     folder: str  # that they are made in: on the disk of the output root
     drawing: generate.Drawing
     wanted: Mapping[str, int]  # items of each label
-    exporter: Sharded
+    exporter: ShardedExporter
 
     @property
     def size(self) -> int:
         """Items of a file."""
-        return self.exporter.items_a_file(self.drawing.model.modality)
+        return self.exporter.items_per_file(self.drawing.model.modality)
 
     @property
     def files(self) -> int:
@@ -113,7 +113,7 @@ def filling(
     name: str,
     drawing: generate.Drawing,
     wanted: Mapping[str, int],
-    exporter: Sharded,
+    exporter: ShardedExporter,
     settings: Mapping[str, Any],
     tally: generate.Tally,
     problems: list[Quarantined],

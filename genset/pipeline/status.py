@@ -8,7 +8,7 @@ from typing import Any
 from genset import __version__
 from genset.config import Config, Split
 from genset.dataset import read_version
-from genset.export.folder import Folder
+from genset.export.folder import FolderExporter
 from genset.interfaces import Section
 from genset.modalities import MODALITIES
 from genset.pipeline import build, run, train
@@ -142,7 +142,7 @@ def _since_making(config: Config, found: Collected, version: Version, model: Ver
 
 def _items(found: Collected, version: Version) -> Iterator[Reason]:
     """The user's items that came and went since, by their names; of a form that is not read back nothing is known."""
-    if version.manifest.get("format", Folder().kind) != Folder().kind:
+    if version.manifest.get("format", FolderExporter().kind) != FolderExporter().kind:
         return
     records = read_version(version.path, reader(version)).where(source="collected")
     problems = json.loads((version.path / build.QUALITY).read_bytes())["problems"]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy.typing as npt
 
 from genset.containers import CONTAINERS
-from genset.containers.base import LABELS, Container, Row, plain
+from genset.containers.base import LABEL_COLUMNS, Container, ContainerRow, to_json_value
 from genset.dataset import METADATA, as_text, check_label, rows_file, write_rows
 from genset.errors import GensetError
 from genset.interfaces import UNDECODABLE, Modality, Quarantined, UndecodableError
@@ -51,7 +51,7 @@ def containers_at(path: Path, modality: type[Modality] | None = None) -> list[tu
         found = [] if any(file.suffix.lower() in suffixes for file in inside) else sorted(inside)
     else:
         found = []
-    pairs = [(kind, file) for file in found for kind in CONTAINERS.values() if kind.takes(file.name)]
+    pairs = [(kind, file) for file in found for kind in CONTAINERS.values() if kind.matches(file.name)]
     return [] if len(pairs) > 1 and os.path.isfile(path) else pairs
 
 
@@ -160,7 +160,9 @@ def _lay_out(found: Sequence[tuple[Container, Path]], path: Path, modality: Moda
     (into / _TOLD).write_text(json.dumps([problem.as_dict() for problem in problems]), encoding="ascii")
 
 
-def _rows(found: Sequence[tuple[Container, Path]], path: Path, modality: Modality) -> Iterator[tuple[Row, str]]:
+def _rows(
+    found: Sequence[tuple[Container, Path]], path: Path, modality: Modality
+) -> Iterator[tuple[ContainerRow, str]]:
     """The rows of all files with their places."""
     for container, file in found:
         before = "" if file == path else f"{file.relative_to(path).as_posix()}: "
@@ -179,17 +181,17 @@ def _flatten(lines: dict[str, list[dict[str, Any]]], into: Path) -> None:
     lines.update({"": whole} if whole else {})
 
 
-def _values(row: Row, where: str) -> dict[str, Any]:
+def _values(row: ContainerRow, where: str) -> dict[str, Any]:
     """What stands beside an item, with its class as `label`. Raises GensetError for a class that can be no folder."""
-    values = {name: plain(value) for name, value in row.values.items() if not isinstance(value, bytes)}
-    column = next((name for name in LABELS if name in values), "")
+    values = {name: to_json_value(value) for name, value in row.values.items() if not isinstance(value, bytes)}
+    column = next((name for name in LABEL_COLUMNS if name in values), "")
     label = row.label if row.label is not None else as_text(values.pop(column)) if column else ""
     if label:
         check_label(label, where)
     return {**values, **({"label": label} if label else {})}
 
 
-def _file(row: Row, modality: Modality) -> tuple[bytes, str]:
+def _file(row: ContainerRow, modality: Modality) -> tuple[bytes, str]:
     """The bytes of a file and its suffix. Raises UndecodableError."""
     if isinstance(row.data, bytes):
         if row.suffix not in modality.suffixes:

@@ -8,7 +8,7 @@ from genset.config import Clean, Data
 from genset.config import load as load_config
 from genset.dataset import Dataset, Record, read_version
 from genset.errors import DamagedError, GensetError
-from genset.export.folder import Folder
+from genset.export.folder import FolderExporter
 from genset.interfaces import INFORMATION, UNDECODABLE, Modality, Quarantined
 from genset.modalities import MODALITIES
 from genset.pipeline.clean import clean
@@ -57,8 +57,8 @@ def verify(path: Path, group: str | None, section: Clean, job: Job) -> Verified:
         return Verified(None, {}, [broken, Quarantined(str(path), INFORMATION, "nothing else was looked at")])
     if version and version.kind == "models":
         return Verified(version, version.manifest["counts"], [*checksums(version), *_of_model(version)])
-    form = version.manifest.get("format", Folder().kind) if version else Folder().kind
-    if version and form != Folder().kind:
+    form = version.manifest.get("format", FolderExporter().kind) if version else FolderExporter().kind
+    if version and form != FolderExporter().kind:
         unread = Quarantined(str(path), INFORMATION, f"items in the form of {form} are not read")
         return Verified(version, version.manifest["counts"], [*checksums(version), unread])
     return _of_dataset(path, version, group, section, job)
