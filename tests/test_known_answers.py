@@ -124,6 +124,7 @@ def test_noise_is_no_good(known: Known) -> None:
         assert figures["frechet_ratio"] > 10
 
 
+@pytest.mark.slow
 def test_a_missing_class_shows(known: Known) -> None:
     real, missing = known.side("validation"), max(known.prepared.classes)
     rows = [row for row, record in enumerate(real.records) if record.label != missing]
@@ -134,6 +135,7 @@ def test_a_missing_class_shows(known: Known) -> None:
     assert missing not in part.details["label_acc"]["classes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", SAMPLES[:2], indirect=True)
 def test_planted_near_copies_are_found(known: Known) -> None:
     real, train = known.side("validation"), known.side("train")

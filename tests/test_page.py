@@ -286,6 +286,7 @@ def test_images_of_a_class_with_markup_in_its_name_open_as_others_do(tmp_path: P
     assert page.locator("dialog[open] h2").inner_text().endswith('of class "onfocus="alert(1)')
 
 
+@pytest.mark.slow
 def test_equal_inputs_give_an_equal_page_for_any_number_of_workers(trained: Trained, tmp_path: Path) -> None:
     pages = []
     for workers in (1, 3):

@@ -19,7 +19,10 @@ def rngs(n: int) -> list[np.random.Generator]:
     return [rng_for(7, "test", number) for number in range(n)]
 
 
-@pytest.mark.parametrize("prior", [kind() for kind in PRIORS.values()], ids=PRIORS.keys())
+SMALL = {"flow": {"width": 32, "steps": 4}}  # settings that make a prior cheap
+
+
+@pytest.mark.parametrize("prior", [kind(**SMALL.get(name, {})) for name, kind in PRIORS.items()], ids=PRIORS.keys())
 def test_an_item_does_not_depend_on_who_is_drawn_beside_it(prior: Prior) -> None:
     arrays = prior.fit(CODES, LABELS, 2, 0)
     together = prior.draw(arrays, 1, rngs(20))

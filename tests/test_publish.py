@@ -71,6 +71,7 @@ def _local(version: Path) -> dict[str, bytes]:
     return {str(path.relative_to(version)): path.read_bytes() for path in version.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_version_is_in_the_bucket_as_it_is_on_the_disk_and_is_not_sent_twice(bucket: _Bucket, tmp_path: Path) -> None:
     version = _version(tmp_path)
     out = ("--output", tmp_path / "out", "--json")
@@ -90,6 +91,7 @@ def test_a_version_is_in_the_bucket_as_it_is_on_the_disk_and_is_not_sent_twice(b
     assert again.stderr.splitlines()[-2:] == ["was there already: dataset d@v0001", f"{bucket.url}/datasets/d/v0001"]
 
 
+@pytest.mark.slow
 def test_latest_names_the_newest_whatever_the_order(bucket: _Bucket, tmp_path: Path) -> None:
     _version(tmp_path)
     out = ("--output", tmp_path / "out", "--json")
@@ -99,6 +101,7 @@ def test_latest_names_the_newest_whatever_the_order(bucket: _Bucket, tmp_path: P
         assert bucket.bytes("datasets/d")["latest"] == b"v0002\n"
 
 
+@pytest.mark.slow
 def test_a_publishing_that_was_killed_is_no_version_and_goes_on_where_it_stopped(
     bucket: _Bucket, tmp_path: Path
 ) -> None:
@@ -120,6 +123,7 @@ def test_a_publishing_that_was_killed_is_no_version_and_goes_on_where_it_stopped
     assert bucket.bytes("datasets/d/v0001") == _local(version)
 
 
+@pytest.mark.slow
 def test_a_damaged_version_is_not_published_and_goes_on_once_it_is_mended(bucket: _Bucket, tmp_path: Path) -> None:
     version = _version(tmp_path)
     picture = next(version.glob("train/0/*.png"))
@@ -136,6 +140,7 @@ def test_a_damaged_version_is_not_published_and_goes_on_once_it_is_mended(bucket
     assert bucket.bytes("datasets/d/v0001") == _local(version)
 
 
+@pytest.mark.slow
 def test_what_others_sent_is_neither_changed_nor_mixed_with(bucket: _Bucket, tmp_path: Path) -> None:
     _version(tmp_path)
     place, where = f"{bucket.name}/sets/datasets/d", f"{bucket.url}/datasets/d/v0001"
@@ -154,6 +159,7 @@ def test_what_others_sent_is_neither_changed_nor_mixed_with(bucket: _Bucket, tmp
         bucket.files.rm(f"{bucket.name}/sets", recursive=True)
 
 
+@pytest.mark.slow
 def test_a_run_publishes_what_it_made_once_and_looks_before_it_trains(own: Trained, bucket: _Bucket) -> None:
     done = genset("run", own.config, f"output.publish={bucket.url}", "--output", own.out, "--json")
     assert (done.code, done.json["made"]) == (0, False), done.stderr
@@ -215,6 +221,7 @@ def _shared_version(folder: Path) -> Path:
     return shared / "out"
 
 
+@pytest.mark.slow
 def test_a_missing_package_missing_credentials_and_a_missing_server_are_told_with_the_cure(
     server: dict[str, str], tmp_path: Path
 ) -> None:

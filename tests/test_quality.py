@@ -75,6 +75,7 @@ def test_the_ceiling_is_that_of_real_data_where_nothing_is_lost_and_lower_where_
     assert told[2]["label_ratio_ceiling"] < 0.1
 
 
+@pytest.mark.slow
 def test_the_floor_is_taken_from_items_that_the_space_was_not_learned_on() -> None:
     def noise(seed: int) -> ItemFeatures:  # labels that nothing but memory can tell
         rows = points(100, d=200, seed=seed)
@@ -259,6 +260,7 @@ def test_rows_of_several_arrays_are_those_of_all_of_them_one_after_the_other() -
     assert (StackedRows(parts)[rows] == np.concatenate(parts)[rows]).all()
 
 
+@pytest.mark.slow
 def test_the_same_evidence_gives_the_same_figures() -> None:
     assert measure(inputs_of(classes(50, 0), classes(50, 10), classes(50, 20))) == measure(
         inputs_of(classes(50, 0), classes(50, 10), classes(50, 20))

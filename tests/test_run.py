@@ -127,6 +127,7 @@ def test_hugging_face_loads_the_version_with_its_labels(trained: Trained, tmp_pa
     assert all(labels == list("0123456789") for _, labels, _ in loaded.values())
 
 
+@pytest.mark.slow
 def test_keras_loads_the_train_folder_and_the_saved_model(trained: Trained) -> None:
     import keras
 
@@ -165,6 +166,7 @@ def test_the_same_again_is_up_to_date_and_makes_nothing(own: Trained) -> None:
     assert len(list((own.out / "datasets/digits").iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_change_of_generation_makes_a_new_dataset_from_the_same_model(own: Trained) -> None:
     changed = genset(
         "run",
@@ -349,6 +351,7 @@ def test_copies_without_a_transform_are_refused_and_what_no_transform_changes_is
     assert [(p["path"], p["kind"]) for p in flipped.json["problems"]] == [("0/blank.png", "unchanged")]
 
 
+@pytest.mark.slow
 def test_generated_items_may_not_carry_what_is_held_out_into_train(own: Trained) -> None:
     common = ["--output", own.out, "--json"]
     assert genset("split", own.source, "--seed", 5, "--ratios", "0.5,0,0.5", "--name", "other", *common).code == 0
@@ -381,6 +384,7 @@ def test_only_what_was_made_is_judged(tmp_path: Path) -> None:
     assert told["n"] == {"train": 20, "test": 20, "made": 40}
 
 
+@pytest.mark.slow
 def test_a_version_is_one_wherever_it_is_copied(own: Trained, tmp_path: Path) -> None:
     dataset, model = tmp_path / "copied", tmp_path / "model"
     shutil.copytree(own.dataset, dataset)
