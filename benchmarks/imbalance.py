@@ -1,6 +1,6 @@
 """Does balancing with generated images help where classes are unbalanced? Other ways and genset's side by side.
 
-    python benchmarks/imbalance.py FOLDER [--seeds 3] [--seconds 240] [--family vae] [--prior kernel] [--ratio 100]
+    python benchmarks/imbalance.py FOLDER [--seeds 3] [--seconds 240] [--family vae] [--prior kde] [--ratio 100]
 
 The protocol of DeepSMOTE (Dablain et al. 2022, arXiv:2105.02340) scaled to what FOLDER holds: class counts fall
 geometrically from the largest to 1/ratio of it, the test part is balanced, and the figure is the mean of the classes'
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=240)
     parser.add_argument("--family", default="vae")
-    parser.add_argument("--prior", default="kernel")
+    parser.add_argument("--prior", default="kde")
     parser.add_argument("--ratio", type=float, default=100)
     arguments = parser.parse_args()
     test = _read(arguments.folder / "test")

@@ -38,7 +38,7 @@ MODELS: dict[str, list[str]] = {
     "vae": ["model.family=vae"],
     "gan": ["model.family=gan"],
     "textbook GAN": [
-        "model.family={kind: gan, loss: non_saturating, warm_start: 0.0, perturb: false}",
+        "model.family={kind: gan, loss: non_saturating, warm_start: 0.0, diff_augment: false}",
         "model.network=mlp",
         "model.latent_dim=100",
     ],

@@ -28,8 +28,9 @@ from genset.models import FAMILIES
 from genset.models.losses import gaussian_loss, kl_loss
 from genset.models.priors import GaussianMixture
 from genset.models.schedule import StagePlan
-from genset.models.stage_steps import Examples, StageRun
+from genset.models.stage_run import StageRun
 from genset.models.trainer import Trainer
+from genset.models.training_task import Examples, TrainingTask
 
 CLASSES, ITEMS = 10, 4096
 
@@ -89,12 +90,11 @@ def _genset(name: str, modality: Modality, items: Any, labels: Any) -> Callable[
     family = FAMILIES[name](kind=name)
     nets = family.build(modality, modality.networks["conv"](kind="conv"), modality.latent_dim, CLASSES)
     train, none = Examples(items, labels), Examples(items[:0], labels[:0])
-    trainer = Trainer(
-        family, GaussianMixture(), nets, modality, train, none,
-        classes=CLASSES, latent_dim=modality.latent_dim, seed=0, judging=None,
-    )  # fmt: skip
-    run: StageRun = trainer.runs[-1]
-    leg = StagePlan(10_000, run.stage.largest_batch, run.stage.learning_rate, 12, run.stage.evaluations)
+    task = TrainingTask(
+        family, GaussianMixture(), nets, modality, train, none, CLASSES, code_length=modality.latent_dim, seed=0
+    )
+    run: StageRun = Trainer(task).runs[-1]
+    plan = StagePlan(10_000, run.stage.max_batch_size, run.stage.learning_rate, 12, run.stage.validations)
     rng = np.random.default_rng(0)
     density = {
         "weights": np.ones((CLASSES, 1)),
@@ -107,8 +107,8 @@ def _genset(name: str, modality: Modality, items: Any, labels: Any) -> Callable[
 
     def steps() -> int:
         for _ in range(8):
-            run.step(leg, next(count) % leg.steps)
-        return 8 * leg.batch_size
+            run.step(plan, next(count) % plan.steps)
+        return 8 * plan.batch_size
 
     return steps
 

@@ -63,13 +63,13 @@ class LanguageModel(Family):
     def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[TrainingStage, ...]:
         """One: cross-entropy of each token after those before it."""
 
-        def loss(nets: Networks, batch: Batch, moment: LossContext) -> dict[str, Tensor]:
-            told = {"label": batch["label"]}
-            return {"loss": nets.network.reconstruction_loss(nets, batch["zero"], batch["x"], told, _unused)}
+        def loss(nets: Networks, batch: Batch, context: LossContext) -> dict[str, Tensor]:
+            label = {"label": batch["label"]}
+            return {"loss": nets.network.reconstruction_loss(nets, batch["zero"], batch["x"], label, _unused)}
 
         return (TrainingStage("mle", (Update("mle", ("decoder",), loss),), _zeros),)
 
-    def whole(self, nets: Networks, modality: Modality) -> Any:
+    def keras_model(self, nets: Networks, modality: Modality) -> Any:
         """The decoder."""
         return nets["decoder"]
 
@@ -238,8 +238,8 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
     from genset.models.export import onnx_bytes
     from genset.models.onnx_network import OnnxNetwork
     from genset.models.schedule import Train
-    from genset.models.stage_steps import Examples
     from genset.models.trainer import Trainer
+    from genset.models.training_task import Examples, TrainingTask
 
     texts = list(dict.fromkeys(_texts(arguments.folder / "train")))
     length = max(len(text.encode()) for text in texts)
@@ -254,10 +254,10 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
     family = LanguageModel()
     nets = family.build(modality, network, 1, 1)
     parts = [Examples(part, np.zeros(len(part), np.int64)) for part in (items[held_out:], items[:held_out])]
-    from genset.models.gan import ConditionalNormal
+    from genset.models.priors import ConditionalNormal
 
     trainer = Trainer(
-        family, ConditionalNormal(), nets, modality, *parts, classes=1, latent_dim=1, seed=0, judging=None
+        TrainingTask(family, ConditionalNormal(), nets, modality, *parts, classes=1, code_length=1, seed=0)
     )
     progress = Progress(say=lambda text: print(text, file=sys.stderr))
     with tempfile.TemporaryDirectory() as place:

@@ -212,7 +212,7 @@ class Network(Section):
     @abstractmethod
     def rebuilt(self, nets: "Networks", z: Tensor) -> Tensor:
         """(B, *tensor_shape) reconstructions from codes z (B, latent_dim), differentiable (keras.ops); networks for
-        tokens return (B, T, tokens) probabilities, used only by `complete_model`."""
+        tokens return (B, T, tokens) probabilities, used only by `Family.keras_model`."""
 
     def made(self, nets: "Networks", batch: "Batch") -> Tensor:
         """(B, ...) synthetic items from the codes "z" and labels of a batch, as a discriminator sees them,
@@ -388,7 +388,7 @@ class Modality(ABC):
     item_dtype: ClassVar[Literal["uint8", "int16"]] = "uint8"
     state_files: ClassVar[tuple[str, ...]] = ()  # files in a model's folder with what is learned besides the networks
     adversarial_space: ClassVar[Literal["items", "codes"]] = "items"  # what a GAN generates, by default
-    adversarial_anchor: ClassVar[float] = 0.0  # default weight of reconstruction while a GAN trains on items
+    adversarial_reconstruction_weight: ClassVar[float] = 0.0  # of the reconstruction loss of a GAN on items
     adversarial_warm_start: ClassVar[float] = 0.3  # default fraction of the budget for the warm start of a GAN
     free_bits: ClassVar[float] = 0.0  # nats of each value of z that cost a VAE nothing
     array_axes: ClassVar[tuple[int, ...]] = ()  # numbers of axes that arrays of other programs may have
@@ -607,12 +607,12 @@ same labels, and "code" (B, latent_dim), the codes of the items."""
 
 @dataclass(frozen=True, slots=True)
 class LossContext:
-    """When a loss is computed, and what only the trainer's backend can do."""
+    """What a loss depends on besides networks and batch, and the operation that only the trainer's backend has."""
 
     progress: Tensor  # of the stage, in [0, 1]
-    lazy: bool  # whether costly terms are computed in this step: see `TrainingStage.lazy_every`
-    learning: bool  # whether weights are updated; False on the validation set
-    tuned: Tensor  # the value that the trainer chose among `TrainingStage.tuned`
+    lazy_due: bool  # whether costly terms are computed in this step: see `TrainingStage.lazy_every`
+    training: bool  # whether a weight update follows; False on the validation set
+    tuned_value: Tensor  # the value that the trainer chose among `TrainingStage.tuned_values`
     gradient: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
     """(function from (B, ...) to (B, ...), x) -> d sum(function(x)) / dx, itself differentiable."""
 
@@ -632,26 +632,26 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class TrainingStage:
-    """A part of a training with its own updates: an autoencoder has one, a GAN with a warm start two."""
+    """A part of a training with its own updates: an autoencoder has one, a GAN with a warm start has two."""
 
     name: str
     updates: tuple[Update, ...]
     draw: Callable[[np.random.Generator, int], Mapping[str, Tensors]]
-    """(generator, B) -> the random inputs of one step, so that no training rule draws by itself."""
-    share: float = 1.0  # fraction of the budget
+    """(generator, B) -> the random inputs of one step, so that losses draw nothing themselves."""
+    share: float = 1.0  # of the budget
     needs: tuple[int, float] = (0, 1.0)
-    """(steps, most): the next stage needs at least that many steps of this one, so a budget in seconds that has too
-    little time in `share` gives more, up to the fraction `most`."""
-    learning_rate: float = 2e-3  # at the start, if the config gives none
-    largest_batch: int = 128
-    evaluations: int = 40  # on the validation part, in the whole of the stage
-    patience: int = 12  # evaluations in a row that were not the best, after which it ends, where the config gives none
+    """(steps, maximum share): the next stage cannot use the result of fewer steps. If `share` of a budget in seconds
+    has no time for them, the stage gets a larger share, up to this maximum."""
+    learning_rate: float = 2e-3  # at the start, unless the config sets it
+    max_batch_size: int = 128  # unless the config sets the batch size
+    validations: int = 40  # in the complete stage
+    patience: int = 12  # validations in a row without improvement that end the stage, unless the config sets it
     samples: bool = False
-    """Whether its batches contain "z" drawn from the density on z, and its progress is measured on samples."""
-    space: Literal["items", "codes"] = "items"  # what its samples are, and what they are compared with
-    average: tuple[str, ...] = ()  # networks that keep the running mean of their weights, not the last ones
-    lazy_every: int = 1  # costly terms of the losses are computed every n-th step
-    tuned: tuple[float, ...] = (0.0,)  # values for `LossContext.tuned`: short trials choose one of several
+    """Whether batches carry "z" drawn from the density on z, and validations evaluate samples instead of losses."""
+    space: Literal["items", "codes"] = "items"  # what the samples are, and are compared with
+    average: tuple[str, ...] = ()  # networks of which the running mean of the weights is kept instead of the last ones
+    lazy_every: int = 1  # costly terms of the losses are computed in every n-th step
+    tuned_values: tuple[float, ...] = (0.0,)  # candidates for `LossContext.tuned_value`: several are tried briefly
 
 
 class Family(Section):
@@ -667,11 +667,11 @@ class Family(Section):
     def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[TrainingStage, ...]:
         """The parts of the training on this number of training items, in order."""
 
-    def settled(self, shares: Sequence[float], tuned: Sequence[float]) -> Self:
+    def resolved(self, shares: Sequence[float], tuned_values: Sequence[float]) -> Self:
         """The same family with what the training chose: the fraction of steps of each stage, and its tuned value."""
         return self
 
-    def fitted(self, modality: type[Modality]) -> Self:
+    def for_modality(self, modality: type[Modality]) -> Self:
         """The same family with the defaults of the modality. Raises GensetError for an impossible combination."""
         return self
 
@@ -702,7 +702,7 @@ class Family(Section):
         return nets.network.exported(nets, modality)
 
     @abstractmethod
-    def whole(self, nets: Networks, modality: Modality) -> Any:
+    def keras_model(self, nets: Networks, modality: Modality) -> Any:
         """The one keras model that is saved for people who continue in Keras."""
 
 

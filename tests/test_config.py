@@ -75,12 +75,12 @@ BROKEN = {
         ["4:1: train: give one of seconds, steps and epochs, not steps and epochs"],
     ),
     "another budget than was planned": (
-        "train: {steps: 90, revised: [[[0, 100], [50, 70]]]}\n",
-        ["4:1: train: revised tells of 70 steps: give steps: 70, or leave revised out"],
+        "train: {steps: 90, step_plan: [[[0, 100], [50, 70]]]}\n",
+        ["4:1: train: step_plan has 70 steps in total: set steps to 70, or remove step_plan"],
     ),
     "plans out of order": (
-        "train: {steps: 70, revised: [[[0, 40], [50, 70]]]}\n",
-        ["4:1: train: revised: each stage needs its plans in order, the first from step 0, each before the end"],
+        "train: {steps: 70, step_plan: [[[0, 40], [50, 70]]]}\n",
+        ["4:1: train: step_plan: each stage needs its plans in order, the first from step 0, each before the end"],
     ),
     "a budget of nothing": ("train: {seconds: 0}\n", ["4:9: train.seconds: must be greater than 0, got 0"]),
     "YAML's no": ("augment: {copies: no}\n", ["4:11: augment.copies: must be a whole number, got 'no'"]),
@@ -104,6 +104,25 @@ BROKEN = {
     "a kind that is a list": (
         "model: {family: {kind: [vae]}}\n",
         ["4:9: model.family: must be one of vae, ae, gan; got a list"],
+    ),
+    "an old prior": ("model: {prior: kernel}\n", ["4:9: model.prior: 'kernel' is now called 'kde'"]),
+    "old keys of a model": (
+        "model: {family: {kind: gan, anchor: 1.0, perturb: true}}\n",
+        [
+            "4:29: model.family.anchor: this key is now called 'reconstruction_weight'",
+            "4:42: model.family.perturb: this key is now called 'diff_augment'",
+        ],
+    ),
+    "old keys of autoencoders": (
+        "model: {family: {kind: ae, perturb: true}}\n",
+        ["4:28: model.family.perturb: this key is now called 'diff_augment'"],
+    ),
+    "old keys of a training": (
+        "train: {steps: 5, revised: [[[0, 5]]], evaluations: [3]}\n",
+        [
+            "4:19: train.revised: this key is now called 'step_plan'",
+            "4:40: train.evaluations: this key is now called 'validations'",
+        ],
     ),
     "not finite": ("train: {seconds: 1e999}\n", ["4:9: train.seconds: must be a finite number, got inf"]),
     "balance": (

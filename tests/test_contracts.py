@@ -295,7 +295,7 @@ class ShortTraining:
         self.modality = opened(kind).learned(self.items, self.labels)
         name, _, space = family.partition(" of ")
         settings = {"space": space} if space else {}
-        self.family = FAMILIES[name](kind=name, **settings).fitted(type(self.modality))
+        self.family = FAMILIES[name](kind=name, **settings).for_modality(type(self.modality))
         self.prior, self.network, self.folder = GaussianMixture(), network, folder
 
     def trained(self, steps: int) -> TrainedModel:
@@ -303,22 +303,24 @@ class ShortTraining:
 
         from genset.models.export import keras_bytes, onnx_bytes
         from genset.models.schedule import Train
-        from genset.models.stage_steps import Examples
         from genset.models.trainer import Trainer
+        from genset.models.training_task import Examples, TrainingTask
 
         keras.utils.clear_session()
         nets = self.family.build(self.modality, self.modality.networks[self.network](kind=self.network), 5, 2)
         train, validation = Examples(self.items, self.labels), Examples(self.items[:8], self.labels[:8])
-        trainer = Trainer(
-            self.family, self.prior, nets, self.modality, train, validation, classes=2, latent_dim=5, seed=3,
-            judging=lambda known, held_out: lambda made, labels: {"frechet": float(abs(made.mean() - known.mean()))},
+        task = TrainingTask(
+            self.family, self.prior, nets, self.modality, train, validation, classes=2, code_length=5, seed=3,
+            make_scorer=lambda train, validation: lambda samples, labels: {
+                "frechet": float(abs(samples.mean() - train.mean()))
+            },
         )  # fmt: skip
-        checkpoint = self.folder / "c.npz"
-        outcome = trainer.fit(Train(steps=steps, batch_size=8), checkpoint, "key", resume=False, progress=Progress())
+        checkpoint, settings = self.folder / "c.npz", Train(steps=steps, batch_size=8)
+        outcome = Trainer(task).fit(settings, checkpoint, "key", resume=False, progress=Progress())
         assert outcome.steps_done == steps
         exported = {name: onnx_bytes(net, 0) for name, net in self.family.sampler(nets, self.modality).items()}
         return TrainedModel(
-            exported, keras_bytes(self.family.whole(nets, self.modality)), outcome.history, outcome.prior
+            exported, keras_bytes(self.family.keras_model(nets, self.modality)), outcome.history, outcome.prior
         )
 
     def check(self, model: TrainedModel) -> None:

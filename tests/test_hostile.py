@@ -235,7 +235,7 @@ def test_a_run_needs_no_network(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 12, "01")
     values = {"name": "d", "modality": "image", "data": {"source": str(source)}, "train": {"steps": 5}}
     keep = {"per_class": 2, "near_copies": "keep", "wrong_labels": "keep"}
-    (tmp_path / "c.yaml").write_text(json.dumps({**values, "generate": keep, "model": {"prior": "kernel"}}))
+    (tmp_path / "c.yaml").write_text(json.dumps({**values, "generate": keep, "model": {"prior": "kde"}}))
     command = [
         *alone,
         sys.executable,
@@ -262,7 +262,7 @@ def test_no_library_reports_what_a_user_does_nor_gives_the_machine_an_id(own: Tr
     places = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "temporary"), "XDG_CACHE_HOME": ""}
     places["MPLCONFIGDIR"] = str(tmp_path)  # fonts that matplotlib found, which is no report
     trained = genset("run", own.config, "train.steps=30", "generate.near_copies=keep", "generate.wrong_labels=keep",
-                     "model.prior=kernel", "--output", tmp_path / "out", **places)  # fmt: skip
+                     "model.prior=kde", "--output", tmp_path / "out", **places)  # fmt: skip
     assert trained.code == 0, trained.stderr
     assert genset("generate", own.model, "-n", 5, "--output", tmp_path / "new", **places).code == 0
     left = [str(path.relative_to(tmp_path)) for name in ("home", "temporary") for path in (tmp_path / name).rglob("*")]

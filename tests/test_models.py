@@ -52,9 +52,9 @@ def test_adversarial_losses_have_their_published_values(kind: str) -> None:
 def test_gradient_penalties_of_a_linear_discriminator(kind: str, penalty: float) -> None:
     import tensorflow as tf
 
-    moment = LossContext(tf.constant(0.0), True, True, tf.constant(1.0), gradient)
+    context = LossContext(tf.constant(0.0), True, True, tf.constant(1.0), gradient)
     real, made, mix = tf.ones((5, 2)), tf.zeros((5, 2)), tf.fill((5, 1), 0.3)
-    loss = LOSSES[kind](kind=kind).penalty_loss(lambda x: 3 * x[:, 0], real, made, mix, moment)
+    loss = LOSSES[kind](kind=kind).penalty_loss(lambda x: 3 * x[:, 0], real, made, mix, context)
     assert float(loss) == pytest.approx(penalty, rel=1e-4)
 
 
@@ -81,7 +81,7 @@ def blobs(count: int) -> tuple[Any, Any]:
 
 def trained(
     family: Any,
-    judge: Callable[[Items, Labels], Mapping[str, float]] | None,
+    scorer: Callable[[Items, Labels], Mapping[str, float]] | None,
     tmp_path: Path,
     *,
     resume: bool = False,
@@ -91,16 +91,16 @@ def trained(
     import keras
 
     from genset.models.schedule import Train
-    from genset.models.stage_steps import Examples
     from genset.models.trainer import Trainer
+    from genset.models.training_task import Examples, TrainingTask
 
     keras.utils.clear_session()
     table = MODALITIES["image"]
     modality = table(table.Settings(size=8, mode="L"))
     items, labels = blobs(64)
-    family = family.fitted(table)
+    family = family.for_modality(table)
     nets = family.build(modality, modality.networks["conv"](kind="conv", width=8), 4, 2)
-    trainer = Trainer(
+    task = TrainingTask(
         family,
         GaussianMixture(),
         nets,
@@ -108,9 +108,9 @@ def trained(
         Examples(items, labels),
         Examples(*blobs(20)),
         classes=2,
-        latent_dim=4,
+        code_length=4,
         seed=0,
-        judging=judge and (lambda known, held_out: judge),
+        make_scorer=scorer and (lambda train, validation: scorer),
     )
     said: list[str] = []
 
@@ -118,14 +118,14 @@ def trained(
         if done == stop_at:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    outcome = trainer.fit(
+    outcome = Trainer(task).fit(
         Train(**{"steps": 40, "batch_size": 8, **train}),
         tmp_path.with_suffix(".npz"),
         "key",
         resume=resume,
         progress=Progress(say=said.append, tick=tick),
     )
-    return outcome, said, [variable.numpy() for variable in trainer.task.variables()]
+    return outcome, said, [variable.numpy() for variable in task.variables()]
 
 
 @pytest.fixture
@@ -151,8 +151,8 @@ def test_collapsed_samples_end_the_stage_and_the_best_weights_are_kept(tmp_path:
     best = [row for row in outcome.history if row["step"] == outcome.best_step and "val_frechet" in row]
     assert best[-1]["val_frechet"] == 5.0
     assert told_of["mode_collapse"] == (
-        f"the samples covered 0.10 of the validation part, after 0.90: stopped at step {outcome.steps_done}; "
-        f"kept is step {outcome.best_step}"
+        f"the samples covered 0.10 of the validation set, after 0.90: stopped at step {outcome.steps_done}; "
+        f"kept step {outcome.best_step}"
     )
 
 
@@ -162,8 +162,8 @@ def test_samples_that_never_get_better_than_the_start_are_waited_for_and_told_of
     outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
     assert (outcome.steps_done, outcome.stopped_early, outcome.best_step) == (40, False, 12)
     assert dict(outcome.notes)["start_kept"] == (
-        "no step of the adversarial stage had better samples than what it started from, which is kept; give it longer, "
-        "or a smaller model.family.warm_start"
+        "no step of the adversarial stage had better samples than its start, so the start is kept: give it more time, or "
+        "a smaller model.family.warm_start"
     )
 
 
@@ -171,7 +171,7 @@ def test_samples_that_never_get_better_than_the_start_are_waited_for_and_told_of
 def test_a_stage_that_diverges_goes_back_to_its_best_weights_and_says_so(tmp_path: Path) -> None:
     scores = iter([9.0, 4.0, float("nan")])
     outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
-    assert "a loss was no longer a number; kept is step" in dict(outcome.notes)["diverged"]
+    assert "a loss was not finite; kept step" in dict(outcome.notes)["diverged"]
     assert outcome.stopped_early
 
 
@@ -214,25 +214,25 @@ def test_a_gan_that_is_interrupted_in_both_its_stages_ends_with_the_same_bits(tm
 def test_a_gan_on_a_short_budget_gives_its_warm_start_the_steps_that_it_needs(
     warm_start: float | None, seconds: float, shares: list[float], steps: list[int]
 ) -> None:
-    from genset.models.schedule import Train, plan
+    from genset.models.schedule import Train, plan_training
 
     table = MODALITIES["image"]
-    family = FAMILIES["gan"](kind="gan", warm_start=warm_start).fitted(table)
+    family = FAMILIES["gan"](kind="gan", warm_start=warm_start).for_modality(table)
     stages = family.stages(table(table.Settings(size=8, mode="L")), 16, 1000)
-    told = plan(Train(seconds=seconds), 1000, stages, lambda number, leg, given: (round(4 * given), 20))
-    assert [leg.share for leg in told.legs] == pytest.approx(shares)
-    assert [leg.steps for leg in told.legs] == steps
+    plan = plan_training(Train(seconds=seconds), 1000, stages, lambda number, leg, given: (round(4 * given), 20))
+    assert [stage.share for stage in plan.stages] == pytest.approx(shares)
+    assert [stage.steps for stage in plan.stages] == steps
 
 
 def test_a_plan_that_is_revised_is_gone_through_evenly_from_there() -> None:
     from genset.models.schedule import StagePlan
 
-    leg = StagePlan(100, 8, 1.0, patience=12, evaluations=10)
+    leg = StagePlan(100, 8, 1.0, patience=12, validations=10)
     assert [leg.progress(step) for step in (0, 25, 100)] == [0, 0.25, 1]
     slow = leg.revised(50, step_seconds=2.0, seconds_left=40.0)  # 20 steps more, not 50
     assert (slow.steps, slow.revisions) == (70, ((50, 70),))
     assert [slow.progress(step) for step in (0, 25, 50, 60, 70)] == [0, 0.25, 0.5, 0.75, 1]
-    assert [step for step in range(1, 71) if slow.evaluated(step)] == [10, 20, 30, 40, 50, 57, 64, 70]
+    assert [step for step in range(1, 71) if slow.validates_after(step)] == [10, 20, 30, 40, 50, 57, 64, 70]
     assert [slow.rate(step) for step in range(50)] == [leg.rate(step) for step in range(50)]
     assert leg.revised(50, step_seconds=1.0, seconds_left=45.0) is leg  # about what was planned
     assert leg.revised(50, step_seconds=1.0, seconds_left=-9.0).steps == 60  # a fifth of what was left
@@ -242,10 +242,10 @@ def test_a_plan_that_is_revised_is_gone_through_evenly_from_there() -> None:
 def test_evaluations_take_a_quarter_of_a_budget_at_most() -> None:
     from genset.models.schedule import steps_within
 
-    assert steps_within(100, step_seconds=0.5, evaluation_seconds=0.5, evaluations=40) == (160, 40)
-    assert steps_within(100, step_seconds=0.5, evaluation_seconds=5.0, evaluations=40) == (150, 5)
-    assert steps_within(100, step_seconds=0.5, evaluation_seconds=60.0, evaluations=40) == (80, 1)
-    assert steps_within(1, step_seconds=5.0, evaluation_seconds=5.0, evaluations=40) == (1, 1)
+    assert steps_within(100, step_seconds=0.5, validation_seconds=0.5, validations=40) == (160, 40)
+    assert steps_within(100, step_seconds=0.5, validation_seconds=5.0, validations=40) == (150, 5)
+    assert steps_within(100, step_seconds=0.5, validation_seconds=60.0, validations=40) == (80, 1)
+    assert steps_within(1, step_seconds=5.0, validation_seconds=5.0, validations=40) == (1, 1)
 
 
 @pytest.mark.slow
@@ -253,10 +253,10 @@ def test_a_budget_in_seconds_that_was_planned_wrongly_is_kept_and_can_be_made_ag
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from genset.models.schedule import Train
-    from genset.models.stage_steps import StageRun
+    from genset.models.stage_run import StageRun
 
     # As on a machine that has other work to do once the first steps are measured
-    monkeypatch.setattr(StageRun, "measure", lambda self, draft, seconds: (50_000, draft.evaluations))
+    monkeypatch.setattr(StageRun, "measure", lambda self, draft, seconds: (50_000, draft.validations))
     outcome, said, weights = trained(FAMILIES["vae"](kind="vae"), None, tmp_path / "a", steps=None, seconds=5.0)
     assert any(line.endswith(" instead of 50000") for line in said)
     assert outcome.plan.steps < 50_000
@@ -268,21 +268,25 @@ def test_a_budget_in_seconds_that_was_planned_wrongly_is_kept_and_can_be_made_ag
 
 @pytest.mark.slow
 def test_an_anchored_generator_goes_on_rebuilding_items(tmp_path: Path) -> None:
-    told = {}
-    for anchor in (1e-9, 10.0):  # all but none, and much
+    losses = {}
+    for weight in (1e-9, 10.0):  # all but none, and much
         outcome, _, _ = trained(
-            FAMILIES["gan"](kind="gan", anchor=anchor, warm_start=0.5), None, tmp_path, steps=60, learning_rate=2e-3
+            FAMILIES["gan"](kind="gan", reconstruction_weight=weight, warm_start=0.5),
+            None,
+            tmp_path,
+            steps=60,
+            learning_rate=2e-3,
         )
-        told[anchor] = outcome.history[-1]["anchor_loss"]
-    assert told[10.0] < told[1e-9] - 0.01
+        losses[weight] = outcome.history[-1]["anchor_loss"]
+    assert losses[10.0] < losses[1e-9] - 0.01
 
 
 def test_small_sets_are_learned_in_small_batches() -> None:
-    from genset.models.schedule import usual_batch
+    from genset.models.schedule import default_batch_size
 
-    told = {items: usual_batch(items, 128) for items in (6400, 3600, 1440, 400, 87, 3)}
+    told = {items: default_batch_size(items, 128) for items in (6400, 3600, 1440, 400, 87, 3)}
     assert told == {6400: 128, 3600: 128, 1440: 60, 400: 32, 87: 10, 3: 1}
-    assert usual_batch(6400, 64) == 64
+    assert default_batch_size(6400, 64) == 64
 
 
 @pytest.mark.usefixtures("fake_steps")
@@ -358,8 +362,8 @@ def test_an_encoder_that_says_far_too_much_does_not_end_a_training() -> None:
         "label": np.eye(2, dtype=np.float32)[[0] * 6],
         **stage.draw(np.random.default_rng(0), 6),
     }
-    moment = LossContext(tf.constant(1.0), True, True, tf.constant(0.0), gradient)
-    losses = stage.updates[0].loss(nets, batch, moment)
+    context = LossContext(tf.constant(1.0), True, True, tf.constant(0.0), gradient)
+    losses = stage.updates[0].loss(nets, batch, context)
     assert all(np.isfinite(float(value)) for value in losses.values())
 
 
@@ -367,16 +371,16 @@ def test_an_encoder_that_says_far_too_much_does_not_end_a_training() -> None:
 def test_codes_that_tell_no_item_from_another_are_reported(tmp_path: Path) -> None:
     family = FAMILIES["ae"](kind="ae", code_penalty=1e6, penalty_warmup=0.0)
     outcome, _, _ = trained(family, None, tmp_path, steps=300)
-    assert outcome.notes == [("idle_codes", "the codes tell no item from another: made items will all look alike")]
+    assert outcome.notes == [("idle_codes", "the codes do not distinguish items: all generated items will look alike")]
 
 
 def test_an_epoch_shows_equal_classes_once_and_others_by_the_root_of_their_size() -> None:
-    from genset.models.stage_steps import shown
+    from genset.models.stage_steps import epoch_order
 
-    even = shown(np.repeat([0, 1], 50), np.random.default_rng(0))
+    even = epoch_order(np.repeat([0, 1], 50), np.random.default_rng(0))
     assert sorted(even) == list(range(100))
     labels = np.repeat([0, 1], [400, 4])
-    times = np.bincount(labels[shown(labels, np.random.default_rng(0))])
+    times = np.bincount(labels[epoch_order(labels, np.random.default_rng(0))])
     assert times == pytest.approx([404 * 20 / 22, 404 * 2 / 22], abs=1)
 
 

@@ -123,6 +123,6 @@ def test_a_class_that_n01_hardly_holds_is_an_error_with_its_cure() -> None:
     with pytest.raises(GensetError) as error:
         prior.draw(prior.fit(codes, labels, 3, 0), 2, rngs(1))
     assert str(error.value) == (
-        "model.prior: N(0, I) holds hardly any code of class number 3: none in 4,096 draws\n"
-        "  Use `prior: gmm`, which draws from each class by itself."
+        "model.prior: N(0, I) hardly covers class number 3: 4,096 draws gave no code of it\n"
+        "  Set model.prior=gmm, which has a density for each class."
     )

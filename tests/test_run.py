@@ -208,7 +208,7 @@ def test_a_budget_in_seconds_becomes_steps_and_force_makes_the_same_again(tmp_pa
     assert first.code == 0, first.stderr
     model = tmp_path / "out/models/digits/v0001"
     resolved = yaml.safe_load((model / "config.yaml").read_text())["train"]
-    assert set(resolved) - {"revised"} == {"steps", "precision", "evaluations"}  # revised where the machine was busy
+    assert set(resolved) - {"step_plan"} == {"steps", "precision", "validations"}  # a step plan if the machine was busy
     assert "seconds" not in resolved
     assert genset("train", path, "--output", tmp_path / "out", "--json").json["made"] is False
     forced = genset("train", model / "config.yaml", "--force", "--output", tmp_path / "out", "--json")
@@ -679,7 +679,7 @@ def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(tmp_path: 
     first = _interrupted_while_training(path, out, signal.SIGTERM)
     assert first.endswith(
         "genset: interrupted; no incomplete file was left\n"
-        "  Run the same command again to go on: what was trained so far is kept.\n"
+        "  Run the same command again to continue: the training so far is saved.\n"
     )
     second = _interrupted_while_training(path, out, signal.SIGINT)
     assert _visible(out) == []

@@ -415,7 +415,7 @@ def untrained_gan() -> tuple[Text, Any]:
     modality = Text(TextSettings(max_bytes=20)).learned(
         codec.encode_all(["abc abd", "ab"] * 20, 20), np.zeros(40, np.int64)
     )
-    rule = FAMILIES["gan"](kind="gan", space="items").fitted(Text)
+    rule = FAMILIES["gan"](kind="gan", space="items").for_modality(Text)
     return modality, rule.build(modality, modality.networks["gru"](kind="gru", width=8), 3, 2)
 
 
@@ -477,10 +477,10 @@ def test_a_vae_reports_how_much_its_code_tells() -> None:
 
     modality = Text(TextSettings())
     rows = {"kl_loss": 9.0, "reconstruction_loss": 27.0}
-    assert VAE().notes(rows, modality) == (("information", "z tells 9.0 of the 36.0 nats of an item (25%)"),)
+    assert VAE().notes(rows, modality) == (("information", "z holds 9.0 of the 36.0 nats of an item (25%)"),)
     ((kind, text),) = VAE().notes({"kl_loss": 0.5, "reconstruction_loss": 49.5}, modality)
     assert kind == "collapsed_codes"
-    assert text.startswith("z tells 0.5 of the 50.0 nats of an item (1%)")
+    assert text.startswith("z holds 0.5 of the 50.0 nats of an item (1%)")
 
 
 def test_texts_on_a_model_page_differ_only_by_their_codes(dialogues: Path) -> None:

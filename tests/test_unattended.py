@@ -56,7 +56,7 @@ def test_ten_runs_at_once_of_one_config_train_once(tmp_path: Path) -> None:
     path = config(
         tmp_path,
         digits(tmp_path / "digits", 12, "01"),
-        model={"prior": "kernel"},
+        model={"prior": "kde"},
         train={"steps": 120},
         generate={"per_class": 2, "near_copies": "keep", "wrong_labels": "keep"},
     )

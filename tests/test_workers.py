@@ -86,7 +86,7 @@ def test_two_workers_learn_what_one_learns(short: Path, two: tuple[Path, list[Ou
     assert (chief.code, other.code) == (0, 0), chief.stderr + other.stderr
     told = {key: value for key, value in other.json.items() if key != "seconds"}
     assert told == {"command": "train", "made": True, "worker": 1, "workers": 2}
-    assert chief.json["model"]["information"] == "2 workers trained it together"
+    assert chief.json["model"]["information"] == "trained by 2 workers together"
     alone = genset("train", short, "--output", tmp_path, "--json").json["model"]["losses"]
     together = chief.json["model"]["losses"]
     assert together["val_loss"] == pytest.approx(alone["val_loss"], abs=0.02 * abs(alone["val_loss"]))
@@ -107,7 +107,7 @@ def test_one_that_is_told_to_stop_stops_both_and_they_go_on_to_the_same_model(
     assert [worker.code for worker in pair.ended()] == [130, 130]
     ended = Pair(short, tmp_path).ended()
     assert [worker.code for worker in ended] == [0, 0], ended
-    assert "going on with the training at step" in ended[0].stderr
+    assert "continuing the training at step" in ended[0].stderr
     assert _sums(tmp_path) == _sums(two[0])
 
 
@@ -131,7 +131,7 @@ def test_one_that_is_lost_ends_both_and_they_go_on_from_the_last_checkpoint(shor
         worker.send_signal(signal.SIGINT)
     stopped = again.ended()
     assert [worker.code for worker in stopped] == [130, 130]
-    assert "going on with the training at step" in stopped[0].stderr
+    assert "continuing the training at step" in stopped[0].stderr
 
 
 @pytest.mark.slow
@@ -151,8 +151,8 @@ def test_a_batch_that_is_too_small_to_be_shared(short: Path, tmp_path: Path) -> 
     for worker in Pair(short, tmp_path, ("train.batch_size=1",), ("train.batch_size=1",)).ended():
         assert worker.code == 2
         assert worker.stderr.endswith(
-            "genset: train.batch_size: a batch of 1 items cannot be shared by 2 workers\n"
-            "  Take fewer workers, or larger batches.\n"
+            "genset: train.batch_size: cannot split a batch of 1 items between 2 workers\n"
+            "  Use fewer workers or a larger batch size.\n"
         )
 
 
@@ -175,7 +175,7 @@ main()
     assert done.returncode == 0, done.stderr
     both = json.loads(done.stdout)["model"]
     alone = genset("train", short, "train.steps=60", "--output", tmp_path / "alone", "--json").json["model"]
-    assert both["information"] == "2 workers trained it together"
+    assert both["information"] == "trained by 2 workers together"
     assert both["losses"]["val_loss"] == pytest.approx(alone["losses"]["val_loss"], rel=0.05)
 
 

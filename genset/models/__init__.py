@@ -8,4 +8,4 @@ from genset.models.priors import GaussianMixture, KernelDensity, Normal
 from genset.models.vae import VAE
 
 FAMILIES: dict[str, type[Family]] = {"vae": VAE, "ae": Autoencoder, "gan": GAN}
-PRIORS: dict[str, type[Prior]] = {"gmm": GaussianMixture, "kernel": KernelDensity, "normal": Normal, "flow": Flow}
+PRIORS: dict[str, type[Prior]] = {"gmm": GaussianMixture, "kde": KernelDensity, "normal": Normal, "flow": Flow}

@@ -1,6 +1,5 @@
-"""A training that was interrupted, as one file."""
+"""An interrupted training as one file."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,66 +9,72 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from genset.models.npz import npz_bytes
 from genset.models.schedule import StagePlan, TrainingPlan
 from genset.versions import write_atomically
 
-Arrays = list[npt.NDArray[Any]]
+Weights = list[npt.NDArray[Any]]
 HistoryRow = dict[str, float]
 
 
 @dataclass
 class TrainingState:
-    """Where a training stands."""
+    """How far a training is."""
 
-    stage: int = 0
+    stage: int = 0  # index
     step: int = 0  # of the stage
-    done: int = 0  # steps of the stages before
+    earlier_steps: int = 0  # of the stages before
     best_score: float = float("inf")
     best_step: int = 0  # of the stage
     history: list[HistoryRow] = field(default_factory=list)
-    sums: dict[str, float] = field(default_factory=dict)  # of the losses since the last evaluation
-    since: int = 0  # steps
-    tuned: list[float] = field(default_factory=list)  # the values that the stages so far were given
-
-    ended: bool = False  # the stage, before its steps were done
+    loss_sums: dict[str, float] = field(default_factory=dict)  # since the last validation
+    summed_steps: int = 0  # since the last validation
+    tuned_values: list[float] = field(default_factory=list)  # one for each stage so far
+    stage_ended: bool = False  # before all its steps
     stopped_early: bool = False  # any stage
+    seconds: float = 0.0  # of training so far, in all stages
+    frame_steps: list[int] = field(default_factory=list)  # steps at which samples were taken to show the progress
+    notes: list[tuple[str, str]] = field(default_factory=list)  # (kind, text) of problems and what was done about them
 
-    def next(self) -> Self:
+    @property
+    def total_step(self) -> int:
+        """Steps of all stages so far."""
+        return self.earlier_steps + self.step
+
+    def next_stage(self) -> Self:
         """The state at the start of the next stage."""
         return type(self)(
             self.stage + 1,
-            done=self.done + self.step,
+            earlier_steps=self.total_step,
             history=self.history,
-            framed=self.framed,
+            frame_steps=self.frame_steps,
             notes=self.notes,
-            tuned=self.tuned,
+            tuned_values=self.tuned_values,
             stopped_early=self.stopped_early,
             seconds=self.seconds,
         )
 
-    seconds: float = 0.0  # of training so far, in all stages
-    framed: list[int] = field(default_factory=list)  # steps at which samples were taken for the user to see
-    notes: list[tuple[str, str]] = field(default_factory=list)  # (kind, text) of what went wrong and was mended
-
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds: everything that the rest of the training depends on."""
+    """Everything that the rest of a training depends on."""
 
     plan: TrainingPlan
     state: TrainingState
-    groups: Mapping[str, Arrays]  # the variables, by what they are
+    groups: Mapping[str, Weights]  # the variables by purpose: weights, optimizer, averages, ...
 
 
 def save(
-    path: Path, key: str, plan: TrainingPlan, state: TrainingState, groups: Mapping[str, Sequence[npt.NDArray[Any]]]
+    path: Path,
+    key: str,
+    plan: TrainingPlan,
+    state: TrainingState,
+    groups: Mapping[str, Sequence[npt.NDArray[Any]]],
 ) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint atomically."""
     meta = {"key": key, "plan": asdict(plan), "state": asdict(state), "groups": {n: len(g) for n, g in groups.items()}}
     arrays = {f"{name}{i}": value for name, group in groups.items() for i, value in enumerate(group)}
-    buffer = io.BytesIO()
-    np.savez(buffer, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, npz_bytes({"meta": np.array(json.dumps(meta)), **arrays}))
 
 
 def load(path: Path, key: str) -> Checkpoint | None:
@@ -81,9 +86,8 @@ def load(path: Path, key: str) -> Checkpoint | None:
         if meta["key"] != key:
             return None
         groups = {name: [arrays[f"{name}{i}"] for i in range(count)] for name, count in meta["groups"].items()}
-    legs = [
-        StagePlan(**{**leg, "revisions": tuple((start, steps) for start, steps in leg["revisions"])})
-        for leg in meta["plan"]["legs"]
+    stages = [
+        StagePlan(**{**stage, "revisions": tuple((start, steps) for start, steps in stage["revisions"])})
+        for stage in meta["plan"]["stages"]
     ]
-    plan = TrainingPlan(tuple(legs))
-    return Checkpoint(plan, TrainingState(**meta["state"]), groups)
+    return Checkpoint(TrainingPlan(tuple(stages)), TrainingState(**meta["state"]), groups)

@@ -1,4 +1,4 @@
-"""A trained model as files: model.keras for people, generator.onnx for sampling without TensorFlow."""
+"""Export a trained model: model.keras for Keras users, generator.onnx for sampling without TensorFlow."""
 
 import io
 import json
@@ -15,12 +15,12 @@ from genset.models.onnx_network import OnnxNetwork
 from genset.models.silence import STDOUT, silenced
 from genset.seeds import rng_for
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of a zip file
 _TOLERANCE = 1e-3  # of values in [0, 1], a quarter of an 8-bit step; of the largest where they are larger
 
 
 def keras_bytes(model: Any) -> bytes:
-    """A .keras file without the dates and addresses that keras puts in: equal models give equal bytes."""
+    """A .keras file without the dates and memory addresses that keras writes: equal models give equal bytes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
@@ -35,12 +35,12 @@ def keras_bytes(model: Any) -> bytes:
 
 
 def onnx_bytes(model: Any, seed: int) -> bytes:
-    """A model as ONNX, checked against keras. Raises GensetError when the two disagree."""
+    """A model as ONNX, compared with keras. Raises GensetError if their outputs differ."""
     rows = [_rows(port, rng_for(seed, "export", number)) for number, port in enumerate(model.inputs)]
-    # keras exports only what has been called
+    # keras exports only models that have been called
     expected = [np.asarray(output) for output in _as_list(model(rows if len(rows) > 1 else rows[0]))]
     with tempfile.TemporaryDirectory() as folder, silenced(STDOUT), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tf2onnx, about NumPy
+        warnings.simplefilter("ignore")  # tf2onnx warns about NumPy
         path = Path(folder) / "model.onnx"
         model.export(str(path), format="onnx", verbose=False)
         data = _canonical_onnx(path.read_bytes())
@@ -48,14 +48,14 @@ def onnx_bytes(model: Any, seed: int) -> bytes:
     difference = max(float(np.abs(a - b).max() / max(1.0, np.abs(b).max())) for a, b in pairs)
     if not difference <= _TOLERANCE:
         raise GensetError(
-            f"the exported network differs from the trained one by {difference:.2g}, more than {_TOLERANCE:g}",
+            f"the exported network deviates from the trained one by {difference:.2g}, more than {_TOLERANCE:g}",
             hint="Install the versions of constraints.txt.",
         )
     return data
 
 
 def _rows(port: Any, rng: np.random.Generator) -> Any:
-    """Eight random rows for an input of a network: numbers, or small numbers of tokens."""
+    """Eight random rows for an input of a network: float values, or token numbers 0 and 1."""
     shape = (8, *port.shape[1:])
     return rng.integers(0, 2, shape, np.int32) if port.dtype == "int32" else rng.standard_normal(shape, np.float32)
 
@@ -74,19 +74,19 @@ def _canonical(value: Any, numbers: dict[int, int]) -> Any:
     return [_canonical(child, numbers) for child in value] if isinstance(value, list) else value
 
 
-def _in_order_of_need(graph: Any) -> list[Any]:
-    """The nodes of a graph, each right after those that it needs."""
-    made_by = {port: number for number, node in enumerate(graph.node) for port in node.output}
-    seen: set[int] = set()
+def _topological_order(graph: Any) -> list[Any]:
+    """The nodes of a graph, each after those whose outputs it uses."""
+    producers = {port: number for number, node in enumerate(graph.node) for port in node.output}
+    visited: set[int] = set()
     out: list[Any] = []
 
     def visit(port: str) -> None:
-        number = made_by.get(port)
-        if number is None or number in seen:
+        number = producers.get(port)
+        if number is None or number in visited:
             return
-        seen.add(number)
-        for needed in graph.node[number].input:
-            visit(needed)
+        visited.add(number)
+        for source in graph.node[number].input:
+            visit(source)
         out.append(graph.node[number])
 
     for port in graph.output:
@@ -95,13 +95,13 @@ def _in_order_of_need(graph: Any) -> list[Any]:
 
 
 def _canonical_onnx(data: bytes) -> bytes:
-    """The same graph, its nodes in the order in which the outputs need them and its inner names counted in that order:
-    tf2onnx orders and numbers some by the order of a set."""
+    """The same graph with its nodes in topological order and its inner names numbered in that order: tf2onnx orders and
+    numbers some of them by the order of a set."""
     import onnx
 
     model = onnx.load_model_from_string(data)
     graph = model.graph
-    ordered = _in_order_of_need(graph)
+    ordered = _topological_order(graph)
     del graph.node[:]
     graph.node.extend(ordered)
     constants = {constant.name: constant for constant in graph.initializer}
@@ -126,7 +126,7 @@ def _canonical_onnx(data: bytes) -> bytes:
         constant.name = names[constant.name]
         graph.initializer.append(constant)
     for port in [*graph.input, *graph.output]:
-        port.type.tensor_type.shape.dim[0].dim_param = "N"  # tf2onnx counts unknown sizes up in a process
+        port.type.tensor_type.shape.dim[0].dim_param = "N"  # tf2onnx numbers unknown sizes by a counter of the process
     graph.doc_string = ""
     onnx.checker.check_model(model)
     canonical: bytes = model.SerializeToString(deterministic=True)

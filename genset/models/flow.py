@@ -1,4 +1,4 @@
-"""A flow on z: noise is carried to codes along a learned velocity field, for codes that no mixture of Gaussians fits.
+"""A flow on z: a learned velocity field carries noise to codes. For codes that no mixture of Gaussians fits.
 
 Flow matching (Lipman et al. 2022, arXiv:2210.02747; the straight paths of Liu et al. 2022, arXiv:2209.03003): for a
 code z1 and noise z0 the path is z_t = (1 - t) z0 + t z1, and a network learns its velocity z1 - z0 from z_t, t and the
@@ -15,15 +15,15 @@ import pydantic
 from genset.interfaces import Floats, Labels, Prior
 from genset.seeds import rng_for
 
-Rows = npt.NDArray[np.float64]
+FloatRows = npt.NDArray[np.float64]
 _BATCH = 256
-_AT_ONCE = 100  # training steps that examples are drawn for at a time
+_STEPS_PER_DRAW = 100  # training steps for which examples are drawn together
 _PASSES = 150  # over the codes, at most
-_MOST_STEPS = 4000
+_MAX_STEPS = 4000
 _RATE = 2e-3
-_LAYERS = 3  # hidden ones
+_LAYERS = 3  # hidden layers
 _FREQUENCIES = 2.0 ** np.arange(4) * np.pi  # of the time embedding
-_BLOCK = 64  # rows a product of matrices is taken of: always as many, so that no item depends on its neighbours
+_BLOCK = 64  # rows of each matrix product: always this many, so that no item depends on its neighbours
 
 
 class Flow(Prior):
@@ -35,14 +35,14 @@ class Flow(Prior):
     steps: int = pydantic.Field(16, ge=1, le=256)
     """Heun steps from noise to code."""
     temperature: float = pydantic.Field(1.0, gt=0, le=2)
-    """Scale of the noise that a draw starts from: below 1 safer and less diverse, above 1 bolder."""
+    """Scale of the initial noise: below 1 safer and less diverse, above 1 more diverse."""
 
-    def fit(self, codes: Rows, labels: Labels, classes: int, seed: int) -> dict[str, npt.NDArray[Any]]:
+    def fit(self, codes: FloatRows, labels: Labels, classes: int, seed: int) -> dict[str, npt.NDArray[Any]]:
         mean, deviation = codes.mean(axis=0), codes.std(axis=0) + 1e-3
         weights = self._train((codes - mean) / deviation, np.eye(classes)[labels], seed)
         return {"mean": mean, "deviation": deviation, "classes": np.array(classes), **weights}
 
-    def _train(self, codes: Rows, one_hot: Rows, seed: int) -> dict[str, npt.NDArray[Any]]:
+    def _train(self, codes: FloatRows, one_hot: FloatRows, seed: int) -> dict[str, npt.NDArray[Any]]:
         import keras
         from keras import layers
 
@@ -54,14 +54,14 @@ class Flow(Prior):
             units, activation = (codes.shape[1], None) if last else (self.width, "silu")
             h = layers.Dense(units, activation=activation, kernel_initializer=rule)(h)
         network = keras.Model(inputs, h)
-        rounds = -(-min(_MOST_STEPS, _PASSES * len(codes) // _BATCH + 1) // _AT_ONCE)
-        rate = keras.optimizers.schedules.CosineDecay(_RATE, rounds * _AT_ONCE, alpha=0.01)
+        rounds = -(-min(_MAX_STEPS, _PASSES * len(codes) // _BATCH + 1) // _STEPS_PER_DRAW)
+        rate = keras.optimizers.schedules.CosineDecay(_RATE, rounds * _STEPS_PER_DRAW, alpha=0.01)
         average = 1 - 1 / min(500, 10 * rounds)
         network.compile(keras.optimizers.Adam(rate, use_ema=True, ema_momentum=average), "mse")
         for number in range(rounds):
             x, velocity = _examples(codes, one_hot, rng_for(seed, "flow examples", number))
             for start in range(0, len(x), _BATCH):
-                # `fit` would end by putting the running mean in place of the weights, every time
+                # Not `fit`, which replaces the weights by their running mean at the end of every call
                 network.train_on_batch(x[start : start + _BATCH], velocity[start : start + _BATCH])
         network.optimizer.finalize_variable_values(network.trainable_variables)
         return {f"w{i}": np.asarray(value, np.float64) for i, value in enumerate(network.get_weights())}
@@ -74,11 +74,11 @@ class Flow(Prior):
             block = np.zeros((_BLOCK, size))
             rows = z[start : start + _BLOCK]
             block[: len(rows)] = rows
-            out[start : start + _BLOCK] = self._carried(arrays, label, block)[: len(rows)]
+            out[start : start + _BLOCK] = self._integrated(arrays, label, block)[: len(rows)]
         codes = arrays["mean"] + arrays["deviation"] * out
         return np.round(codes, 5).astype(np.float32)
 
-    def _carried(self, arrays: Mapping[str, npt.NDArray[Any]], label: int, z: Rows) -> Rows:
+    def _integrated(self, arrays: Mapping[str, npt.NDArray[Any]], label: int, z: FloatRows) -> FloatRows:
         """Noise (N, d) to standardised codes, by Heun's method."""
         one_hot = np.tile(np.eye(int(arrays["classes"]))[label], (len(z), 1))
         length = 1 / self.steps
@@ -90,22 +90,22 @@ class Flow(Prior):
         return z
 
 
-def _examples(codes: Rows, one_hot: Rows, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """(inputs, velocities) of random places on random paths."""
-    rows = rng.integers(len(codes), size=_AT_ONCE * _BATCH)
+def _examples(codes: FloatRows, one_hot: FloatRows, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """(inputs, velocities) at random points of random paths."""
+    rows = rng.integers(len(codes), size=_STEPS_PER_DRAW * _BATCH)
     noise = rng.standard_normal((len(rows), codes.shape[1]))
     t = rng.random((len(rows), 1))
-    place = (1 - t) * noise + t * codes[rows]
-    x = np.hstack([place, _time(t), one_hot[rows]])
+    point = (1 - t) * noise + t * codes[rows]
+    x = np.hstack([point, _time(t), one_hot[rows]])
     return x.astype(np.float32), (codes[rows] - noise).astype(np.float32)
 
 
-def _time(t: Rows) -> Rows:
+def _time(t: FloatRows) -> FloatRows:
     """(N, 8) sines and cosines of times (N, 1)."""
     return np.hstack([np.sin(t * _FREQUENCIES), np.cos(t * _FREQUENCIES)])
 
 
-def _velocity(arrays: Mapping[str, npt.NDArray[Any]], z: Rows, t: float, one_hot: Rows) -> Rows:
+def _velocity(arrays: Mapping[str, npt.NDArray[Any]], z: FloatRows, t: float, one_hot: FloatRows) -> FloatRows:
     h = np.hstack([z, _time(np.full((len(z), 1), t)), one_hot])
     for layer in range(_LAYERS + 1):
         h = h @ arrays[f"w{2 * layer}"] + arrays[f"w{2 * layer + 1}"]

@@ -1,4 +1,4 @@
-"""What the families minimise, one function for each formula. (B, ...) in, a mean over items in nats out."""
+"""Losses of the families, one function for each formula: (B, ...) to a mean over items, in nats."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,8 @@ def per_item(values: Tensor) -> Tensor:
 
 
 def kl_loss(z_mean: Tensor, z_log_var: Tensor) -> Tensor:
-    """(B, latent_dim) KL divergence of N(z_mean, exp(z_log_var)) from N(0, I) in nats, of each value of z; Kingma and
-    Welling 2013, appendix B."""
+    """(B, latent_dim) KL divergence of N(z_mean, exp(z_log_var)) from N(0, I) in nats, for each value of z: Kingma and
+    Welling 2013, arXiv:1312.6114, appendix B."""
     from keras import ops
 
     return -0.5 * (1 + z_log_var - ops.square(z_mean) - ops.exp(z_log_var))
@@ -31,13 +31,13 @@ def gaussian_loss(x: Tensor, reconstruction: Tensor) -> Tensor:
     from keras import ops
 
     values = int(np.prod(x.shape[1:]))
-    # A floor of a quarter of an 8-bit step: below it there is nothing left to learn, and log(0) waits.
+    # A floor of a quarter of an 8-bit step: a smaller error is invisible, and log(0) is infinite.
     error = ops.maximum(ops.mean(ops.square(x - reconstruction)), (0.25 / 255) ** 2)
     return 0.5 * values * ops.log(2 * np.pi * np.e * error)
 
 
 def bernoulli_loss(x: Tensor, reconstruction: Tensor) -> Tensor:
-    """Mean over items of the cross-entropy in nats, values in [0, 1] read as probabilities."""
+    """Mean over items of the cross-entropy in nats, with values in [0, 1] as probabilities."""
     from keras import ops
 
     p = ops.clip(reconstruction, 1e-6, 1 - 1e-6)

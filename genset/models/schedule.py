@@ -1,4 +1,4 @@
-"""How long and how fast to train: what the config says, and the plan that it becomes."""
+"""The length and learning rate of a training: the `train` section of the config, and the plan made from it."""
 
 import itertools
 import math
@@ -12,234 +12,261 @@ from genset.errors import GensetError
 from genset.interfaces import Section, TrainingStage
 
 DEFAULT_SECONDS = 120.0
-_WARM_UP = (200, 0.5)  # steps, and share of a stage, at most, in which the learning rate grows
-_EPOCH = 24  # batches, at least: with fewer, a budget is spent on few steps. docs/experiments.md
-_SMALL_BATCH, _SMALLEST_EPOCH = 32, 8  # a small set has such batches, as long as so many are left of it
+_WARM_UP_STEPS, _WARM_UP_SHARE = 200, 0.5  # the learning rate grows over so many steps, at most this share of a stage
+# With fewer batches an epoch, a budget is spent on too few steps: docs/experiments.md.
+_MIN_BATCHES = 24
+_SMALL_BATCH, _MIN_SMALL_BATCHES = 32, 8  # a small set gets batches of 32 while an epoch has at least 8 of them
 _LISTED = pydantic.Field(strict=False)  # YAML has lists, not tuples
-_TOLERANCE = 0.1  # by which a budget may be missed before it is planned anew
-_EVALUATED_SHARE = 0.25  # of a budget in seconds, at most, for evaluations
-_MOST_CHANGE = 5.0  # factor on what is left of a plan, each time: one busy moment does not end a training
+_TOLERANCE = 0.1  # of the steps of a stage: a smaller deviation from the time budget does not change the plan
+_VALIDATION_SHARE = 0.25  # of a budget in seconds: validations take at most this much
+_MAX_CHANGE = 5.0  # factor on the remaining steps in one revision, so that one busy moment does not end a training
 
 
 Revision = Annotated[tuple[Annotated[int, pydantic.Field(ge=0)], Annotated[int, pydantic.Field(ge=1)]], _LISTED]
-"""(from this step on, so many steps in all)"""
+"""(first step it applies to, steps of the stage in total)"""
 
 
 class Train(Section):
-    """The budget of a training, and what is chosen for the data when it is not given."""
+    """The budget of a training, and settings that are chosen for the data unless given."""
 
+    renamed: ClassVar = {"revised": "step_plan", "evaluations": "validations"}
     one_of: ClassVar[tuple[str, ...]] = ("seconds", "steps", "epochs")
     seconds: float | None = pydantic.Field(None, gt=0)
-    """Time to train, in seconds of this machine: the first steps are measured, and the number of steps is fixed by them
-    and revised where the machine turns out to be faster or slower."""
+    """Time to train, in seconds on this machine. The first steps are timed to fix the number of steps, which is revised
+    when the machine turns out to be faster or slower."""
     steps: int | None = pydantic.Field(None, ge=1)
-    """Optimiser steps, one batch each."""
+    """Optimiser steps of one batch each."""
     epochs: int | None = pydantic.Field(None, ge=1)
-    """Passes over the train part."""
+    """Passes over the training set."""
     batch_size: int | None = pydantic.Field(None, ge=1)
-    """Items a step; chosen for the size of the train part when not given."""
+    """Items per step; chosen by the size of the training set unless given."""
     learning_rate: float | None = pydantic.Field(None, gt=0)
-    """Adam's rate at the start (of the last stage, where there are several), chosen for the family when not given."""
+    """Adam's learning rate at the start (of the last stage if there are several). By default it is chosen for the
+    family."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """What layers compute in, weights and losses being float32: auto is bfloat16 on a GPU that has it, else float32."""
+    """Number format of the layers; weights and losses are float32. auto: bfloat16 on a GPU that supports it, otherwise
+    float32."""
     patience: int | None = pydantic.Field(None, ge=1)
-    """Stop after so many evaluations in a row that were not the best so far; when not given, 12 of 40, and never where
-    a GAN plays with items: its samples often get worse before they get better."""
-
-    revised: Annotated[tuple[Annotated[tuple[Revision, ...], _LISTED], ...], _LISTED] = ()
-    """How the steps of a time budget were planned, for each stage in turn: [from this step, so many in all]. Written by
-    genset, so that the same weights can be made again; leave it out when you set another budget."""
-    evaluations: Annotated[tuple[Annotated[int, pydantic.Field(ge=1)], ...], _LISTED] = ()
-    """How often each stage is judged on the validation part while it learns. Written by genset where the usual number
+    """Stop after this many validations in a row without an improvement. By default 12 of 40; a GAN on items never
+    stops early, because its samples often get worse before they get better."""
+    step_plan: Annotated[tuple[Annotated[tuple[Revision, ...], _LISTED], ...], _LISTED] = ()
+    """How the steps of a time budget were planned, for each stage: [from this step on, total steps]. Written by genset
+    so that a repeated training gives the same weights. Remove it when you change the budget."""
+    validations: Annotated[tuple[Annotated[int, pydantic.Field(ge=1)], ...], _LISTED] = ()
+    """How often each stage is evaluated on the validation set during training. Written by genset if the default number
     would take more than a quarter of a budget in seconds."""
 
     @pydantic.model_validator(mode="after")
     def _one_budget(self) -> Self:
-        given = [name for name in self.one_of if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ValueError(f"give one of seconds, steps and epochs, not {' and '.join(given)}")
+        budgets = [name for name in self.one_of if getattr(self, name) is not None]
+        if len(budgets) > 1:
+            raise ValueError(f"give one of seconds, steps and epochs, not {' and '.join(budgets)}")
         return self
 
     @pydantic.model_validator(mode="after")
-    def _revised_steps(self) -> Self:
-        if not self.revised:
+    def _consistent_step_plan(self) -> Self:
+        if not self.step_plan:
             return self
-        if not all(_in_order(plans) for plans in self.revised):
-            raise ValueError("revised: each stage needs its plans in order, the first from step 0, each before the end")
-        told = sum(plans[-1][1] for plans in self.revised)
-        if told != self.steps:
-            raise ValueError(f"revised tells of {told} steps: give steps: {told}, or leave revised out")
+        if not all(_in_order(revisions) for revisions in self.step_plan):
+            raise ValueError(
+                "step_plan: each stage needs its plans in order, the first from step 0, each before the end"
+            )
+        total = sum(revisions[-1][1] for revisions in self.step_plan)
+        if total != self.steps:
+            raise ValueError(f"step_plan has {total} steps in total: set steps to {total}, or remove step_plan")
         return self
 
     @property
     def budget_seconds(self) -> float | None:
-        """The time to train, None where steps or epochs are given."""
+        """The time to train; None if steps or epochs are given."""
         return (self.seconds or DEFAULT_SECONDS) if self.steps is None and self.epochs is None else None
 
 
-def _in_order(plans: Sequence[Revision]) -> bool:
-    pairs = itertools.pairwise(plans)
+def _in_order(revisions: Sequence[Revision]) -> bool:
+    pairs = itertools.pairwise(revisions)
     return (
-        bool(plans)
-        and plans[0][0] == 0
+        bool(revisions)
+        and revisions[0][0] == 0
         and all(start < late < min(steps, new) for (start, steps), (late, new) in pairs)
     )
 
 
 @dataclass(frozen=True)
 class StagePlan:
-    """A stage whose length is fixed, or is until it is planned anew."""
+    """The length of a stage, fixed until it is revised, and its settings."""
 
-    first_steps: int  # as planned at the start
+    first_steps: int  # total steps, as planned at the start
     batch_size: int
     learning_rate: float
     patience: int
-    evaluations: int
+    validations: int
     share: float = 1.0  # of a budget in seconds
-    revisions: tuple[Revision, ...] = ()  # what was planned later
+    revisions: tuple[Revision, ...] = ()  # later plans
 
     @property
     def steps(self) -> int:
-        """Of the whole stage, by the last plan."""
-        return self.plans[-1][1]
+        """Total steps of the stage, by the last plan."""
+        return self.step_plan[-1][1]
 
     @property
-    def plans(self) -> tuple[Revision, ...]:
-        """All plans that were made."""
+    def step_plan(self) -> tuple[Revision, ...]:
+        """All plans, the first from step 0."""
         return ((0, self.first_steps), *self.revisions)
 
-    def planned(self, step: int) -> Revision:
-        """The plan that holds at a step."""
-        return max(plan for plan in self.plans if plan[0] <= step)
+    def plan_at(self, step: int) -> Revision:
+        """The plan that applies at a step."""
+        return max(plan for plan in self.step_plan if plan[0] <= step)
 
     def progress(self, step: int) -> float:
-        """Of the stage at a step, in [0, 1]: even from one plan to the next."""
-        done, since, steps = 0.0, 0, self.first_steps
-        for start, revised in self.revisions:
+        """Progress of the stage at a step, in [0, 1]: linear from one plan to the next."""
+        reached, since, steps = 0.0, 0, self.first_steps
+        for start, revised_steps in self.revisions:
             if start > step:
                 break
-            done += (1 - done) * (start - since) / (steps - since)
-            since, steps = start, revised
-        return done + (1 - done) * (step - since) / (steps - since)
+            reached += (1 - reached) * (start - since) / (steps - since)
+            since, steps = start, revised_steps
+        return reached + (1 - reached) * (step - since) / (steps - since)
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step: grown evenly from 0, then half a cosine, down to a hundredth."""
-        most, share = _WARM_UP
-        grown = min(1.0, (step + 1) / max(1.0, min(most, share * self.first_steps)))
-        return grown * self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress(step))))
+        """The learning rate of a step: a linear warm-up from 0, then half a cosine down to a hundredth."""
+        warm_up = min(_WARM_UP_STEPS, _WARM_UP_SHARE * self.first_steps)
+        factor = min(1.0, (step + 1) / max(1.0, warm_up))
+        return factor * self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress(step))))
 
-    def evaluate_every(self, step: int) -> int:
-        """Steps from one evaluation to the next, by the plan that holds at a step."""
-        return -(-self.planned(step)[1] // self.evaluations)
+    def validation_interval(self, step: int) -> int:
+        """Steps from one validation to the next, by the plan that applies at a step."""
+        return -(-self.plan_at(step)[1] // self.validations)
 
-    def evaluated(self, step: int) -> bool:
-        """Whether so many steps are followed by an evaluation."""
-        start, steps = self.planned(step - 1)
-        return step == steps or (step - start) % self.evaluate_every(step - 1) == 0
+    def validates_after(self, step: int) -> bool:
+        """Whether a validation follows after so many steps."""
+        start, steps = self.plan_at(step - 1)
+        return step == steps or (step - start) % self.validation_interval(step - 1) == 0
 
     def revised(self, step: int, step_seconds: float, seconds_left: float) -> "StagePlan":
-        """The leg with as many steps as the time left allows, where that is not about what was planned.
+        """The plan with as many steps as the remaining time allows; itself if that is close to the planned number.
 
-        `step_seconds` is what a step took lately, with what is done between steps.
+        `step_seconds` is the recent time per step, including the work between steps.
         """
-        planned = self.steps - step
+        remaining = self.steps - step
         allowed = seconds_left / step_seconds
-        if planned < 1 or abs(allowed - planned) <= _TOLERANCE * self.steps:
+        if remaining < 1 or abs(allowed - remaining) <= _TOLERANCE * self.steps:
             return self
-        allowed = min(max(allowed, planned / _MOST_CHANGE), planned * _MOST_CHANGE)
+        allowed = min(max(allowed, remaining / _MAX_CHANGE), remaining * _MAX_CHANGE)
         return replace(self, revisions=(*self.revisions, (step, step + max(1, int(allowed)))))
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A training whose length is fixed: the same plan gives the same weights."""
+    """The lengths of all stages: the same plan gives the same weights."""
 
-    legs: tuple[StagePlan, ...]
+    stages: tuple[StagePlan, ...]
 
     @property
     def steps(self) -> int:
-        return sum(leg.steps for leg in self.legs)
+        return sum(stage.steps for stage in self.stages)
 
     @property
     def shares(self) -> list[float]:
-        """Of the stages in all the steps."""
-        return [leg.steps / self.steps for leg in self.legs]
+        """The share of each stage in the total steps."""
+        return [stage.steps / self.steps for stage in self.stages]
 
     def resolved(self, settings: Train) -> Train:
-        """The settings that ask for exactly this plan."""
-        revised = tuple(leg.plans for leg in self.legs) if any(leg.revisions for leg in self.legs) else ()
-        update = {"seconds": None, "epochs": None, "steps": self.steps, "revised": revised}
-        return settings.model_copy(update={**update, "evaluations": tuple(leg.evaluations for leg in self.legs)})
+        """The settings that reproduce exactly this plan."""
+        revised = any(stage.revisions for stage in self.stages)
+        update = {
+            "seconds": None,
+            "epochs": None,
+            "steps": self.steps,
+            "step_plan": tuple(stage.step_plan for stage in self.stages) if revised else (),
+            "validations": tuple(stage.validations for stage in self.stages),
+        }
+        return settings.model_copy(update=update)
 
-    def with_leg(self, number: int, leg: StagePlan) -> "TrainingPlan":
-        """With another leg in place of one."""
-        return TrainingPlan((*self.legs[:number], leg, *self.legs[number + 1 :]))
+    def with_stage(self, number: int, stage: StagePlan) -> "TrainingPlan":
+        """A copy in which one stage is replaced."""
+        return TrainingPlan((*self.stages[:number], stage, *self.stages[number + 1 :]))
 
 
-def plan(
-    settings: Train,
-    items: int,
-    stages: Sequence[TrainingStage],
-    measure: Callable[[int, StagePlan, float], tuple[int, int]],
-) -> TrainingPlan:
-    """Fix the number of steps.
+Measure = Callable[[int, StagePlan, float], tuple[int, int]]
+"""(stage number, its plan without steps, seconds) -> (steps that this machine makes in that time, validations)."""
 
-    `measure` (stage number, leg without steps, seconds) gives the steps that this machine makes in that time, and the
-    evaluations among them.
-    """
-    legs: list[StagePlan] = []
-    for name, told in (("revised", settings.revised), ("evaluations", settings.evaluations)):
-        if told and len(told) != len(stages):
-            raise GensetError(
-                f"it tells of {len(told)} stages, and this training has {len(stages)}",
-                where=f"train.{name}",
-                hint="Leave it out.",
-            )
+
+def plan_training(settings: Train, items: int, stages: Sequence[TrainingStage], measure: Measure) -> TrainingPlan:
+    """Fix the steps of each stage. Raises GensetError for settings that do not fit the stages."""
+    _check_stage_count(settings, len(stages))
+    plans: list[StagePlan] = []
     for number, stage in enumerate(stages):
         last = number == len(stages) - 1
-        batch_size = min(items, settings.batch_size or usual_batch(items, stage.largest_batch))
-        rate = settings.learning_rate if last and settings.learning_rate is not None else stage.learning_rate
-        evaluations = settings.evaluations[number] if settings.evaluations else stage.evaluations
-        share = 1 - sum(leg.share for leg in legs) if last else stage.share
-        draft = StagePlan(1, batch_size, rate, settings.patience or stage.patience, evaluations, share)
-        if settings.revised:
-            (_, steps), *revisions = settings.revised[number]
-            draft = replace(draft, revisions=tuple(revisions))
-        elif settings.steps is not None:
-            done = sum(leg.steps for leg in legs)
-            steps = settings.steps - done if last else round(stage.share * settings.steps)
-        elif settings.epochs is not None:
-            steps = round(stage.share * settings.epochs * (items // batch_size))
-        else:
-            seconds = settings.budget_seconds or DEFAULT_SECONDS
-            steps, evaluations = measure(number, draft, share * seconds)
-            share, steps = _with_needs(stage, share, steps)
-            draft = replace(draft, evaluations=evaluations, share=share)
+        share = 1 - sum(plan.share for plan in plans) if last else stage.share
+        draft = _draft(settings, items, stage, number, last=last, share=share)
         if not last and settings.steps == 1:
             raise GensetError(
-                f"one step is too few: the {stage.name} comes first, and needs one of its own",
+                f"one step is too few: stage {stage.name} comes first and needs a step of its own",
                 where="train.steps",
-                hint="Give it more, or model.family.warm_start=0.",
+                hint="Increase train.steps, or set model.family.warm_start=0.",
             )
-        legs.append(replace(draft, first_steps=max(1, steps)))
-    return TrainingPlan(tuple(legs))
+        if settings.step_plan:
+            plan = _from_step_plan(settings, draft, number)
+        elif settings.steps is not None:
+            before = sum(plan.steps for plan in plans)
+            plan = _with_steps(draft, settings.steps - before if last else round(stage.share * settings.steps))
+        elif settings.epochs is not None:
+            plan = _with_steps(draft, round(stage.share * settings.epochs * (items // draft.batch_size)))
+        else:
+            plan = _from_seconds(settings.budget_seconds or DEFAULT_SECONDS, draft, stage, number, measure)
+        plans.append(plan)
+    return TrainingPlan(tuple(plans))
 
 
-def _with_needs(stage: TrainingStage, share: float, steps: int) -> tuple[float, int]:
-    """The share of a budget and the steps in it, more than were asked for where a stage needs more."""
-    needed, most = stage.needs
-    if steps >= needed or share >= most:
-        return share, steps
-    longer = min(most, share * needed / steps)
-    return longer, int(steps * longer / share)
+def _check_stage_count(settings: Train, count: int) -> None:
+    for name, values in (("step_plan", settings.step_plan), ("validations", settings.validations)):
+        if values and len(values) != count:
+            raise GensetError(
+                f"has entries for {len(values)} stages, but this training has {count}",
+                where=f"train.{name}",
+                hint="Remove it.",
+            )
 
 
-def usual_batch(items: int, largest: int) -> int:
-    """Items a step, where none are given: fewer for small sets, which are not learned in one lump."""
-    return max(1, min(largest, max(items // _EPOCH, min(_SMALL_BATCH, items // _SMALLEST_EPOCH))))
+def _draft(settings: Train, items: int, stage: TrainingStage, number: int, *, last: bool, share: float) -> StagePlan:
+    """The plan of a stage but for its steps."""
+    return StagePlan(
+        first_steps=1,
+        batch_size=min(items, settings.batch_size or default_batch_size(items, stage.max_batch_size)),
+        learning_rate=settings.learning_rate if last and settings.learning_rate is not None else stage.learning_rate,
+        patience=settings.patience or stage.patience,
+        validations=settings.validations[number] if settings.validations else stage.validations,
+        share=share,
+    )
 
 
-def steps_within(seconds: float, step_seconds: float, evaluation_seconds: float, evaluations: int) -> tuple[int, int]:
-    """How many steps take `seconds`, and how many evaluations are among them: fewer where they would take too much."""
-    afforded = max(1, min(evaluations, int(_EVALUATED_SHARE * seconds / evaluation_seconds)))
-    return max(1, int((seconds - afforded * evaluation_seconds) / step_seconds)), afforded
+def _with_steps(draft: StagePlan, steps: int) -> StagePlan:
+    return replace(draft, first_steps=max(1, steps))
+
+
+def _from_step_plan(settings: Train, draft: StagePlan, number: int) -> StagePlan:
+    """The plan that an earlier training wrote into its config."""
+    (_, steps), *revisions = settings.step_plan[number]
+    return replace(draft, first_steps=max(1, steps), revisions=tuple(revisions))
+
+
+def _from_seconds(seconds: float, draft: StagePlan, stage: TrainingStage, number: int, measure: Measure) -> StagePlan:
+    """The plan for a share of a budget in seconds; more than its share if the stage needs more steps."""
+    steps, validations = measure(number, draft, draft.share * seconds)
+    share = draft.share
+    needed, max_share = stage.needs
+    if steps < needed and share < max_share:
+        share = min(max_share, draft.share * needed / steps)
+        steps = int(steps * share / draft.share)
+    return replace(draft, first_steps=max(1, steps), validations=validations, share=share)
+
+
+def default_batch_size(items: int, largest: int) -> int:
+    """Items per step unless given: fewer for small sets, so that an epoch has several steps."""
+    return max(1, min(largest, max(items // _MIN_BATCHES, min(_SMALL_BATCH, items // _MIN_SMALL_BATCHES))))
+
+
+def steps_within(seconds: float, step_seconds: float, validation_seconds: float, validations: int) -> tuple[int, int]:
+    """(steps, validations) that take `seconds` together: fewer validations if they would take too much of it."""
+    affordable = max(1, min(validations, int(_VALIDATION_SHARE * seconds / validation_seconds)))
+    return max(1, int((seconds - affordable * validation_seconds) / step_seconds)), affordable

@@ -31,8 +31,8 @@ from genset.seeds import rng_for
 from genset.versions import CONFIG, WORK, Draft, Root, Version, writing
 
 if TYPE_CHECKING:
-    from genset.models.stage_steps import Examples
-    from genset.models.trainer import Outcome
+    from genset.models.trainer import TrainingResult
+    from genset.models.training_task import Examples
 
 CHECKPOINT = "checkpoint.npz"
 ASKED = ("modality", "model", "train")  # the sections that a training settles: the manifest has both forms
@@ -81,7 +81,7 @@ def help_train(config: Config, job: Job, *, resume: bool, force: bool) -> bool:
 class _Trained:
     """What a training leaves behind, before it is written."""
 
-    def __init__(self, config: Config, modality: Modality, nets: Networks, outcome: "Outcome") -> None:
+    def __init__(self, config: Config, modality: Modality, nets: Networks, outcome: "TrainingResult") -> None:
         self.config, self.modality, self.nets, self.outcome = config, modality, nets, outcome
 
 
@@ -95,8 +95,8 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
         import tensorflow as tf
 
         from genset.models import precision
-        from genset.models.stage_steps import Examples
         from genset.models.trainer import Trainer
+        from genset.models.training_task import Examples, TrainingTask
 
     if rank.count > 1:
         job.progress.say(f"waiting for all {rank.count} workers of {VARIABLE}; this is number {rank.index}")
@@ -112,10 +112,11 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
     with workers.scope(), precision.default_precision(chosen):
         nets = model.family.build(modality, model.network, latent_dim, classes)
 
-    def judging(known: Any, held_out: Any) -> SampleScore:
+    def make_scorer(known: Any, held_out: Any) -> SampleScore:
         return SampleScore(known, held_out, validation.labels, classes, shared_unit=modality.shared_unit)
 
-    trainer = Trainer(
+    logs = config.output.tensorboard if rank.chief else None
+    task = TrainingTask(
         model.family,
         model.prior,
         nets,
@@ -123,15 +124,14 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
         train,
         validation,
         classes=classes,
-        latent_dim=latent_dim,
+        code_length=latent_dim,
         seed=config.seed,
-        judging=judging if len(validation) > 1 else None,
+        make_scorer=make_scorer if len(validation) > 1 else None,
         workers=workers,
+        watch=TensorBoard(Path(logs)) if logs else None,
     )
-    logs = config.output.tensorboard if rank.chief else None
-    watch = TensorBoard(Path(logs)) if logs else None
     try:
-        outcome = trainer.fit(settings, checkpoint, key, resume=resume, progress=job.progress, watch=watch)
+        outcome = Trainer(task).fit(settings, checkpoint, key, resume=resume, progress=job.progress)
     except tf.errors.OpError as error:
         if rank.count == 1:
             raise
@@ -160,7 +160,7 @@ def _check_key(key: str, workers: WorkerGroup) -> None:
 
 def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
     """The validation part as the training looks at it: all of it, or some of each class where it is large."""
-    from genset.models.stage_steps import Examples
+    from genset.models.training_task import Examples
 
     if len(labels) > _MOST_VALIDATION:
         rows = np.sort(rng_for(seed, "validation part").permutation(len(labels))[:_MOST_VALIDATION])
@@ -177,7 +177,7 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
     with writing(draft.path):  # keras exports to files
         models = family.sampler(trained.nets, modality)
         networks = {name: onnx_bytes(network, config.seed) for name, network in models.items()}
-        whole = keras_bytes(family.whole(trained.nets, modality))
+        whole = keras_bytes(family.keras_model(trained.nets, modality))
         encoder = family.encoder(trained.nets, modality)
         rebuild = None if encoder is None else onnx_bytes(encoder, config.seed)
     if rebuild is not None:
@@ -253,7 +253,7 @@ def _facts(trained: _Trained, prepared: Prepared) -> dict[str, Any]:
 def settled(config: Config, modality: Modality) -> Config:
     """The config with what the data decide: size and mode, latent length."""
     config = with_settings(config, modality)
-    family = config.model.family.fitted(type(modality))
+    family = config.model.family.for_modality(type(modality))
     config = config.model_copy(update={"model": config.model.model_copy(update={"family": family})})
     latent_dim = config.model.latent_dim or modality.latent_dim
     return config.model_copy(update={"model": config.model.model_copy(update={"latent_dim": latent_dim})})

@@ -107,7 +107,7 @@ class Sound(Modality):
     default_steps = augment.DEFAULT_STEPS
     Sampling = SoundSampling
     item_dtype = "int16"
-    adversarial_anchor = 1.0
+    adversarial_reconstruction_weight = 1.0
     adversarial_warm_start = 0.6
     state_files = (LOUDNESS_FILE,)
     feature = "Audio"
