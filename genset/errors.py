@@ -33,6 +33,10 @@ class GensetError(Exception):
         super().__init__(message)
         self.message, self.where, self.hint = message, where, hint
 
+    def as_dict(self) -> dict[str, str]:
+        """As JSON holds it."""
+        return {"message": self.message, "where": self.where, "hint": self.hint}
+
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message
         return f"{text}\n  {self.hint}" if self.hint else text

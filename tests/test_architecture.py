@@ -36,12 +36,15 @@ GROUND = LAYERS[-1]
 # The same within cli/.
 CLI_LAYERS = [
     {"__init__"},
-    {"housekeeping"},
-    {"inspect", "init", "upkeep", "sweep"},
-    {"rendering"},
-    {"options"},
+    {"run", "train", "generate", "augment", "split", "inspect", "verify"}
+    | {"init", "list", "status", "prune", "publish", "schema", "bench"},
+    {"command", "sweep", "inspect_any"},
+    {"inspect_dataset"},
+    {"inspect_versions"},
+    {"inspect_request", "rendering"},
     {"session"},
-    {"console", "run_log", "completion", "json_output"},
+    {"console", "run_log", "flags", "lookup", "options", "json_output"},
+    {"completion"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from genset.cli.run_log import Journal
+from genset.cli.run_log import RunLog
 from genset.interfaces import Progress
 from tests.helpers import Trained, config, digits, genset
 
@@ -58,10 +58,10 @@ def test_a_log_that_cannot_be_written_ends_the_command_before_it_begins(tmp_path
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_a_log_on_a_full_disk_ends_with_a_word_and_the_work_goes_on() -> None:
     said: list[str] = []
-    journal = Journal("run", said.append)
-    journal.open(Path("/dev/full"))
-    journal.watching(Progress.silent()).say("on with it")
-    journal.end(0, 1.0, None)
+    run_log = RunLog("run", said.append)
+    run_log.open(Path("/dev/full"))
+    run_log.watching(Progress.silent()).say("on with it")
+    run_log.end(0, 1.0, None)
     assert said == ["genset: the log ends here: no space left on device"]
 
 
@@ -92,11 +92,11 @@ def test_with_json_the_standard_output_is_still_one_object(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_two_runs_at_once_share_a_log_without_mixing_lines(tmp_path: Path) -> None:
     log = tmp_path / "night.jsonl"
-    journals = [Journal("run", pytest.fail) for _ in range(2)]
-    for number, journal in enumerate(journals):
-        journal.run = str(number)
-        journal.open(log)
-    watched = [journal.watching(Progress.silent()) for journal in journals]
+    logs = [RunLog("run", pytest.fail) for _ in range(2)]
+    for number, run_log in enumerate(logs):
+        run_log.run = str(number)
+        run_log.open(log)
+    watched = [run_log.watching(Progress.silent()) for run_log in logs]
     for number in range(200):
         watched[number % 2].say(os.fsdecode(b"\xff") + "x" * number)
     assert [row["run"] for row in lines(log) if row["event"] == "note"] == ["0", "1"] * 100

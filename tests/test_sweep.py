@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from genset.cli.sweep import combinations
+from genset.cli.sweep import sweep_runs
 from genset.errors import GensetError
 from tests.helpers import config, digits, genset
 
 
 def test_overrides_with_commas_make_a_product_and_names_of_their_own() -> None:
     asked = ["model.latent_dim=16,32", "train.steps=5", "model.family=ae,{kind: vae, kl_weight: 0.5}"]
-    found = combinations("digits", asked)
+    found = sweep_runs("digits", asked)
     assert [dict(each.values) for each in found] == [
         {"model.latent_dim": dim, "model.family": family}
         for dim in ("16", "32")
@@ -23,10 +23,10 @@ def test_overrides_with_commas_make_a_product_and_names_of_their_own() -> None:
         "model.family={kind: vae, kl_weight: 0.5}",
         "name=digits-16-kind_vae_kl_weight_0.5",
     )
-    lists = combinations("digits", ["augment.steps=[flip, blur],[noise]", "name=other"])
+    lists = sweep_runs("digits", ["augment.steps=[flip, blur],[noise]", "name=other"])
     assert [dict(each.values) for each in lists] == [{"augment.steps": "[flip, blur]"}, {"augment.steps": "[noise]"}]
     assert [each.overrides[-1] for each in lists] == ["name=other-flip_blur", "name=other-noise"]
-    signs = combinations("digits", ["quality.gates=['a, b'],['c']", "seed=1,1"])
+    signs = sweep_runs("digits", ["quality.gates=['a, b'],['c']", "seed=1,1"])
     assert [each.overrides[-1] for each in signs] == [
         "name=digits-a_b-1",
         "name=digits-a_b-1-2",
@@ -45,7 +45,7 @@ def test_overrides_with_commas_make_a_product_and_names_of_their_own() -> None:
 )  # fmt: skip
 def test_what_cannot_be_swept_is_said(overrides: list[str], message: str) -> None:
     with pytest.raises(GensetError) as caught:
-        combinations("digits", overrides)
+        sweep_runs("digits", overrides)
     assert str(caught.value) == message
 
 

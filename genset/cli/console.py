@@ -1,4 +1,4 @@
-"""The only place that prints: progress, tables, errors, and the one JSON object of --json."""
+"""The only module that prints: progress, tables, errors, and the one JSON object of --json."""
 
 import json
 import os
@@ -14,60 +14,60 @@ from typing import Any
 from genset.errors import ExitCode, GensetError, Interrupt
 from genset.interfaces import Progress
 
-LINE_EVERY = 20.0  # seconds between lines where there is no terminal: the contract says 30 at most
-_MOST_ROWS = 12
+LINE_EVERY = 20.0  # seconds between lines without a terminal: the contract allows up to 30
+_MAX_ROWS = 12
 _BAR_WIDTH = 14
-_READABLE = 32  # columns that a cell of prose needs
+_PROSE_WIDTH = 32  # characters that a cell of prose needs
 
 
 class Console:
-    """What a command says, and how."""
+    """Prints what a command reports, for a person or for a script."""
 
     def __init__(self, *, json_output: bool = False, quiet: bool = False) -> None:
         self.json_output, self.quiet = json_output, quiet
-        # With --json the standard output belongs to the one object.
+        # With --json, standard output holds nothing but the one object.
         self.out = _rich(stderr=json_output, highlight=False, soft_wrap=not sys.stdout.isatty())
         self.error = _rich(stderr=True, highlight=False, soft_wrap=True)
         self._bar: Any = None
         self._task: Any = None
         self._stage = ""
         self._line_at = time.monotonic()
-        self._note = self._said = ""
+        self._note = self._last_line = ""
         self._ended = threading.Event()
-        self.failed: GensetError | None = None  # what ended the command
+        self.failed: GensetError | None = None  # the error that ended the command
 
     def progress(self) -> Progress:
-        """What long work reports to: a bar on a terminal, now and then a line elsewhere, nothing with --quiet."""
+        """The receiver of progress: a bar on a terminal, a line every 20 s elsewhere, nothing with --quiet."""
         if self.quiet:
             return Progress.silent()
         if not self.error.is_terminal:
-            threading.Thread(target=self._still, daemon=True).start()
+            threading.Thread(target=self._repeat_last_line, daemon=True).start()
         return Progress(self._tick, self._say)
 
     def say(self, text: str) -> None:
-        """One line of plain text for a person."""
+        """Print plain text for a person."""
         self.stop()
         if not self.quiet:
             self.out.print(_plain(text), markup=False)
 
     def warn(self, text: str) -> None:
-        """One line that --quiet does not silence."""
+        """Print plain text to standard error, even with --quiet."""
         self.error.print(_plain(text), markup=False)
 
     @property
     def can_ask(self) -> bool:
-        """Whether a person sits there who can answer."""
+        """Whether a person is at the terminal and can answer."""
         return sys.stdin.isatty() and self.error.is_terminal and not (self.json_output or self.quiet)
 
     def ask(self, question: str, default: bool) -> bool:
-        """A yes or no, by Enter the default."""
+        """Ask for yes or no; Enter chooses the default."""
         self.stop()
         from rich.prompt import Confirm
 
         return bool(Confirm.ask(_escape(question), console=self.error, default=default))
 
     def choose(self, question: str, choices: Sequence[str], default: str) -> str:
-        """One of some words, by Enter the default."""
+        """Ask for one of the choices; Enter chooses the default."""
         self.stop()
         from rich.prompt import Prompt
 
@@ -76,13 +76,13 @@ class Console:
     def table(
         self, title: str, rows: Sequence[Sequence[str]], head: Sequence[str] = (), optional: Sequence[int] = ()
     ) -> None:
-        """A table of text. The `optional` columns are left out, in this order, while the terminal is too narrow."""
+        """Print a table of text. The `optional` columns are left out, in this order, if the terminal is too narrow."""
         self.stop()
         if self.quiet:
             return
         from rich.table import Table
 
-        for column in _too_wide(rows, head, optional, self.out.width):
+        for column in _dropped_columns(rows, head, optional, self.out.width):
             rows = [[*row[:column], *row[column + 1 :]] for row in rows]
             head = [*head[:column], *head[column + 1 :]]
         table = Table(title=title, title_justify="left", show_header=bool(head), box=None, pad_edge=False)
@@ -93,19 +93,19 @@ class Console:
         self.out.print(table)
 
     def counts(self, title: str, counts: Mapping[str, int]) -> None:
-        """Counts, the first few of them when there are many."""
-        shown = list(counts.items())[:_MOST_ROWS]
+        """Print counts, only the first ones if there are many."""
+        shown = list(counts.items())[:_MAX_ROWS]
         rest = len(counts) - len(shown)
         rows = [[name or "(none)", f"{count:,}"] for name, count in shown]
         self.table(title, [*rows, [f"... and {rest} more", ""]] if rest else rows)
 
     def problems(self, problems: Sequence[Mapping[str, Any]]) -> None:
-        """What was found wrong, the first few."""
+        """Print problems, only the first ones if there are many."""
         if not problems:
             return
-        rows = [[p["path"], p["kind"], p["detail"]] for p in problems[:_MOST_ROWS]]
-        if len(problems) > _MOST_ROWS:
-            rows.append([f"... and {len(problems) - _MOST_ROWS} more, all of them with --json", "", ""])
+        rows = [[p["path"], p["kind"], p["detail"]] for p in problems[:_MAX_ROWS]]
+        if len(problems) > _MAX_ROWS:
+            rows.append([f"... and {len(problems) - _MAX_ROWS} more; --json lists all", "", ""])
         kinds = Counter(problem["kind"] for problem in problems)
         title = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
         if 1 < len(kinds) < len(problems):
@@ -113,53 +113,53 @@ class Console:
         self.table(title, rows)
 
     def result(self, value: Mapping[str, Any]) -> None:
-        """The one JSON object, where it was asked for."""
+        """Print the one JSON object, with --json only."""
         self.stop()
         if self.json_output:
-            self._object(value)
+            self.print_json(value)
 
     def failure(self, error: GensetError, command: str) -> None:
-        """One message for a person, and the object for a script."""
+        """Print the one message of an error and, with --json, the object for a script."""
         self.stop()
         self.failed = error
         self.error.print(f"genset: {_plain(str(error))}", markup=False)
         if self.json_output:
-            told = {"message": error.message, "where": error.where, "hint": error.hint}
-            self._object({"command": command, "error": told, "exit_code": int(error.exit_code)})
+            self.print_json({"command": command, "error": error.as_dict(), "exit_code": int(error.exit_code)})
 
     def close(self) -> None:
-        """Say nothing more by itself."""
+        """Stop all output that is not requested by a call."""
         self._ended.set()
         self.stop()
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
     @staticmethod
-    def _object(value: Mapping[str, Any]) -> None:
+    def print_json(value: Mapping[str, Any]) -> None:
+        """Print a JSON object to standard output. Raises GensetError where that is not possible."""
         try:
-            text = json.dumps(value, ensure_ascii=False, default=str)  # a path may hold bytes that are no UTF-8
+            text = json.dumps(value, ensure_ascii=False, default=str)  # a path may hold bytes that are not UTF-8
             sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
-            _to_nowhere(sys.stdout)
+            _redirect_to_null(sys.stdout)
         except OSError as error:
             raise GensetError(f"cannot write to standard output: {(error.strerror or '').lower()}") from None
 
-    def _still(self) -> None:
-        """A line now and then while a stage has nothing to count."""
+    def _repeat_last_line(self) -> None:
+        """Print a line every LINE_EVERY seconds while a stage has nothing to count."""
         while not self._ended.wait(1.0):
             if time.monotonic() - self._line_at > LINE_EVERY:
                 self._line_at = time.monotonic()
-                self.error.print(_plain(f"{self._said or self._stage}: still at work"), markup=False)
+                self.error.print(_plain(f"{self._last_line or self._stage}: still running"), markup=False)
 
     def _say(self, text: str) -> None:
         self.stop()
         self.error.print(_plain(text), markup=False)
-        self._said, self._line_at = text, time.monotonic()
+        self._last_line, self._line_at = text, time.monotonic()
 
     def _tick(self, stage: str, done: int, total: int, note: str) -> None:
         self._note = note or (self._note if stage == self._stage else "")
@@ -168,7 +168,7 @@ class Console:
         elif time.monotonic() - self._line_at > LINE_EVERY:
             self.error.print(_plain(f"{stage}: {done:,} of {total:,}  {self._note}".rstrip()), markup=False)
             self._line_at = time.monotonic()
-        self._stage, self._said = stage, ""
+        self._stage, self._last_line = stage, ""
 
     def _show(self, stage: str, done: int, total: int) -> None:
         if self._bar is None or stage != self._stage:
@@ -191,7 +191,7 @@ class Console:
 
 
 def guarded(command: str, console: Console, work: Callable[[], int], *, debug: bool) -> int:
-    """Run a command; turn a user's mistake into one message and an exit code, an interrupt into 130."""
+    """Run a command to its exit code: an error of the user becomes one message, an interrupt exit code 130."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
@@ -201,18 +201,18 @@ def guarded(command: str, console: Console, work: Callable[[], int], *, debug: b
         return int(error.exit_code)
     except (Interrupt, KeyboardInterrupt) as stop:
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # once is enough: what is under way is a clean end
-        console.failure(_InterruptedError("interrupted; no incomplete file was left", hint=str(stop)), command)
+            signal.signal(number, signal.SIG_IGN)  # the command is already ending: a second signal must not stop that
+        console.failure(_InterruptedError("interrupted; no file is incomplete", hint=str(stop)), command)
         return int(ExitCode.INTERRUPTED)
     except OSError as error:
         if debug:
             traceback.print_exc()
         reason = (error.strerror or str(error)).lower()
-        console.failure(GensetError(f"the system refuses: {reason}", where=str(error.filename or "")), command)
+        console.failure(GensetError(f"operating system error: {reason}", where=str(error.filename or "")), command)
         return int(ExitCode.WRONG)
     except Exception:
         traceback.print_exc()
-        console.failure(_BugError("genset itself failed", hint="Please report it, with the lines above."), command)
+        console.failure(_BugError("internal error", hint="Please report it with the lines above."), command)
         return int(ExitCode.BUG)
     finally:
         console.close()
@@ -227,17 +227,17 @@ class _InterruptedError(GensetError):
 
 
 def _rich(**settings: Any) -> Any:
-    """A rich console that lets a command end as it should when nobody reads its output any more (`| head`)."""
-    from rich.console import Console as Rich
+    """A rich console that lets a command end normally after the reader of its output has gone (`| head`)."""
+    from rich.console import Console as RichConsole
 
-    class Patient(Rich):
+    class PatientConsole(RichConsole):
         def on_broken_pipe(self) -> None:
-            _to_nowhere(self.file)
+            _redirect_to_null(self.file)
 
-    return Patient(**settings)
+    return PatientConsole(**settings)
 
 
-def _to_nowhere(file: Any) -> None:
+def _redirect_to_null(file: Any) -> None:
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), file.fileno())
 
@@ -246,11 +246,13 @@ def _interrupt(number: int, frame: Any) -> None:
     raise Interrupt
 
 
-def _too_wide(rows: Sequence[Sequence[str]], head: Sequence[str], optional: Sequence[int], width: int) -> Iterator[int]:
-    """The optional columns that must go for the others to have room; a column of prose needs _READABLE at least."""
+def _dropped_columns(
+    rows: Sequence[Sequence[str]], head: Sequence[str], optional: Sequence[int], width: int
+) -> Iterator[int]:
+    """The optional columns to leave out so that the others fit; a column of prose counts _PROSE_WIDTH at most."""
     widths = [2 + max(len(cell) for cell in column) for column in zip(*rows, *([head] if head else []), strict=True)]
-    widths = [min(one, _READABLE) for one in widths]
-    for column in optional:  # from the right to the left, so that the numbers of those that stay hold
+    widths = [min(one, _PROSE_WIDTH) for one in widths]
+    for column in optional:  # from right to left, so that the numbers of the remaining ones stay valid
         if sum(widths) <= width:
             return
         widths[column] = 0
@@ -258,7 +260,7 @@ def _too_wide(rows: Sequence[Sequence[str]], head: Sequence[str], optional: Sequ
 
 
 def _plain(text: str) -> str:
-    """Text without control characters: a file name must not steer the terminal."""
+    """Text without control characters: a file name must not control the terminal."""
     return "".join(c if c.isprintable() or c in "\n" else f"\\x{ord(c):02x}" for c in text)
 
 

@@ -1,61 +1,103 @@
-"""`init`: what is asked on a terminal, and where the config goes."""
+"""`genset init`: a config for a folder, proposed from what the folder holds."""
 
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from genset.cli.session import Command
-from genset.engine import Engine
+import typer
+
+from genset.cli.command import common_options
+from genset.cli.options import Name
 from genset.errors import ExitCode, GensetError
-from genset.modalities import MODALITIES
-from genset.pipeline.collect import files_by_modality
-from genset.pipeline.first_config import FirstConfig, first_config
-from genset.pipeline.job import as_dicts
-from genset.pipeline.look import Seen, look
-from genset.versions import write_new
+
+if TYPE_CHECKING:
+    from genset.cli.console import Console
+    from genset.cli.session import Session
+    from genset.pipeline.first_config import FirstConfig
+    from genset.pipeline.look import Seen
+
+EXAMPLE = "genset init samples/image"
+
+Folder = Annotated[Path, typer.Argument(help="folder of your items", metavar="FOLDER", show_default=False)]
+NewConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="write the config to this file, which must not exist yet", metavar="FILE", show_default=False
+    ),
+]
+ModalityName = Annotated[
+    str | None,
+    typer.Option("--modality", help="modality of the items (default: the modality of most files)", show_default=False),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="write NAME.yaml without asking")]
 
 
-def begin(
-    folder: Path,
-    config: Path | None,
-    modality: str | None,
-    name: str | None,
-    command: Command,
-    engine: Engine,
+@common_options("workers", "engine", "json", "quiet", "debug")
+def command(
+    folder: Folder,
+    config: NewConfig = None,
+    modality: ModalityName = None,
+    name: Name = None,
+    yes: Yes = False,
     *,
-    yes: bool,
+    session: "Session",
 ) -> int:
-    """Look at a folder, and print or write a config for it."""
+    """Propose a config for a folder, with reasons. Printed unless --config or --yes is given."""
+    from genset.pipeline.look import look
+
+    console = session.console
     if not folder.exists():
-        raise GensetError("there is no such folder", where=str(folder), hint="Give the folder of your items.")
+        raise GensetError("no such folder", where=str(folder), hint="Give the folder of your items.")
     if config:
         _check_free(config)
-    asks = command.console.can_ask and not yes
-    kind = _modality(folder, modality, command, asks=asks)
-    seen = look(folder, kind, command.job(command.root(None), engine))
+    interactive = console.can_ask and not yes
+    kind = _choose_modality(folder, modality, console, interactive=interactive)
+    seen = look(folder, kind, session.job(session.root()))
+    proposal, place = _propose(seen, config, name, console, interactive=interactive, yes=yes)
+    if not config and not yes:
+        console.say(proposal.text.rstrip("\n"))
+        if not interactive or place.exists() or not console.ask(f"Write it to {place}?", True):
+            return _finish(proposal, seen, None, session)
+    _write(proposal, place, console)
+    return _finish(proposal, seen, place, session)
+
+
+def _propose(
+    seen: "Seen", config: Path | None, name: str | None, console: "Console", *, interactive: bool, yes: bool
+) -> "tuple[FirstConfig, Path]":
+    """The config, and the file that it may be written to."""
+    from dataclasses import replace
+
+    from genset.cli.flags import version_name
+    from genset.pipeline.first_config import first_config
+
     if name:
-        seen = replace(seen, name=command.version_name(name, seen.name))
+        seen = replace(seen, name=version_name(name, seen.name))
     place = config or Path(f"{seen.name}.yaml")
     if config is None and yes:
         _check_free(place)
-    grouped = bool(
-        asks and seen.group and command.console.ask(f"Files look like {seen.group.why}. Keep each together?", False)
-    )
-    made = first_config(seen, place.parent, grouped=grouped)
-    made.read()  # what is begun for a user must be valid
-    if not config and not yes:
-        command.console.say(made.text.rstrip("\n"))
-        if not asks or place.exists() or not command.console.ask(f"Write it to {place}?", True):
-            return _end(made, seen, None, command)
-    write_new(place, made.text.encode())
-    command.console.say(f"config {place}\nnext: genset run {place}")
-    return _end(made, seen, place, command)
+    question = seen.group and f"Files look like {seen.group.why}. Keep each group together?"
+    grouped = bool(interactive and question and console.ask(question, False))
+    proposal = first_config(seen, place.parent, grouped=grouped)
+    proposal.read()  # a proposal must be valid
+    return proposal, place
 
 
-def _end(made: FirstConfig, seen: Seen, place: Path | None, command: Command) -> int:
-    command.finish(
-        config=made.text,
+def _write(proposal: "FirstConfig", place: Path, console: "Console") -> None:
+    from genset.versions import write_new
+
+    write_new(place, proposal.text.encode())
+    console.say(f"config {place}\nnext: genset run {place}")
+
+
+def _finish(proposal: "FirstConfig", seen: "Seen", place: Path | None, session: "Session") -> int:
+    from genset.cli.json_output.other_commands import InitOutput
+    from genset.pipeline.job import as_dicts
+
+    session.finish(
+        InitOutput,
+        config=proposal.text,
         path=place and str(place),
-        choices=made.as_dicts(),
+        choices=proposal.as_dicts(),
         counts={"label": dict(seen.classes), "split": dict(seen.splits)},
         problems=as_dicts(seen.problems),
     )
@@ -65,23 +107,26 @@ def _end(made: FirstConfig, seen: Seen, place: Path | None, command: Command) ->
 def _check_free(place: Path) -> None:
     if place.exists():
         raise GensetError(
-            "there is a file of this name already, and it stays as it is",
+            "a file of this name exists and is not replaced",
             where=str(place),
             hint="Choose another name with --config FILE.",
         )
     if not place.absolute().parent.is_dir():
-        raise GensetError("its folder is not there", where=str(place), hint="Make the folder, or choose another place.")
+        raise GensetError("no such folder", where=str(place), hint="Create the folder, or choose another place.")
 
 
-def _modality(folder: Path, given: str | None, command: Command, *, asks: bool) -> str | None:
-    """The modality that was given or, of a folder with files of several, that was chosen; None for that of most."""
-    if given is not None and given not in MODALITIES:
+def _choose_modality(folder: Path, requested: str | None, console: "Console", *, interactive: bool) -> str | None:
+    """The modality that is requested or, for a folder with files of several, chosen; None for that of most files."""
+    from genset.modalities import MODALITIES
+    from genset.pipeline.collect import files_by_modality
+
+    if requested is not None and requested not in MODALITIES:
         raise GensetError(
-            f"no such modality: {given!r}", where="--modality", hint=f"There are {', '.join(MODALITIES)}."
+            f"unknown modality: {requested!r}", where="--modality", hint=f"Choose one of {', '.join(MODALITIES)}."
         )
-    found = {kind: count for kind, count in files_by_modality(folder, MODALITIES).items() if count}
-    if given or not asks or len(found) < 2:
-        return given
-    best = max(found, key=lambda kind: found[kind])
-    told = ", ".join(f"{count:,} {kind}" for kind, count in found.items())
-    return command.console.choose(f"The folder has {told} files. Which are the items?", list(found), best)
+    counts = {kind: count for kind, count in files_by_modality(folder, MODALITIES).items() if count}
+    if requested or not interactive or len(counts) < 2:
+        return requested
+    most = max(counts, key=lambda kind: counts[kind])
+    files = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+    return console.choose(f"The folder has {files} files. Which are the items?", list(counts), most)

@@ -1,22 +1,19 @@
-"""The arguments and options that commands share, and how a command's work is run."""
+"""The arguments and options that several commands share, each declared once."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from genset.cli import completion
 
-if TYPE_CHECKING:
-    from genset.cli.session import Command
+_PANEL = "Common options"
 
-DEFAULT_LOCK_TIMEOUT = 600.0
-_HERE = "Common options"
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        help="key=value laid over the config, such as train.steps=500",
+        help="override config keys, such as train.steps=500",
         metavar="KEY=VALUE",
         autocompletion=completion.keys(),
     ),
@@ -24,7 +21,7 @@ Overrides = Annotated[
 Rules = Annotated[
     list[str] | None,
     typer.Argument(
-        help="what is looked for, such as clean.blurred=off or clean.near_duplicates=quarantine",
+        help="cleaning rules to change, such as clean.blurred=off or clean.near_duplicates=quarantine",
         metavar="KEY=VALUE",
         autocompletion=completion.keys("clean"),
     ),
@@ -38,52 +35,6 @@ ConfigFile = Annotated[
         autocompletion=completion.files_of(".yaml", ".yml"),
     ),
 ]
-OutputRoot = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="output root  [default: out]", rich_help_panel=_HERE, show_default=False),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="one JSON object on stdout, all else on stderr", rich_help_panel=_HERE)
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="say nothing but errors", rich_help_panel=_HERE)]
-Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error", rich_help_panel=_HERE)]
-LockTimeout = Annotated[
-    float, typer.Option(help="seconds to wait for another run on the same output root", min=0, rich_help_panel=_HERE)
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        help="how many items are at work at once; as many as cores by default",
-        min=1,
-        rich_help_panel=_HERE,
-        show_default=False,
-    ),
-]
-EngineName = Annotated[
-    str | None,
-    typer.Option(
-        "--engine",
-        help="where items are worked on: local, ray, or ray=ADDRESS of a cluster",
-        metavar="ENGINE",
-        rich_help_panel=_HERE,
-        show_default=False,
-    ),
-]
-LogFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--log-file",
-        help="append what is done to this file, for machines: a JSON object a line",
-        metavar="FILE",
-        rich_help_panel=_HERE,
-        show_default=False,
-    ),
-]
-Resume = Annotated[
-    bool, typer.Option("--resume/--no-resume", help="go on with an interrupted training of the same config")
-]
-Force = Annotated[bool, typer.Option("--force", help="make new versions even when they are up to date")]
-Name = Annotated[str | None, typer.Option(help="name of the version that is written", show_default=False)]
 Dataset = Annotated[
     str,
     typer.Argument(
@@ -93,23 +44,73 @@ Dataset = Annotated[
         autocompletion=completion.versions("datasets"),
     ),
 ]
+OneName = Annotated[
+    str | None,
+    typer.Argument(
+        help="only versions of this name",
+        metavar="[NAME]",
+        show_default=False,
+        autocompletion=completion.versions("datasets", "models"),
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="continue an interrupted training of the same config")
+]
+Force = Annotated[bool, typer.Option("--force", help="create new versions even if they are up to date")]
+Name = Annotated[str | None, typer.Option(help="name of the new version", show_default=False)]
+
+OutputRoot = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="output root (default: out)", rich_help_panel=_PANEL, show_default=False),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="number of items processed in parallel (default: CPU cores)",
+        min=1,
+        rich_help_panel=_PANEL,
+        show_default=False,
+    ),
+]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="where items are processed: local, ray, or ray=ADDRESS of a cluster",
+        metavar="ENGINE",
+        rich_help_panel=_PANEL,
+        show_default=False,
+    ),
+]
+LockTimeout = Annotated[
+    float, typer.Option(help="seconds to wait for another run on the same output root", min=0, rich_help_panel=_PANEL)
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        help="append a machine-readable log (JSON Lines) to this file",
+        metavar="FILE",
+        rich_help_panel=_PANEL,
+        show_default=False,
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="print one JSON object to stdout, all else to stderr", rich_help_panel=_PANEL)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="print errors only", rich_help_panel=_PANEL)]
+Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error", rich_help_panel=_PANEL)]
 
 
-def example(command: str) -> str:
-    """What stands under the help of a command."""
-    return f"Example: {command}"
+@dataclass(frozen=True)
+class Common:
+    """The values of the common options, in the order in which help lists them."""
 
-
-def do(
-    name: str,
-    work: Callable[["Command"], int],
-    json: bool,
-    quiet: bool,
-    debug: bool,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
-    log_file: Path | None = None,
-) -> None:
-    """Run a command's work and leave with its exit code."""
-    from genset.cli.session import Command, execute
-
-    raise typer.Exit(execute(Command(name, json, quiet, lock_timeout), work, debug, log_file))
+    output: OutputRoot = None
+    workers: Workers = None
+    engine: EngineName = None
+    lock_timeout: LockTimeout = 600.0
+    log_file: LogFile = None
+    json: Json = False
+    quiet: Quiet = False
+    debug: Debug = False

@@ -1,4 +1,4 @@
-"""The log of a command for machines: one JSON object a line, appended, so that many nights share one file."""
+"""The machine-readable log of a command: JSON Lines, appended, so that many runs can share one file."""
 
 import json
 import os
@@ -16,12 +16,13 @@ from genset.errors import ExitCode, GensetError
 from genset.interfaces import Progress
 
 _STATUS = {ExitCode.DONE: "ok", ExitCode.FAILED: "failed", ExitCode.INTERRUPTED: "interrupted"}
-_TOLD = ("version", "versions", "model", "made", "counts", "figures", "failed_gates", "redrawn")  # of a command's end
+# Keys of the command's JSON object that the last line repeats
+_REPEATED = ("version", "versions", "model", "made", "counts", "figures", "failed_gates", "redrawn")
 
 
 @dataclass
-class _Stage:
-    """What is under way, as it was last told of."""
+class _RunningStage:
+    """The stage that is running, with its last progress."""
 
     name: str
     started: float
@@ -29,42 +30,42 @@ class _Stage:
     total: int = 0
 
 
-class Journal:
-    """Names a run, and writes what it does to a file where one was asked for.
+class RunLog:
+    """Names a run, and with --log-file writes what it does.
 
     Lines have `time` (UTC), `run` and `event`: `start` (command, arguments, version of genset), `stage` (seconds, done,
-    total, peak memory), `note` (what a person was told), `end` (status, exit code, seconds, what was made, or the
-    error). Each is appended by one call of the system, so that several runs may share a file.
+    total, peak memory), `note` (a line that was printed), `end` (status, exit code, seconds, and the result or the
+    error). Each line is appended by one system call, so that several runs can share a file.
     """
 
     def __init__(self, command: str, warn: Callable[[str], None]) -> None:
         self.run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}Z-{os.getpid()}"
         self._command, self._warn = command, warn
         self._file: int | None = None
-        self._stage: _Stage | None = None
+        self._stage: _RunningStage | None = None
         self._result: Mapping[str, Any] = {}
 
     def open(self, path: Path) -> None:
-        """Begin to write. Raises GensetError where that is not possible."""
+        """Start writing to a file. Raises GensetError where that is not possible."""
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         except OSError as error:
             raise GensetError(
-                f"the log cannot be written: {(error.strerror or '').lower()}",
+                f"cannot write the log: {(error.strerror or '').lower()}",
                 where=f"--log-file {path}",
-                hint="Give the name of a file in a folder that is there.",
+                hint="Give the name of a file in an existing folder.",
             ) from None
         self._write("start", command=self._command, arguments=sys.argv[1:], genset=__version__)
 
     def watching(self, progress: Progress) -> Progress:
-        """The same progress, with what is told written too."""
+        """The same progress receiver, which also writes stages and notes to the log."""
         if self._file is None:
             return progress
 
         def tick(stage: str, done: int, total: int, note: str) -> None:
             if self._stage is None or self._stage.name != stage:
                 self._close_stage()
-                self._stage = _Stage(stage, time.monotonic())
+                self._stage = _RunningStage(stage, time.monotonic())
             self._stage.done, self._stage.total = done, total
             progress.tick(stage, done, total, note)
 
@@ -75,14 +76,14 @@ class Journal:
         return Progress(tick, say)
 
     def result(self, fields: Mapping[str, Any]) -> None:
-        """What the command made, as its JSON tells it; written with the end."""
+        """Keep parts of the command's JSON object for the last line."""
         problems = {"problems": len(fields["problems"])} if "problems" in fields else {}
-        self._result = {name: fields[name] for name in _TOLD if name in fields} | problems
+        self._result = {name: fields[name] for name in _REPEATED if name in fields} | problems
 
     def end(self, exit_code: int, seconds: float, error: GensetError | None) -> None:
-        """The last line."""
+        """Write the last line."""
         self._close_stage()
-        failed = {"error": {"message": error.message, "where": error.where, "hint": error.hint}} if error else {}
+        failed = {"error": error.as_dict()} if error else {}
         self._write(
             "end",
             status=status(exit_code),
@@ -94,7 +95,7 @@ class Journal:
         )
 
     def health(self, exit_code: int, seconds: float) -> str:
-        """One line that monitoring can look for."""
+        """The line that monitoring can look for."""
         made = self._result.get("made")
         version = self._result.get("version")
         parts = [f"genset: {status(exit_code)}", f"run={self.run}", f"exit={int(exit_code)}"]
@@ -112,20 +113,20 @@ class Journal:
         if self._file is None:
             return
         row = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "run": self.run, "event": event, **fields}
-        line = json.dumps(row, default=str) + "\n"  # ASCII: a path may hold bytes that are no UTF-8
+        line = json.dumps(row, default=str) + "\n"  # ASCII: a path may hold bytes that are not UTF-8
         try:
             os.write(self._file, line.encode())
-        except OSError as error:  # a full disk: the work goes on, and whoever reads the log is told why it ends
+        except OSError as error:  # such as a full disk: the command continues without its log
             self._file = None
             self._warn(f"genset: the log ends here: {(error.strerror or '').lower()}")
 
 
 def status(exit_code: int) -> str:
-    """An exit code in a word: ok, failed (a gate or a check), interrupted, or error."""
+    """The word for an exit code: ok, failed (a gate or a check), interrupted, or error."""
     return _STATUS.get(ExitCode(exit_code), "error")
 
 
 def _memory() -> dict[str, float]:
-    """The most memory that the process held so far, in MB."""
+    """Peak memory of the process so far, in MB."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return {"peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)}

@@ -10,54 +10,53 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genset.cli.session import Command
-from genset.config import EVERY_FIGURE
+from genset.cli.json_output.pipeline_commands import SweepOutput
+from genset.cli.session import Session
+from genset.config import EVERY_FIGURE, load
 from genset.errors import ExitCode, GensetError, Interrupt
 from genset.report import formatting
 
 _CLOSES = {"[": "]", "{": "}", "(": ")", '"': '"', "'": "'"}
-_WORST = (ExitCode.BUG, ExitCode.WRONG, ExitCode.LOCKED, ExitCode.FAILED)  # which exit code stands for all
+_WORST_FIRST = (ExitCode.BUG, ExitCode.WRONG, ExitCode.LOCKED, ExitCode.FAILED)
+_KEPT = ("version", "made", "figures", "failed_gates", "seconds", "error")  # keys of a run's JSON object
 
 
 @dataclass(frozen=True)
-class Combination:
+class SweepRun:
     """One of the runs."""
 
-    values: Mapping[str, str]  # of the settings that are swept, by their keys
-    overrides: tuple[str, ...]  # all that is laid over the config, its name included
+    values: Mapping[str, str]  # of the settings that vary, by key
+    overrides: tuple[str, ...]  # of the config, with the name of the run
 
 
-def combinations(name: str, overrides: Sequence[str]) -> list[Combination]:
-    """The product of the overrides that have alternatives, in the order in which they are written, each with a name of
-    its own. Raises GensetError where there is none."""
+def sweep_runs(name: str, overrides: Sequence[str]) -> list[SweepRun]:
+    """The product of the overrides that have alternatives, in the order in which they are written, each run with its
+    own name. Raises GensetError where there is no alternative."""
     pairs = [text.partition("=") for text in overrides]
     alternatives = [list(_alternatives(value)) for _, _, value in pairs]
-    swept = [row for row, values in enumerate(alternatives) if len(values) > 1]
-    if not swept:
+    varying = [row for row, values in enumerate(alternatives) if len(values) > 1]
+    if not varying:
         raise GensetError(
             "nothing to sweep: no override has alternatives",
             where="--sweep",
             hint="Write them with commas, such as model.latent_dim=16,32 model.family=ae,vae.",
         )
-    if any(pairs[row][0] == "name" for row in swept):
-        raise GensetError("each run has a name of its own", where="--sweep", hint="Leave name out, or give one.")
+    if any(pairs[row][0] == "name" for row in varying):
+        raise GensetError("name cannot vary: each run gets its own", where="--sweep", hint="Give one name, or none.")
     name = next((value for key, _, value in reversed(pairs) if key == "name"), name)
-    out: list[Combination] = []
+    runs: list[SweepRun] = []
     taken: set[str] = set()
     for chosen in itertools.product(*alternatives):
-        values = {pairs[row][0]: chosen[row] for row in swept}
-        own = "-".join([name, *(_word(value) for value in values.values())])
-        own = next(
-            each for number in itertools.count(1) if (each := f"{own}-{number}" if number > 1 else own) not in taken
-        )
+        values = {pairs[row][0]: chosen[row] for row in varying}
+        own = _free_name("-".join([name, *(_name_part(value) for value in values.values())]), taken)
         taken.add(own)
         texts = [f"{key}={value}" for (key, _, _), value in zip(pairs, chosen, strict=True)]
-        out.append(Combination(values, (*texts, f"name={own}")))
-    return out
+        runs.append(SweepRun(values, (*texts, f"name={own}")))
+    return runs
 
 
 def _alternatives(value: str) -> Iterator[str]:
-    """What stands between the commas that are in no bracket and no quote."""
+    """The parts between the commas that are outside brackets and quotes."""
     start, open_marks = 0, list[str]()
     for place, mark in enumerate(value):
         if open_marks and mark == open_marks[-1]:
@@ -70,32 +69,37 @@ def _alternatives(value: str) -> Iterator[str]:
     yield value[start:]
 
 
-def _word(value: str) -> str:
-    """A value as part of a name."""
+def _name_part(value: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "_", value).strip("_.") or "none"
 
 
-def sweep(config: Path, overrides: Sequence[str], options: Sequence[str], command: Command) -> int:
-    """Run them all, each in a process of its own, so that none inherits another's memory; one that fails is told of,
-    and the others still run. The exit code is the worst of theirs."""
-    runs = combinations(command.config(config, None).name, overrides)
+def _free_name(name: str, taken: set[str]) -> str:
+    """The name, with a number from 2 on where it is taken."""
+    names = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+    return next(each for each in names if each not in taken)
+
+
+def run_sweep(config: Path, overrides: Sequence[str], options: Sequence[str], session: Session) -> int:
+    """Do all runs, each in its own process, so that no run inherits the memory of another. A run that fails is
+    reported, and the others still run. The exit code is the worst of theirs."""
+    runs = sweep_runs(load(config).name, overrides)
     for each in runs:
-        command.config(config, list(each.overrides))  # what is wrong with any is told before the first is trained
+        load(config, list(each.overrides))  # report what is wrong with any run before the first is trained
     rows = []
     for number, each in enumerate(runs, 1):
-        told = ", ".join(f"{key}={value}" for key, value in each.values.items())
-        command.console.warn(f"run {number} of {len(runs)}: {told}")
-        rows.append(_one(config, each, options, command))
-    _show(rows, command)
-    command.finish(sweep=rows)
+        values = ", ".join(f"{key}={value}" for key, value in each.values.items())
+        session.console.warn(f"run {number} of {len(runs)}: {values}")
+        rows.append(_run_one(config, each, options, session))
+    _print_table(rows, session)
+    session.finish(SweepOutput, sweep=rows)
     codes = {row["exit_code"] for row in rows}
-    return int(next((code for code in _WORST if code in codes), ExitCode.DONE))
+    return int(next((code for code in _WORST_FIRST if code in codes), ExitCode.DONE))
 
 
-def _one(config: Path, of: Combination, options: Sequence[str], command: Command) -> dict[str, Any]:
-    """What came of one run, as JSON tells it."""
-    quiet = ["--quiet"] if command.console.quiet else []
-    call = [sys.executable, "-m", "genset", "run", str(config), *of.overrides, *options, *quiet, "--json"]
+def _run_one(config: Path, run: SweepRun, options: Sequence[str], session: Session) -> dict[str, Any]:
+    """Do one run; returns the parts of its JSON object that the sweep keeps."""
+    quiet = ["--quiet"] if session.console.quiet else []
+    call = [sys.executable, "-m", "genset", "run", str(config), *run.overrides, *options, *quiet, "--json"]
     with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
         try:
             printed = process.communicate()[0]
@@ -104,33 +108,32 @@ def _one(config: Path, of: Combination, options: Sequence[str], command: Command
             raise
     if process.returncode == ExitCode.INTERRUPTED:
         raise Interrupt
-    made = json.loads(printed) if printed.strip() else {}
-    row: dict[str, Any] = {"settings": dict(of.values), "exit_code": process.returncode}
-    for key in ("version", "made", "figures", "failed_gates", "seconds", "error"):
-        row |= {key: made[key]} if key in made else {}
-    return row
+    result = json.loads(printed) if printed.strip() else {}
+    kept = {key: result[key] for key in _KEPT if key in result}
+    return {"settings": dict(run.values), "exit_code": process.returncode, **kept}
 
 
-def _show(rows: Sequence[Mapping[str, Any]], command: Command) -> None:
-    keys = list(rows[0]["settings"])
-    figures = [name for name, figure in EVERY_FIGURE.items() if figure.headline]
-    figures = [name for name in figures if any(name in row.get("figures", {}) for row in rows)]
+def _print_table(rows: Sequence[Mapping[str, Any]], session: Session) -> None:
+    """A row for each run: its settings, headline figures, dataset, and what failed."""
+    headline = [name for name, figure in EVERY_FIGURE.items() if figure.headline]
+    figures = [name for name in headline if any(name in row.get("figures", {}) for row in rows)]
     body = []
     for row in rows:
-        own = row.get("figures", {})
-        values = [formatting.number(own[name]) if name in own else "" for name in figures]
-        failed = row.get("failed_gates", [])
-        ended = f"{len(failed)} gate{'s' * (len(failed) != 1)} failed" if failed else ""
-        ended = row["error"]["message"] if "error" in row else ended
+        values = row.get("figures", {})
+        cells = [formatting.number(values[name]) if name in values else "" for name in figures]
         place = f"{row['version']['name']}@{row['version']['id']}" if "version" in row else ""
-        body.append([*row["settings"].values(), *values, place, ended])
-    head = [
-        *(key.rpartition(".")[2] for key in keys),
-        *figures,
-        "dataset",
-        "" if not any(r[-1] for r in body) else "fault",
-    ]
-    command.console.table(f"{len(rows)} runs", body, head)
-    made = [row["version"]["path"] for row in rows if "version" in row]
-    if len(made) > 1:
-        command.console.say(f"next: genset inspect {made[-1]} --against {made[0]}")
+        body.append([*row["settings"].values(), *cells, place, _failure(row)])
+    keys = [key.rpartition(".")[2] for key in rows[0]["settings"]]
+    fault = "fault" if any(cells[-1] for cells in body) else ""
+    session.console.table(f"{len(rows)} runs", body, [*keys, *figures, "dataset", fault])
+    paths = [row["version"]["path"] for row in rows if "version" in row]
+    if len(paths) > 1:
+        session.console.say(f"next: genset inspect {paths[-1]} --against {paths[0]}")
+
+
+def _failure(row: Mapping[str, Any]) -> str:
+    """Why a run failed; empty where it did not."""
+    if "error" in row:
+        return str(row["error"]["message"])
+    failed = row.get("failed_gates", [])
+    return f"{len(failed)} gate{'s' * (len(failed) != 1)} failed" if failed else ""

@@ -1,0 +1,32 @@
+"""`genset bench`: how fast this machine is."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genset.cli.command import common_options
+from genset.errors import ExitCode
+
+if TYPE_CHECKING:
+    from genset.cli.session import Session
+
+EXAMPLE = "genset bench --steps 500"
+
+Steps = Annotated[int, typer.Option(help="number of training steps", min=100, max=100_000)]
+
+
+@common_options("workers", "engine", "json", "quiet", "debug")
+def command(steps: Steps = 200, *, session: "Session") -> int:
+    """Measure the speed of this machine: items per second of each stage, on small generated images."""
+    from genset.cli.json_output.other_commands import BenchOutput
+    from genset.pipeline.bench import bench, rates
+
+    stages, console = rates(bench(steps, session.job(session.root()))), session.console
+    rows = [
+        [stage["stage"], f"{stage['items']:,}", f"{stage['seconds']:.2f}", f"{stage['items_per_second']:,.0f}"]
+        for stage in stages
+    ]
+    console.table("this machine", rows, ("", "items", "seconds", "items/s"))
+    console.say("to compare machines or versions, run the same command there, with nothing else running")
+    session.finish(BenchOutput, stages=stages)
+    return ExitCode.DONE

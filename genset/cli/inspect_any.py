@@ -1,0 +1,91 @@
+"""`inspect` of whatever is at a path: an item, a config, a model, a dataset, or two versions of one name."""
+
+from pathlib import Path
+
+from genset.cli.inspect_dataset import inspect_dataset
+from genset.cli.inspect_request import InspectRequest
+from genset.cli.inspect_versions import print_comparison
+from genset.cli.json_output.other_commands import AncestryOutput, ConfigOutput
+from genset.cli.lookup import find_model, find_version
+from genset.cli.rendering import print_model
+from genset.cli.session import Session
+from genset.config import dump, load
+from genset.errors import ExitCode, GensetError
+from genset.modalities import MODALITIES
+from genset.pipeline import compare, lineage
+from genset.pipeline.collect import guess_modality
+from genset.pipeline.job import Job
+from genset.pipeline.model_page import model_page
+from genset.pipeline.unpack import containers_at
+from genset.versions import Root, Version, open_version, write_atomically
+
+
+def inspect_any(request: InspectRequest, session: Session) -> int:
+    """Find out what is at the path, and inspect it. Raises GensetError."""
+    path, root = Path(request.path), session.root()
+    job = session.job(root)
+    request.check()
+    if path.suffix in (".yaml", ".yml"):
+        request.forbid_files("a config")
+        request.forbid_rules()
+        return _inspect_config(path, session)
+    item = _find_item(path, root)
+    if item:
+        request.forbid_files("an item")
+        request.forbid_rules()
+        return _inspect_item(item, root, session)
+    if path.is_file() and not guess_modality(path, MODALITIES).rows and not containers_at(path):
+        raise GensetError(
+            "this file belongs to no version: inspect takes a dataset, a version, an item of one, or a .yaml config",
+            where=request.path,
+            hint="Give the folder that contains it.",
+        )
+    version = None
+    if not path.is_file():
+        version = open_version(path) if path.is_dir() else find_version(root, request.path)
+    if version and version.kind == "models":
+        request.forbid_rules()
+        return _inspect_model(request, version, job, session)
+    return inspect_dataset(request, version, job, session)
+
+
+def _find_item(path: Path, root: Root) -> lineage.Found | None:
+    """The item of a version that a path or an id means."""
+    if path.is_file():
+        return lineage.by_path(path)
+    return lineage.by_id(str(path), root) if lineage.ITEM_ID.fullmatch(str(path)) and not path.exists() else None
+
+
+def _inspect_item(item: lineage.Found, root: Root, session: Session) -> int:
+    ancestry = lineage.ancestry(item, root)
+    session.console.say("\n".join(lineage.lines(ancestry)))
+    session.finish(AncestryOutput, version=item.version.as_dict(), item=ancestry)
+    return ExitCode.DONE
+
+
+def _inspect_config(path: Path, session: Session) -> int:
+    config = load(path)
+    session.console.say(dump(config))
+    session.finish(ConfigOutput, config=config.model_dump(mode="json"))
+    return ExitCode.DONE
+
+
+def _inspect_model(request: InspectRequest, version: Version, job: Job, session: Session) -> int:
+    """A model, alone or beside another. Raises GensetError."""
+    if request.model:
+        raise GensetError(
+            "--model needs a dataset, and this is a model",
+            where=request.path,
+            hint="Inspect a dataset, such as one that `genset generate` created.",
+        )
+    if request.against:
+        request.forbid_beside_comparison()
+        before = find_model(job.root, request.against)
+        if not compare.comparable(version, before):
+            raise GensetError(f"{version.reference} is the same version", where=f"--against {request.against}")
+        return print_comparison(request, version, compare.models(version, before, job), session)
+    if request.summary:
+        raise GensetError("a summary needs figures", where="--summary", hint="Add --against and another model.")
+    if request.report:
+        write_atomically(request.report, model_page(version, job))
+    return print_model(version, session, written=request.print_files(session.console))

@@ -1,0 +1,136 @@
+"""`inspect` of a dataset: its contents and problems, and with --against the quality of its synthetic items."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from genset.cli.flags import sections_from_flags
+from genset.cli.inspect_request import InspectRequest
+from genset.cli.inspect_versions import print_comparison
+from genset.cli.json_output.other_commands import ContentsOutput, EvaluationOutput
+from genset.cli.lookup import find_dataset, find_model
+from genset.cli.rendering import print_failed_gates, print_figures
+from genset.cli.session import Session
+from genset.config import Clean, Quality
+from genset.errors import ExitCode, GensetError
+from genset.pipeline import compare, comparison, inspect
+from genset.pipeline.build import Verdict
+from genset.pipeline.collect import kind_of
+from genset.pipeline.job import Job, as_dicts
+from genset.pipeline.judge import gated
+from genset.pipeline.page import Subject, dataset_page
+from genset.versions import Root, Version, write_atomically
+
+
+def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, session: Session) -> int:
+    """A dataset, alone, beside real items, or beside another version of it. Raises GensetError."""
+    other = _dataset_version(request.against, job.root) if version and request.against else None
+    if version and other and compare.comparable(version, other):
+        request.forbid_beside_comparison()
+        return print_comparison(request, version, compare.datasets(version, other), session)
+    if request.summary and not request.against:
+        raise GensetError("a summary needs figures", where="--summary", hint="Add --against REAL.")
+    rules, quality = _sections(request, version)
+    contents = inspect.contents(version.path if version else Path(request.path), job, rules)
+    if request.model:
+        contents = inspect.with_outliers(contents, find_model(job.root, request.model), job)
+    evaluation = _evaluate(request, contents, version, quality, job)
+    verdict = _verdict(request, evaluation, quality, contents) if evaluation else None
+    if request.report:
+        subject = _page_subject(request, contents, version, evaluation, verdict)
+        write_atomically(request.report, dataset_page(subject, job.engine))
+    if request.summary and verdict:
+        name = version.reference if version else request.path
+        write_atomically(request.summary, comparison.judged_markdown(name, verdict.as_dict()))
+    return _print_contents(request, contents, verdict, version, session)
+
+
+def _dataset_version(text: str, root: Root) -> Version | None:
+    """The dataset version that is meant, None for a folder of the user's."""
+    return None if Path(text).is_file() else root.find("datasets", text)
+
+
+def _sections(request: InspectRequest, version: Version | None) -> tuple[Clean, Quality]:
+    """The rules of cleaning and the settings of evaluation. Raises GensetError for invalid overrides."""
+    flags, kind = {"clean.exact_duplicates": "report"}, kind_of(Path(request.path), version)
+    rules, quality = sections_from_flags("inspect", ("clean", "quality"), flags, list(request.rules), kind)
+    request.check_gates(quality.gates)
+    return rules, quality
+
+
+def _evaluate(
+    request: InspectRequest, contents: inspect.Contents, version: Version | None, quality: Quality, job: Job
+) -> inspect.Judged | None:
+    """The synthetic items beside the real ones of --against; None without it."""
+    if not request.against:
+        return None
+    real_path, _ = find_dataset(job.root, request.against)
+    return inspect.against(contents, version, real_path, job, quick=request.quick, seeds=quality.seeds)
+
+
+def _verdict(
+    request: InspectRequest, evaluation: inspect.Judged, quality: Quality, contents: inspect.Contents
+) -> Verdict:
+    """The figures with the gates that failed, and a note about a quick evaluation."""
+    verdict = gated(evaluation.verdict, [*request.gates, *quality.gates], contents.dataset.modality)
+    return replace(verdict, notes=[*verdict.notes, _quick_note(evaluation)]) if request.quick else verdict
+
+
+def _quick_note(evaluation: inspect.Judged) -> str:
+    """How many of the items a quick evaluation used."""
+    sizes = {split: len(evaluation.real.where(split=split)) for split in ("train", "test")}
+    used = evaluation.verdict.sizes
+    parts = [f"{used[split]:,} of {size:,} {split} items" for split, size in sizes.items()]
+    parts.append(f"{used['made']:,} of {len(evaluation.made):,} synthetic items")
+    classifiers = [f"{evaluation.seeds} classifiers"] if "real_acc" in evaluation.verdict.figures else []
+    return f"quick evaluation: {', '.join([*parts, *classifiers])}"
+
+
+def _page_subject(
+    request: InspectRequest,
+    contents: inspect.Contents,
+    version: Version | None,
+    evaluation: inspect.Judged | None,
+    verdict: Verdict | None,
+) -> Subject:
+    """What the page shows: synthetic items beside the real ones of the evaluation, or all items of the dataset."""
+    records = contents.dataset.records
+    if evaluation:
+        records = (*evaluation.real.records, *evaluation.made.records)
+    return Subject(
+        version.reference if version else Path(request.path).resolve().name,
+        evaluation.modality if evaluation else inspect.settled(contents),
+        records,
+        verdict.as_dict() if verdict else inspect.stored_verdict(version),
+        as_dicts(contents.problems),
+        contents.traits,
+        version.manifest if version else {},
+        request.against or "",
+        _quick_note(evaluation) if evaluation and request.quick else "",
+    )
+
+
+def _print_contents(
+    request: InspectRequest,
+    contents: inspect.Contents,
+    verdict: Verdict | None,
+    version: Version | None,
+    session: Session,
+) -> int:
+    console, problems = session.console, as_dicts(contents.problems)
+    for key, counts in {**contents.counts, **contents.traits}.items():
+        console.counts(f"items by {key}", counts)
+    console.problems(problems)
+    if not problems:
+        console.say("no problems found")
+    fields: dict[str, Any] = {"counts": contents.counts, "traits": contents.traits, "problems": problems}
+    if version:
+        fields["version"] = version.as_dict()
+    if verdict:
+        print_figures(console, verdict.as_dict())
+        fields |= verdict.as_dict()
+    fields |= request.print_files(console)
+    code = print_failed_gates(console, verdict.failed_gates) if verdict else ExitCode.DONE
+    session.finish(EvaluationOutput if verdict else ContentsOutput, **fields)
+    damaged = any(problem["kind"] == "checksum" for problem in problems)
+    return ExitCode.FAILED if damaged else code

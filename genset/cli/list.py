@@ -1,0 +1,59 @@
+"""`genset list`: the versions under the output root."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from genset.cli.command import common_options
+from genset.cli.options import OneName
+from genset.errors import ExitCode
+
+if TYPE_CHECKING:
+    from genset.cli.session import Session
+    from genset.pipeline.shelf import Kept
+
+EXAMPLE = "genset list digits"
+
+
+@common_options("output", "json", "quiet", "debug")
+def command(name: OneName = None, *, session: "Session") -> int:
+    """List all versions with size, counts, key metrics and parents."""
+    from genset.pipeline.shelf import shelf
+
+    return _print_versions(shelf(session.root(), name), session)
+
+
+def _print_versions(versions: "Sequence[Kept]", session: "Session") -> int:
+    from genset.cli.json_output.other_commands import ListOutput
+    from genset.cli.rendering import kind_and_reference
+    from genset.dataset import SPLITS
+
+    console = session.console
+    for kind in dict.fromkeys(each.version.kind for each in versions):
+        rows = [_row(each) for each in versions if each.version.kind == kind]
+        head = ("", "", "size", *SPLITS, "figures", "parents", "created")
+        console.table(kind, rows, head, optional=(8, 6))
+    for each in versions:
+        if each.fault:
+            console.say(f"damaged: {kind_and_reference(each.version)}: {each.fault}")
+    if not versions:
+        console.say("no versions yet\nnext: genset init FOLDER")
+    session.finish(ListOutput, versions=[each.as_dict() for each in versions])
+    return ExitCode.DONE
+
+
+def _row(listed: "Kept") -> list[str]:
+    from genset.cli.rendering import format_bytes
+    from genset.dataset import SPLITS
+
+    fields = listed.as_dict()
+    split = fields["counts"].get("split", {})
+    mark = fields["status"] if fields["status"] != "ok" else "latest" if listed.latest else ""
+    return [
+        listed.version.reference,
+        mark,
+        format_bytes(listed.size_bytes),
+        *(f"{split.get(name, 0):,}" for name in SPLITS),
+        ", ".join(f"{name} {value:.3f}" for name, value in listed.figures.items()),
+        ", ".join(fields["parents"]),
+        fields["made"][:16].replace("T", " "),
+    ]

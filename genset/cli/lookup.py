@@ -1,0 +1,57 @@
+"""What NAME, NAME@vNNNN or a path on the command line means: a dataset, a model, a folder or a file."""
+
+import os
+from pathlib import Path
+
+from genset.errors import GensetError
+from genset.versions import Root, Version
+
+
+def find_model(root: Root, text: str) -> Version:
+    """The model version that is meant. Raises GensetError."""
+    version = root.find("models", text)
+    if version is None or version.kind != "models":
+        raise GensetError(
+            "this is not a model version: it has no manifest, or it is a dataset",
+            where=text,
+            hint="Give a folder such as out/models/NAME/latest, or NAME@v0001.",
+        )
+    return version
+
+
+def find_dataset(root: Root, text: str) -> tuple[Path, Version | None]:
+    """The dataset that is meant: its folder, and its version if genset wrote it. Raises GensetError for a model."""
+    if Path(text).is_file():  # a table, where the modality reads rows
+        return Path(text), None
+    version = root.find("datasets", text)
+    if version and version.kind != "datasets":
+        raise GensetError("this is a model, not a dataset", where=text, hint="Give a folder of items.")
+    return (version.path if version else Path(text)), version
+
+
+def find_path(root: Root, text: str) -> Path:
+    """The path that is meant: an existing file or folder, a dataset version, or else a model version."""
+    names = (*root.names("models"), *root.names("datasets"))
+    if os.path.isfile(text) or (os.path.isdir(text) and text not in names):
+        return Path(text)  # in whatever state: the caller reports on that
+    version = find_version(root, text)
+    return version.path if version else Path(text)
+
+
+def find_version(root: Root, text: str) -> Version | None:
+    """The version that a path, NAME or NAME@vNNNN means: of a dataset, or else of a model; None for any other path."""
+    name = text.partition("@")[0]
+    is_model = name in root.names("models") and name not in root.names("datasets")
+    return root.find("models" if is_model else "datasets", text)
+
+
+def require_version(root: Root, text: str) -> Version:
+    """The same. Raises GensetError where it is not a version."""
+    version = find_version(root, text)
+    if version is None:
+        raise GensetError(
+            "this is not a version that genset wrote: it has no manifest",
+            where=text,
+            hint="Give a folder such as out/datasets/NAME/latest, or NAME@v0001.",
+        )
+    return version

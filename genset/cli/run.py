@@ -1,0 +1,166 @@
+"""`genset run`: the complete pipeline, a dry run of it, or a sweep over settings."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genset.cli.command import common_options
+from genset.cli.options import Common, ConfigFile, Force, Overrides, Resume
+from genset.errors import GensetError
+
+if TYPE_CHECKING:
+    from genset.cli.session import Session
+    from genset.pipeline.dry import DryRun as RunPlan
+    from genset.pipeline.run import Result
+
+EXAMPLE = "genset run configs/quickstart.yaml train.seconds=120 --summary figures.md"
+
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="print the resolved config and the plan with time and disk, and write nothing"),
+]
+Sweep = Annotated[
+    bool,
+    typer.Option(
+        "--sweep", help="run every combination of overrides with commas, such as model.family=ae,vae, and compare"
+    ),
+]
+Summary = Annotated[
+    Path | None,
+    typer.Option(help="also write the figures as Markdown, for a job summary", metavar="FILE.md", show_default=False),
+]
+
+
+@common_options()
+def command(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    resume: Resume = True,
+    force: Force = False,
+    dry_run: DryRun = False,
+    sweep: Sweep = False,
+    summary: Summary = None,
+    *,
+    session: "Session",
+) -> int:
+    """Run the complete pipeline: collect, clean, split, train, generate, augment, balance, evaluate."""
+    from genset.cli.flags import check_writable
+    from genset.config import load
+    from genset.pipeline.dry import dry_run as plan_run
+    from genset.pipeline.run import run
+
+    session.reports_health = not dry_run
+    if summary:
+        check_writable(summary, "--summary")
+    if sweep:
+        from genset.cli.sweep import run_sweep
+
+        _check_sweep({"--dry-run": dry_run, "--summary": summary})
+        return run_sweep(config, overrides or [], _repeated_options(session.common, force, resume), session)
+    settings = load(config, overrides or ())
+    if dry_run:
+        return _print_plan(plan_run(settings, session.job(session.root(settings))), session)
+    with session.locked(session.root(settings), settings) as job:
+        result = run(settings, job, resume=resume, force=force)
+    return _print_result(result, summary, session)
+
+
+def _check_sweep(options: dict[str, object]) -> None:
+    for option in (name for name, value in options.items() if value):
+        raise GensetError(f"{option} does not work with several runs", where="--sweep", hint=f"Leave {option} out.")
+
+
+def _repeated_options(common: Common, force: bool, resume: bool) -> list[str]:
+    """The options that each run of a sweep gets."""
+    values = {
+        "--output": common.output,
+        "--workers": common.workers,
+        "--engine": common.engine,
+        "--lock-timeout": common.lock_timeout,
+        "--log-file": common.log_file,
+    }
+    options = [part for name, value in values.items() if value is not None for part in (name, str(value))]
+    return [*options, *(["--force"] if force else []), *([] if resume else ["--no-resume"])]
+
+
+def _print_result(result: "Result", summary: Path | None, session: "Session") -> int:
+    from genset.cli.json_output.pipeline_commands import RunOutput
+    from genset.cli.rendering import print_failed_gates, print_figures
+    from genset.pipeline.comparison import judged_markdown
+    from genset.versions import write_atomically
+
+    console, verdict = session.console, result.verdict
+    if summary:
+        write_atomically(summary, judged_markdown(result.dataset.reference, verdict))
+    if not result.made:
+        console.say(f"up to date: {result.dataset.path}")
+    console.counts("items by split", result.counts["split"])
+    console.counts("items by source", result.counts["source"])
+    console.problems(result.problems)
+    print_figures(console, verdict, brief=True)
+    _print_places(result, session)
+    code = print_failed_gates(console, verdict["failed_gates"])
+    if code:
+        console.warn(f"{result.dataset.path} is marked as failed; `latest` did not change")
+    session.finish(
+        RunOutput,
+        version=result.dataset.as_dict(),
+        model=result.model.as_dict(),
+        made=result.made,
+        counts=result.counts,
+        **{key: verdict[key] for key in ("figures", "skipped", "failed_gates")},
+        problems=result.problems,
+        redrawn=result.redrawn,
+        published=[upload.as_dict() for upload in result.published],
+    )
+    return code
+
+
+def _print_places(result: "Result", session: "Session") -> None:
+    """Print where the versions, the report and the uploads are, and what to do next."""
+    from genset.pipeline.build import REPORT
+
+    console, report = session.console, result.dataset.path / REPORT
+    if result.made:
+        console.say(f"dataset {result.dataset.path}\nmodel   {result.model.path}")
+    if report.is_file():  # only the folder format has one
+        console.say(f"report  {report} (all figures, charts, items)")
+    for upload in result.published:
+        console.say(f"published {upload.url}")
+    if result.made:
+        console.say(f"next: genset inspect {result.dataset.path}")
+
+
+def _print_plan(plan: "RunPlan", session: "Session") -> int:
+    from genset.cli.json_output.pipeline_commands import RunPlanOutput
+    from genset.cli.rendering import format_bytes, print_class_plan, state_fields
+    from genset.config import dump
+    from genset.errors import ExitCode
+    from genset.pipeline.job import as_dicts
+
+    console, problems = session.console, as_dicts(plan.problems)
+    console.say(dump(plan.config).rstrip("\n") + "\n")
+    for what, state in (("model", plan.model), ("dataset", plan.dataset)):
+        place = state.version.path if state.version else ""
+        console.say(f"{what}: {'would be created' if state.reasons else f'up to date, {place}'}")
+    print_class_plan(console, plan.rows)
+    for key in ("split", "source"):
+        console.counts(f"items by {key}, as planned", plan.counts[key])
+    console.problems(problems)
+    budget = f"{plan.budget} of training, " if plan.learns else ""
+    seconds = f"{plan.estimate.seconds:,.1f} s on one core to read and write, without generating and evaluating"
+    console.say(f"about {format_bytes(plan.estimate.disk_bytes)} on disk without the model; {budget}{seconds}")
+    console.say("nothing was written")
+    session.finish(
+        RunPlanOutput,
+        dry_run=True,
+        config=plan.config.model_dump(mode="json"),
+        model=state_fields(plan.model),
+        dataset=state_fields(plan.dataset),
+        counts=plan.counts,
+        plan=plan.rows,
+        estimate={**plan.estimate.as_dict(), "training": plan.budget if plan.learns else None},
+        problems=problems,
+    )
+    return ExitCode.DONE

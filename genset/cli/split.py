@@ -1,0 +1,115 @@
+"""`genset split`: a dataset with its items assigned to train, validation and test, or one version for each fold."""
+
+from collections.abc import Sequence
+from json import dumps
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genset.cli.command import common_options
+from genset.cli.options import Dataset, Name, Rules
+from genset.errors import ExitCode, GensetError
+
+if TYPE_CHECKING:
+    from genset.cli.session import Session
+    from genset.config import Split
+    from genset.pipeline.derive import Derived
+
+EXAMPLE = "genset split samples/image --ratios 0.8,0.1,0.1 --name divided"
+
+Ratios = Annotated[
+    str | None,
+    typer.Option(help="shares of train, validation and test (default: 0.8,0.1,0.1)", show_default=False),
+]
+Counts = Annotated[
+    str | None,
+    typer.Option(help="numbers of items instead of shares, such as 800,100,100 or rest,100,100", show_default=False),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        help="create this many versions NAME-fold1, ...; each item is in one test set", min=2, show_default=False
+    ),
+]
+Stratify = Annotated[
+    list[str] | None,
+    typer.Option(help="balance this column across splits, as the label is; may be repeated", show_default=False),
+]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(help="keep groups together: a metadata column, or a regex with (?P<group>...)", show_default=False),
+]
+Seed = Annotated[int, typer.Option(help="another seed gives another split", min=0)]
+Reassign = Annotated[bool, typer.Option("--reassign", help="reassign all items, including those already in a split")]
+HardLinks = Annotated[
+    bool,
+    typer.Option("--hard-links", help="link to your files, do not copy: editing a file then changes the version too"),
+]
+
+
+@common_options()
+def command(
+    dataset: Dataset,
+    overrides: Rules = None,
+    ratios: Ratios = None,
+    counts: Counts = None,
+    folds: Folds = None,
+    stratify: Stratify = None,
+    group_by: GroupBy = None,
+    seed: Seed = 0,
+    reassign: Reassign = False,
+    hard_links: HardLinks = False,
+    name: Name = None,
+    *,
+    session: "Session",
+) -> int:
+    """Split a dataset into train, validation and test without leaks."""
+    from genset.cli.flags import group_from_flag, sections_from_flags, version_name
+    from genset.cli.lookup import find_dataset
+    from genset.cli.rendering import print_dataset
+    from genset.pipeline import derive
+    from genset.pipeline.collect import kind_of
+
+    root = session.root()
+    path, version = find_dataset(root, dataset)
+    flags = {
+        "split.ratios": ratios and f"[{ratios}]",
+        "split.counts": counts and f"[{counts}]",
+        "split.stratify": stratify and dumps(stratify),
+    }
+    section, rules = sections_from_flags("split", ("split", "clean"), flags, overrides, kind_of(path, version))
+    if folds:
+        _check_folds(section)
+    request = derive.Division(section, group_by, seed, reassign)
+    with session.locked(root) as job:
+        source = derive.open_dataset(path, version, job, group_from_flag(group_by), rules.named(), link=hard_links)
+        target = version_name(name, source.name)
+        if folds:
+            return _print_folds(derive.fold_versions(source, request, folds, target, job), session)
+        result = derive.split_version(source, request, target, job)
+    return print_dataset(result, session)
+
+
+def _check_folds(section: "Split") -> None:
+    others = section.model_fields_set & {"ratios", "counts", "previous"}
+    if others:
+        raise GensetError(
+            f"folds have equal sizes and ignore earlier splits, so {' and '.join(sorted(others))} cannot be set",
+            where="--folds",
+            hint="Leave out --folds, or the other settings.",
+        )
+
+
+def _print_folds(folds: "Sequence[Derived]", session: "Session") -> int:
+    from genset.cli.json_output.pipeline_commands import FoldsOutput
+    from genset.pipeline.job import as_dicts
+
+    console, problems = session.console, as_dicts(folds[0].problems)
+    rows = [[fold.version.reference, *(f"{count:,}" for count in fold.counts["split"].values())] for fold in folds]
+    console.table("items by fold", rows, ["", *folds[0].counts["split"]])
+    console.problems(problems)
+    for fold in folds:
+        console.say(f"dataset {fold.version.path}")
+    versions = [{**fold.version.as_dict(), "counts": fold.counts} for fold in folds]
+    session.finish(FoldsOutput, versions=versions, problems=problems)
+    return ExitCode.DONE

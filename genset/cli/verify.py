@@ -1,0 +1,66 @@
+"""`genset verify`: whether a dataset or a model can be trusted."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genset.cli import completion
+from genset.cli.command import common_options
+from genset.errors import ExitCode
+
+if TYPE_CHECKING:
+    from genset.cli.session import Session
+    from genset.pipeline.verify import Verified
+
+EXAMPLE = "genset verify digits"
+
+Place = Annotated[
+    str,
+    typer.Argument(
+        help="dataset, model, version or folder",
+        metavar="PATH",
+        show_default=False,
+        autocompletion=completion.versions("datasets", "models"),
+    ),
+]
+Rules = Annotated[
+    list[str] | None,
+    typer.Argument(help="clean.near_duplicates=off finds exact duplicates only", metavar="KEY=VALUE"),
+]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        help="groups that must be in one split only: a column, or a regex with (?P<group>...)", show_default=False
+    ),
+]
+
+
+@common_options("output", "workers", "engine", "log_file", "json", "quiet", "debug")
+def command(path: Place, overrides: Rules = None, group_by: GroupBy = None, *, session: "Session") -> int:
+    """Check any dataset: leaks between splits, checksums, labels, provenance; exit code 1 if there are problems."""
+    from genset.cli.flags import group_from_flag, sections_from_flags
+    from genset.cli.lookup import find_path
+    from genset.pipeline.verify import kind_at, verify
+
+    root = session.root()
+    place, group = find_path(root, path), group_from_flag(group_by)
+    (section,) = sections_from_flags("verify", ("clean",), {}, overrides, kind_at(place) if overrides else None)
+    return _print_result(verify(place, group, section, session.job(root)), session)
+
+
+def _print_result(result: "Verified", session: "Session") -> int:
+    from genset.cli.json_output.other_commands import VerifyOutput
+    from genset.pipeline.job import as_dicts
+
+    console = session.console
+    problems, notes = as_dicts(result.problems), as_dicts(result.notes)
+    for key, counts in result.counts.items():
+        console.counts(f"items by {key}", counts)
+    console.problems(problems)
+    for note in notes:
+        console.say(f"note: {note['path']}: {note['detail']}")
+    if not problems:
+        console.say(f"no problems found in {sum(result.counts.get('split', {}).values()):,} items")
+    fields: dict[str, Any] = {"version": result.version.as_dict()} if result.version else {}
+    session.finish(VerifyOutput, **fields, counts=result.counts, problems=problems, notes=notes)
+    return ExitCode.FAILED if problems else ExitCode.DONE
