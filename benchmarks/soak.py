@@ -57,7 +57,7 @@ def main() -> None:
                 (folder / "few" / label / path.name).write_bytes(path.read_bytes())
         _genset(*_run(folder / "out"))
         for _ in range(2):
-            _genset("split", folder / "few", "--anew", "--output", folder / "out", "--quiet")
+            _genset("split", folder / "few", "--reassign", "--output", folder / "out", "--quiet")
         parts = {
             "moments": lambda: _boundaries(folder),
             "kills": lambda: _kills(folder, 60 * asked.minutes),

@@ -65,7 +65,7 @@ def main() -> None:
             "split-folders": [sys.executable, "-c", PEER, source],
             "genset": [*ours, "--output"],
             "genset, equal files alone": [*ours, fast, "--output"],
-            "genset, that with links": [*ours, fast, "--link", "--output"],
+            "genset, that with links": [*ours, fast, "--hard-links", "--output"],
         }
         print(f"{wanted.items:,} files\n{'':28}{'wall s':>10}{'processor s':>14}")
         # Nothing is taken away before the end: ext4 looks past files that were deleted a moment ago for new ones, which

@@ -158,8 +158,8 @@ def test_versions_of_one_dataset_are_compared_and_both_files_written(own: Traine
         refused = genset("inspect", "digits@v0002", *more, "--against", "digits@v0001", *out)
         assert (refused.code, refused.stderr) == (
             2,
-            f"genset: --against digits@v0001: {option} does nothing where two versions are compared\n"
-            "  Leave it out; to judge made items by real ones, give --against the folder of the real ones.\n",
+            f"genset: --against digits@v0001: {option} has no effect where two versions are compared\n"
+            "  Leave it out. To evaluate synthetic items, give --against the folder of the real ones.\n",
         )
 
 
@@ -200,10 +200,11 @@ def test_made_items_beside_real_ones_have_a_summary_too(own: Trained, tmp_path: 
     assert told.code == 0, told.stderr
     text = path.read_text().replace("\\", "")
     sizes = told.json["n"]
-    quick = ", ".join(f"{sizes[part]} of {sizes[part]} {part} items" for part in ("train", "test", "made"))
-    assert f"a quick look: {quick}, 3 classifiers" in told.json["notes"]
-    assert f"Note: a quick look: {quick}, 3 classifiers." in text
-    assert f"<p>A quick look: {quick}, 3 classifiers.</p>" in report.read_text().partition("</section>")[0]
+    names = {"train": "train", "test": "test", "made": "synthetic"}
+    quick = ", ".join(f"{sizes[part]} of {sizes[part]} {name} items" for part, name in names.items())
+    assert f"quick evaluation: {quick}, 3 classifiers" in told.json["notes"]
+    assert f"Note: quick evaluation: {quick}, 3 classifiers." in text
+    assert f"<p>Quick evaluation: {quick}, 3 classifiers.</p>" in report.read_text().partition("</section>")[0]
     assert lift_verdict(told.json["figures"], sizes).line in text
     for name, value in told.json["figures"].items():
         assert f"| {name} | {value:.3f} |" in text or abs(value) >= 1000

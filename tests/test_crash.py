@@ -36,7 +36,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Path:
     folder = tmp_path_factory.mktemp("small")
     digits(folder / "digits", 4, "01")
     for _ in range(2):
-        assert genset("split", folder / "digits", "--output", folder / "out", "--anew").code == 0
+        assert genset("split", folder / "digits", "--output", folder / "out", "--reassign").code == 0
     shutil.copytree(trained.out / "models", folder / "out" / "models", symlinks=True)
     return folder
 

@@ -95,7 +95,7 @@ def test_like_refuses_what_is_held_out_other_classes_and_what_is_no_item(own: Tr
         "genset: --like: the two items are the same\n  Give one item with --vary, or two different ones.\n"
     )
     alone = genset(*common, "--vary", 0.5)
-    assert alone.stderr == "genset: --vary: it says how far an item is varied\n  Add --like FILE.\n"
+    assert alone.stderr == "genset: --vary: --vary needs an item to vary\n  Add --like FILE.\n"
     both = genset(*common, "--like", of_split(own, "train"), "--label", "3", "--label", "4")
     assert both.stderr.endswith("genset: --label: --like makes items of one class\n  Give one, not 2.\n")
     assert (same.code, twice.code, alone.code, both.code) == (2, 2, 2, 2)

@@ -63,7 +63,7 @@ def test_a_file_that_is_there_is_never_overwritten(pictures: Path) -> None:
         outcome = genset("init", "pictures", *arguments, cwd=pictures.parent)
         assert (outcome.code, outcome.stderr) == (
             2,
-            "genset: pictures.yaml: there is a file of this name already, and it stays as it is\n"
+            "genset: pictures.yaml: a file of this name exists and is not replaced\n"
             "  Choose another name with --config FILE.\n",
         )
     assert place.read_text() == "mine"
@@ -100,7 +100,7 @@ def test_on_a_terminal_it_asks_what_only_a_person_knows(pictures: Path) -> None:
         for number, path in enumerate(sorted(folder.iterdir())):
             path.rename(folder / f"writer{number % 3}_{number}.png")
     said = on_a_terminal(pictures.parent, "y\n\n", "init", "pictures")
-    assert "Files look like 3 groups: writer0 (5), writer1 (5), writer2 (5). Keep each together? [y/n] (n):" in said
+    assert "Files look like 3 groups: writer0 (5), writer1 (5), writer2 (5). Keep each group together? [y/n] (n):" in said
     assert "Write it to pictures.yaml? [y/n] (y):" in said
     assert config.load(pictures.parent / "pictures.yaml").data.group == r"(?P<group>[^/_]+)_[^/]*$"
 
@@ -150,15 +150,15 @@ def test_every_sample_gets_a_config_that_says_what_is_in_it(
 
 
 @pytest.mark.parametrize("arguments, error", [
-    (["nowhere"], "nowhere: there is no such folder\n  Give the folder of your items."),
+    (["nowhere"], "nowhere: no such folder\n  Give the folder of your items."),
     (["few"], "few: 2 usable items (1 left out; the first is b/b.png: the same content as a/a.png, which is labelled "
               "'a' and not 'b'), at least 10 are needed\n"
               "  Add items, or point data.source at a folder with more of them."),
-    (["few", "--modality", "video"], "--modality: no such modality: 'video'\n  There are image, text, sound."),
+    (["few", "--modality", "video"], "--modality: unknown modality: 'video'\n  Choose one of image, text, sound."),
     (["few", "--modality", "sound"], "few: no sound files here (looked for .wav, .flac, .ogg, .oga, .opus, .mp3, .aif, "
                                      ".aiff, .au, .caf, .w64)\n"
                                      "  Point data.source at a folder that holds one folder of files for each class."),
-    (["few", "--config", "no/where.yaml"], "no/where.yaml: its folder is not there\n  Make the folder, or choose another place."),
+    (["few", "--config", "no/where.yaml"], "no/where.yaml: no such folder\n  Create the folder, or choose another place."),
 ])  # fmt: skip
 def test_what_cannot_be_begun_is_told_in_one_message(in_folder: Path, arguments: list[str], error: str) -> None:
     for label in "ab":

@@ -49,8 +49,8 @@ def test_a_log_that_cannot_be_written_ends_the_command_before_it_begins(tmp_path
     outcome = genset("split", source, "--output", tmp_path / "out", "--log-file", log)
     assert outcome.code == 2
     assert outcome.stderr == (
-        f"genset: --log-file {log}: the log cannot be written: no such file or directory\n"
-        "  Give the name of a file in a folder that is there.\n"
+        f"genset: --log-file {log}: cannot write the log: no such file or directory\n"
+        "  Give the name of a file in an existing folder.\n"
     )
     assert not (tmp_path / "out").exists()
 

@@ -320,9 +320,9 @@ def test_a_page_of_100_000_items_stays_under_15_mb(tmp_path: Path) -> None:
     [
         (
             "none/page.html",
-            "--report {place}: there is no folder {folder}/none\n  Give the name of a file in a folder that is there.\n",
+            "--report {place}: there is no folder {folder}/none\n  Give the name of a file in an existing folder.\n",
         ),
-        ("", "--report {place}: this is a folder\n  Give the name of a file in a folder that is there.\n"),
+        ("", "--report {place}: this is a folder\n  Give the name of a file in an existing folder.\n"),
     ],
 )
 def test_a_page_that_cannot_be_written_is_told_before_any_work(tmp_path: Path, target: str, error: str) -> None:
@@ -334,6 +334,6 @@ def test_a_page_that_cannot_be_written_is_told_before_any_work(tmp_path: Path, t
 def test_no_page_is_written_into_a_version(own: Trained) -> None:
     place = own.dataset / "other.html"
     told = genset("inspect", own.dataset, "--report", place)
-    text = "this is inside the version digits@v0001, and versions are never changed\n  Write it somewhere else.\n"
+    text = "this is inside the version digits@v0001, and versions never change\n  Write it somewhere else.\n"
     assert (told.code, told.stderr) == (2, f"genset: --report {place}: {text}")
     assert not place.exists()

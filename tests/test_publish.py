@@ -88,7 +88,7 @@ def test_a_version_is_in_the_bucket_as_it_is_on_the_disk_and_is_not_sent_twice(b
     assert done.json["bytes"] == sum(len(data) for name, data in local.items() if name != "manifest.json")
     again = genset("publish", version, bucket.url, *out)
     assert (again.code, again.json["made"], again.json["sent"], again.json["bytes"]) == (0, False, 0, 0)
-    assert again.stderr.splitlines()[-2:] == ["was there already: dataset d@v0001", f"{bucket.url}/datasets/d/v0001"]
+    assert again.stderr.splitlines()[-2:] == ["already published: dataset d@v0001", f"{bucket.url}/datasets/d/v0001"]
 
 
 @pytest.mark.slow
@@ -255,7 +255,7 @@ def test_only_versions_are_published(tmp_path: Path) -> None:
     source = digits(tmp_path / "plain", 2, "01")
     done = genset("publish", source, "s3://b/f", "--output", tmp_path / "out", "--quiet")
     cure = "  Give a folder such as out/datasets/NAME/latest, or NAME@v0001.\n"
-    message = f"genset: {source}: this is no version of genset's: it has no manifest\n"
+    message = f"genset: {source}: this is not a version that genset wrote: it has no manifest\n"
     assert (done.code, done.stderr) == (2, message + cure)
 
 

@@ -249,7 +249,7 @@ def test_without_the_extra(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "engine, told",
     [
-        ("rya", "--engine: no such engine: 'rya' (did you mean `ray`?)\n  There are local, ray.\n"),
+        ("rya", "--engine: unknown engine: 'rya' (did you mean `ray`?)\n  Choose one of local, ray.\n"),
         ("local=here", "command line: engine.address: unknown key\n"),
         pytest.param("ray=", "", marks=pytest.mark.slow),
     ],

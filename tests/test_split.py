@@ -213,7 +213,7 @@ def test_a_folder_that_is_divided_stays_so_and_grows_by_name(in_folder: Path) ->
     assert {name: second[name] for name in first} == first
     assert outcome.json["notes"] == ["40 items keep the part that they have in s@v0001"]
     assert Counter(second.values()) == {"train": 64, "validation": 8, "test": 8}
-    outcome = genset("split", "plain", "--name", "s", "--anew", "--json")
+    outcome = genset("split", "plain", "--name", "s", "--reassign", "--json")
     assert "notes" not in outcome.json
     (in_folder / "theirs").mkdir()
     for split in ("train", "test"):
@@ -224,7 +224,7 @@ def test_a_folder_that_is_divided_stays_so_and_grows_by_name(in_folder: Path) ->
     kept = place_of(in_folder / "out/datasets/theirs/v0001")
     assert {name for name, split in kept.items() if split == "test"} == held_out
     assert Counter(kept.values())["validation"] > 0
-    assert genset("split", "./theirs", "--anew", "--name", "anew", "--seed", 5, "--quiet").code == 0
+    assert genset("split", "./theirs", "--reassign", "--name", "anew", "--seed", 5, "--quiet").code == 0
     anew = place_of(in_folder / "out/datasets/anew/v0001")
     assert {name for name, split in anew.items() if split == "test"} != held_out
 
@@ -268,7 +268,7 @@ def test_no_speaker_stands_in_two_parts_by_a_pattern_on_the_file_name(in_folder:
         (["--counts", "0,5,5"], "genset: split.counts=[0,5,5]: split.counts[0]: must be rest or a whole number of at least 1, got 0\n"),
         (["--counts", "5,5,5", "--ratios", "0.8,0.1,0.1"], "genset: split.ratios=[0.8,0.1,0.1]: split: give ratios or counts, not both\n"),
         (["--folds", "41"], "genset: --folds: 41 folds of 40 groups: what belongs together cannot be divided\n  Take at most 40 folds; without groups and near-duplicates each item is one.\n"),
-        (["--folds", "3", "--ratios", "0.8,0.1,0.1"], "genset: --folds: folds are all of one size and remember nothing: they have no ratios\n"),
+        (["--folds", "3", "--ratios", "0.8,0.1,0.1"], "genset: --folds: folds have equal sizes and ignore earlier splits, so ratios cannot be set\n  Leave out --folds, or the other settings.\n"),
         (["--stratify", "speaker"], "genset: split.stratify: no column 'speaker'\n  The columns are group, label.\n"),
     ],
 )  # fmt: skip
@@ -286,7 +286,7 @@ def test_what_keep_names_is_part_of_what_a_run_depends_on(in_folder: Path) -> No
     job = Job("run", Root(in_folder / "out"), Local(workers=1), Progress.silent())
     told = []
     for seed in "12":  # latest is another division each time
-        assert genset("split", "./plain", "--seed", seed, "--anew", "--quiet").code == 0
+        assert genset("split", "./plain", "--seed", seed, "--reassign", "--quiet").code == 0
         prepared = prepare(load(path), job)
         told.append((prepared.identity, {record.id: record.split for record in prepared.dataset}))
     assert told[0][0] != told[1][0]
@@ -301,13 +301,13 @@ def test_a_folder_whose_train_items_all_repeat_in_test_is_told(in_folder: Path) 
         2,
         "the items are divided already, and stay so: train, test\n"
         "genset: plain: nothing is left for the train part: what the folder has there stands in its other parts as well\n"
-        "  Take the copies out of the held-out parts, or divide anew with `genset split FOLDER --anew`.\n",
+        "  Take the copies out of the held-out parts, or divide anew with `genset split FOLDER --reassign`.\n",
     )
 
 
 def test_files_of_versions_are_linked_and_those_of_users_only_when_asked_for(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
-    for words in (["plain"], ["./plain", "--link", "--name", "linked"], ["plain@latest", "--ratios", "0.5,0.25,0.25"]):
+    for words in (["plain"], ["./plain", "--hard-links", "--name", "linked"], ["plain@latest", "--ratios", "0.5,0.25,0.25"]):
         assert genset("split", *words, "--quiet").code == 0
     users = {path.stat().st_ino for path in (in_folder / "plain").rglob("*.png")}
     copied, again, linked = (

@@ -40,7 +40,7 @@ def test_overrides_with_commas_make_a_product_and_names_of_their_own() -> None:
     [
         (["train.steps=5"], "--sweep: nothing to sweep: no override has alternatives\n  Write them with commas, such as "
          "model.latent_dim=16,32 model.family=ae,vae."),
-        (["name=a,b"], "--sweep: each run has a name of its own\n  Leave name out, or give one."),
+        (["name=a,b"], "--sweep: name cannot vary: each run gets its own\n  Give one name, or none."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_swept_is_said(overrides: list[str], message: str) -> None:
@@ -65,7 +65,7 @@ def test_every_combination_is_run_and_compared_and_one_that_fails_is_told_of(tmp
     gates = "quality.gates=[],['n_made >= 1']"
     options = ["--output", tmp_path / "out"]
     refused = genset("run", path, "--sweep", gates, "--dry-run", *options)
-    assert (refused.code, refused.stderr) == (2, "genset: --sweep: there is no --dry-run of many runs\n")
+    assert (refused.code, refused.stderr) == (2, "genset: --sweep: --dry-run does not work with several runs\n  Leave --dry-run out.\n")
     outcome = genset("run", path, "--sweep", keep, "quality.gates=[],['density >= 100']", "--json", *options)
     assert outcome.code == 1, outcome.stderr
     plain, gated = outcome.json["sweep"]

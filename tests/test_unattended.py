@@ -29,7 +29,7 @@ def whole(versions: list[Path]) -> bool:
 @pytest.mark.slow
 def test_ten_at_once_under_one_name_make_ten_equal_versions_one_after_the_other(tmp_path: Path) -> None:
     source, out = digits(tmp_path / "digits", 6, "01"), tmp_path / "out"
-    outcomes = all_at_once([["split", source, "--anew", "--output", out] for _ in TEN])
+    outcomes = all_at_once([["split", source, "--reassign", "--output", out] for _ in TEN])
     assert [outcome.code for outcome in outcomes] == [0] * 10
     versions = sorted((out / "datasets" / "digits").glob("v*"))
     assert [path.name for path in versions] == [f"v{number:04}" for number in range(1, 11)]

@@ -275,7 +275,7 @@ def fold_versions(source: Source, wanted: Division, number: int, name: str, job:
         raise GensetError(
             "the items are divided already, and folds would mix what is held out with what is not",
             where="--folds",
-            hint="Divide them anew with --anew.",
+            hint="Reassign all items with --reassign.",
         )
     loose = [replace(record, split="") for record in real]
     made = folds(loose, number, wanted.seed, wanted.section.stratify)

@@ -118,7 +118,7 @@ def check_train(records: Sequence[Record], where: str) -> None:
         raise GensetError(
             "nothing is left for the train part: what the folder has there stands in its other parts as well",
             where=where,
-            hint="Take the copies out of the held-out parts, or divide anew with `genset split FOLDER --anew`.",
+            hint="Take the copies out of the held-out parts, or divide anew with `genset split FOLDER --reassign`.",
         )
 
 

@@ -23,7 +23,7 @@ def shares_of(section: Split, records: Sequence[Record]) -> dict[str, float]:
         raise GensetError(
             "counts are for items that have no part yet, and these are divided already",
             where="split.counts",
-            hint="Take ratios, or divide them anew with --anew.",
+            hint="Use ratios, or reassign all items with --reassign.",
         )
     first, *held_out = section.counts
     total = len(records)
