@@ -100,7 +100,9 @@ def test_on_a_terminal_it_asks_what_only_a_person_knows(pictures: Path) -> None:
         for number, path in enumerate(sorted(folder.iterdir())):
             path.rename(folder / f"writer{number % 3}_{number}.png")
     said = on_a_terminal(pictures.parent, "y\n\n", "init", "pictures")
-    assert "Files look like 3 groups: writer0 (5), writer1 (5), writer2 (5). Keep each group together? [y/n] (n):" in said
+    assert (
+        "Files look like 3 groups: writer0 (5), writer1 (5), writer2 (5). Keep each group together? [y/n] (n):" in said
+    )
     assert "Write it to pictures.yaml? [y/n] (y):" in said
     assert config.load(pictures.parent / "pictures.yaml").data.group == r"(?P<group>[^/_]+)_[^/]*$"
 

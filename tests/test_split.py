@@ -307,7 +307,11 @@ def test_a_folder_whose_train_items_all_repeat_in_test_is_told(in_folder: Path) 
 
 def test_files_of_versions_are_linked_and_those_of_users_only_when_asked_for(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
-    for words in (["plain"], ["./plain", "--hard-links", "--name", "linked"], ["plain@latest", "--ratios", "0.5,0.25,0.25"]):
+    for words in (
+        ["plain"],
+        ["./plain", "--hard-links", "--name", "linked"],
+        ["plain@latest", "--ratios", "0.5,0.25,0.25"],
+    ):
         assert genset("split", *words, "--quiet").code == 0
     users = {path.stat().st_ino for path in (in_folder / "plain").rglob("*.png")}
     copied, again, linked = (

@@ -65,7 +65,10 @@ def test_every_combination_is_run_and_compared_and_one_that_fails_is_told_of(tmp
     gates = "quality.gates=[],['n_made >= 1']"
     options = ["--output", tmp_path / "out"]
     refused = genset("run", path, "--sweep", gates, "--dry-run", *options)
-    assert (refused.code, refused.stderr) == (2, "genset: --sweep: --dry-run does not work with several runs\n  Leave --dry-run out.\n")
+    assert (refused.code, refused.stderr) == (
+        2,
+        "genset: --sweep: --dry-run does not work with several runs\n  Leave --dry-run out.\n",
+    )
     outcome = genset("run", path, "--sweep", keep, "quality.gates=[],['density >= 100']", "--json", *options)
     assert outcome.code == 1, outcome.stderr
     plain, gated = outcome.json["sweep"]

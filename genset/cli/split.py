@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from json import dumps
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -64,7 +64,7 @@ def command(
     session: "Session",
 ) -> int:
     """Split a dataset into train, validation and test without leaks."""
-    from genset.cli.flags import group_from_flag, sections_from_flags, version_name
+    from genset.cli.flags import group_from_flag, version_name
     from genset.cli.lookup import find_dataset
     from genset.cli.rendering import print_dataset
     from genset.pipeline import derive
@@ -72,12 +72,7 @@ def command(
 
     root = session.root()
     path, version = find_dataset(root, dataset)
-    flags = {
-        "split.ratios": ratios and f"[{ratios}]",
-        "split.counts": counts and f"[{counts}]",
-        "split.stratify": stratify and dumps(stratify),
-    }
-    section, rules = sections_from_flags("split", ("split", "clean"), flags, overrides, kind_of(path, version))
+    section, rules = _sections(ratios, counts, stratify, overrides, kind_of(path, version))
     if folds:
         _check_folds(section)
     request = derive.Division(section, group_by, seed, reassign)
@@ -88,6 +83,20 @@ def command(
             return _print_folds(derive.fold_versions(source, request, folds, target, job), session)
         result = derive.split_version(source, request, target, job)
     return print_dataset(result, session)
+
+
+def _sections(
+    ratios: str | None, counts: str | None, stratify: list[str] | None, overrides: list[str] | None, modality: str
+) -> list[Any]:
+    """The sections split and clean of the config. Raises GensetError."""
+    from genset.cli.flags import sections_from_flags
+
+    flags = {
+        "split.ratios": ratios and f"[{ratios}]",
+        "split.counts": counts and f"[{counts}]",
+        "split.stratify": stratify and dumps(stratify),
+    }
+    return sections_from_flags("split", ("split", "clean"), flags, overrides, modality)
 
 
 def _check_folds(section: "Split") -> None:
