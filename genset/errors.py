@@ -46,6 +46,10 @@ class DamagedError(GensetError):
     """A file of a version is damaged or incomplete."""
 
 
+class MissingPackageError(GensetError):
+    """A package that only an extra installs is missing."""
+
+
 class LockedError(GensetError):
     """Another run holds the lock of the output root."""
 

@@ -204,3 +204,27 @@ def test_a_folder_of_pictures_becomes_a_set_in_three_commands(tmp_path: Path) ->
     outcome = genset("run", "mine.yaml", "train={steps: 200}", "quality.gates=[]", cwd=tmp_path)
     assert outcome.code == 0, outcome.stderr
     assert genset("inspect", "mine", cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize(("old", "new"), [("--anew", "--reassign"), ("--link", "--hard-links")])
+def test_an_old_flag_is_answered_with_the_new_one(old: str, new: str, ended: Ended, tmp_path: Path) -> None:
+    code, _, printed = ended("split", tmp_path, old)
+    assert code == 2
+    assert f"{old} is now called {new}" in printed
+
+
+def test_an_old_flag_is_answered_in_json_too(tmp_path: Path) -> None:
+    outcome = genset("split", tmp_path, "--anew", "--json")
+    assert (outcome.code, outcome.json) == (
+        2,
+        {"error": {"message": "--anew is now called --reassign"}, "exit_code": 2},
+    )
+
+
+def test_help_lists_the_common_options_with_their_defaults() -> None:
+    shown = genset("split", "--help", COLUMNS="160").stdout.partition("Common options")[2]
+    options = [word for line in shown.splitlines() for word in line.split() if word.startswith("--")]
+    assert options == ["--output", "--workers", "--engine", "--lock-timeout", "--log-file", "--json", "--quiet", "--debug"]
+    assert "output root (default: out)" in shown
+    assert "[default: 600.0]" in shown
+    assert "--lock-timeout" not in genset("verify", "--help").stdout

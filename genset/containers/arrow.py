@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from genset.containers.base import MAX_BLOCK_BYTES, Container, ContainerRow, file_row, split_of, unreadable
-from genset.errors import GensetError
+from genset.errors import GensetError, MissingPackageError
 
 _ITEM_COLUMNS = ("image", "img", "audio", "file", "picture", "sound", "bytes")  # the first that exists is used
 _ROWS = 64  # decoded at once
@@ -73,7 +73,7 @@ def _require_pyarrow(path: Path) -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        raise GensetError(
+        raise MissingPackageError(
             "pyarrow is needed to read this file, but not installed",
             where=str(path),
             hint="Install it: pip install 'genset[parquet]'.",

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from genset.containers import CONTAINERS
 from genset.containers.base import LABEL_COLUMNS, Container, ContainerRow, to_json_value
 from genset.dataset import METADATA, as_text, check_label, rows_file, write_rows
-from genset.errors import GensetError
+from genset.errors import GensetError, MissingPackageError
 from genset.interfaces import UNDECODABLE, Modality, Quarantined, UndecodableError
 from genset.pipeline.job import Job, key_of
 from genset.versions import flush_tree, writing
@@ -56,9 +56,12 @@ def containers_at(path: Path, modality: type[Modality] | None = None) -> list[tu
 
 
 def modality_in(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality] | None:
-    """The modality of what a container's first item is; None where there is no container."""
+    """The modality of what a container's first item is; None where there is no container.
+
+    Raises MissingPackageError where the container needs a package that is not installed.
+    """
     for container, file in containers_at(path):
-        with contextlib.suppress(GensetError):
+        with _unreadable_skipped():
             suffixes = [suffix for each in table.values() for suffix in each.suffixes]
             row = next((row for row in container.rows(file, suffixes, files=True) if row.data is not None), None)
             if row is None or row.data is None:
@@ -66,10 +69,21 @@ def modality_in(path: Path, table: Mapping[str, type[Modality]]) -> type[Modalit
             fitting = [each for each in table.values() if _fits(row.data, row.suffix, each)]
             if fitting:
                 return fitting[0]
-        with contextlib.suppress(GensetError):
+        with _unreadable_skipped():
             if any(not row.fault for row in container.rows(file, (), files=False)):
                 return next((each for each in table.values() if each.rows), None)
     return None
+
+
+@contextlib.contextmanager
+def _unreadable_skipped() -> Iterator[None]:
+    """Pass over a container that cannot be read, but not one that another package could read."""
+    try:
+        yield
+    except MissingPackageError:
+        raise
+    except GensetError:
+        pass
 
 
 def _fits(data: bytes | npt.NDArray[Any], suffix: str, modality: type[Modality]) -> bool:
