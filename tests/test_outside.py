@@ -222,9 +222,18 @@ def test_an_old_flag_is_answered_in_json_too(tmp_path: Path) -> None:
 
 
 def test_help_lists_the_common_options_with_their_defaults() -> None:
-    shown = genset("split", "--help", COLUMNS="160").stdout.partition("Common options")[2]
+    shown = genset("split", "--help", COLUMNS="160").stdout.partition("Common options")[2].partition("Example:")[0]
     options = [word for line in shown.splitlines() for word in line.split() if word.startswith("--")]
-    assert options == ["--output", "--workers", "--engine", "--lock-timeout", "--log-file", "--json", "--quiet", "--debug"]
+    assert options == [
+        "--output",
+        "--workers",
+        "--engine",
+        "--lock-timeout",
+        "--log-file",
+        "--json",
+        "--quiet",
+        "--debug",
+    ]
     assert "output root (default: out)" in shown
     assert "[default: 600.0]" in shown
     assert "--lock-timeout" not in genset("verify", "--help").stdout
