@@ -14,8 +14,7 @@ import soundfile
 from PIL import Image, ImageEnhance, ImageOps
 
 from genset.config import Clean, Data, NearDuplicates
-from genset.engine import Local
-from genset.interfaces import Likeness, Modality, Progress
+from genset.interfaces import Likeness, Modality
 from genset.modalities import MODALITIES
 from genset.modalities.image.near_duplicates import fingerprint as image_fingerprint
 from genset.modalities.sound.codec import Clip
@@ -37,7 +36,7 @@ def modality(kind: str) -> Modality:
 def cleaned(folder: Path, rule: str, kind: str = "image", threshold: float | None = None) -> Cleaned:
     found = collect(Data(source=[str(folder)]), modality(kind), at_work())
     section = Clean(near_duplicates=NearDuplicates(kind=rule, threshold=threshold))  # type: ignore[arg-type]
-    return clean(found.records, found.modality, Local(), Progress.silent(), section)
+    return clean(found.records, found.modality, at_work(), section)
 
 
 @pytest.mark.parametrize("versioned", [False, True])  # items of versions are told by the end of their paths alone
@@ -53,7 +52,7 @@ def test_conflicting_labels_of_two_sources_of_one_name_are_those_that_go(tmp_pat
     found = collect(Data(source=sources), modality("image"), at_work())
     section = Clean.model_validate({"exact_duplicates": "report", "wrong_labels": "quarantine"})
     records = [replace(record, versioned=versioned) for record in found.records]
-    result = clean(records, found.modality, Local(), Progress.silent(), section)
+    result = clean(records, found.modality, at_work(), section)
     gone = {record.path for record in records} - {record.path for record in result.records}
     assert gone == {tmp_path / "a/digits/0/x.png", tmp_path / "b/digits/1/x.png"}  # b/digits/0/x.png is another
     assert {record.origin for record in records} >= {"a/digits/0/x.png", "b/digits/0/x.png"}
@@ -173,12 +172,7 @@ def test_real_digits_are_not_taken_for_each_other(tmp_path: Path) -> None:
 )
 def test_texts_are_compared_without_case_marks_and_accents(one: str, other: str, near: bool) -> None:
     table = MODALITIES["text"]
-    found = near_pairs(
-        modality("text").likeness([text_fingerprint(one), text_fingerprint(other)]),
-        table.near,
-        Local(),
-        Progress.silent(),
-    )
+    found = near_pairs(modality("text").likeness([text_fingerprint(one), text_fingerprint(other)]), table.near, at_work())
     assert bool(found) is near
 
 
@@ -203,7 +197,7 @@ def test_a_sound_is_found_at_another_level_a_moment_later_or_recoded(change: Cal
     clips = [read_sound(path) for path in paths]
     changed = Clip(change(clips[5]), clips[5].rate, "", "")
     likeness = modality("sound").likeness([sound_fingerprint(clip) for clip in [*clips, changed]])
-    found = near_pairs(likeness, MODALITIES["sound"].near, Local(), Progress.silent())
+    found = near_pairs(likeness, MODALITIES["sound"].near, at_work())
     assert (5, 40) in {(pair.first, pair.second) for pair in found}
 
 
@@ -222,12 +216,12 @@ def test_pairs_grow_with_the_items_even_where_all_share_their_keys() -> None:
     for count in (100, 1000):
         found = candidates(np.zeros((count, 4), np.uint64), 0)
         assert count - 1 <= len(found) <= 16 * count
-    chain = near_pairs(_Line([5] * 500), 1.0, Local(), Progress.silent())
+    chain = near_pairs(_Line([5] * 500), 1.0, at_work())
     assert clusters(chain) == [list(range(500))]
 
 
 def test_clusters_hang_together_by_pairs_in_any_order() -> None:
-    found = near_pairs(_Line([10, 40, 11, 12, 41, 70]), 0.0, Local(), Progress.silent())
+    found = near_pairs(_Line([10, 40, 11, 12, 41, 70]), 0.0, at_work())
     assert clusters(found) == [[0, 2, 3], [1, 4]]
     assert clusters(found[::-1]) == [[0, 2, 3], [1, 4]]
 

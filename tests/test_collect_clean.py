@@ -10,9 +10,7 @@ import pytest
 from PIL import Image
 
 from genset.config import Clean, Data
-from genset.engine import Local
 from genset.errors import GensetError
-from genset.interfaces import Progress
 from genset.modalities.image.modality import Image as ImageModality
 from genset.pipeline.clean import Cleaned, clean
 from genset.pipeline.collect import Collected, collect
@@ -25,7 +23,7 @@ def found(folder: Path, group: str | None = None) -> Collected:
 
 def cleaned(folder: Path, duplicates: str = "quarantine") -> Cleaned:
     section = Clean(exact_duplicates=duplicates)  # type: ignore[arg-type]
-    return clean(found(folder).records, ImageModality(ImageModality.Settings()), Local(), Progress.silent(), section)
+    return clean(found(folder).records, ImageModality(ImageModality.Settings()), at_work(), section)
 
 
 def problems(result: Collected | Cleaned) -> set[tuple[str, str, str]]:

@@ -31,11 +31,11 @@ LABELS = np.array(["a"] * 20)
 
 def cleaned(folder: Path, kind: str, *, workers: int = 2, **rules: Any) -> Cleaned:
     """With near-duplicates off, which are tested elsewhere, and what else `rules` says."""
-    engine, say = Local(workers=workers), Progress.silent()
+    job = at_work(Local(workers=workers))
     modality = MODALITIES[kind](MODALITIES[kind].Settings())
-    found = collect(Data(source=[str(folder)]), modality, at_work(engine, say))
+    found = collect(Data(source=[str(folder)]), modality, job)
     section = clean_class(kind).model_validate({"near_duplicates": "off", **rules})
-    return clean(found.records, found.modality, engine, say, section)
+    return clean(found.records, found.modality, job, section)
 
 
 def told(result: Cleaned) -> set[tuple[str, str]]:
@@ -291,7 +291,7 @@ def test_a_file_that_vanishes_after_it_was_found_is_told_of(tmp_path: Path) -> N
     modality = MODALITIES["image"](MODALITIES["image"].Settings())
     found = collect(Data(source=[str(digits(tmp_path, 6, "01"))]), modality, at_work())
     found.records[0].path.unlink()
-    result = clean(found.records, modality, Local(), Progress.silent(), clean_class("image")())
+    result = clean(found.records, modality, at_work(), clean_class("image")())
     place = found.records[0].place
     assert result.problems == (Quarantined(place, "undecodable", "cannot be read: No such file or directory"),)
     assert len(result.records) == 11
@@ -319,7 +319,7 @@ def test_folders_and_files_that_cannot_be_read_are_told_of_and_the_others_used(n
         os.seteuid(65534)
     modality = MODALITIES["image"](MODALITIES["image"].Settings())
     found = collect(Data(source=[str(folder)]), modality, at_work())
-    result = clean(found.records, modality, Local(), Progress.silent(), clean_class("image")())
+    result = clean(found.records, modality, at_work(), clean_class("image")())
     reasons = {problem.path: problem.detail for problem in (*found.problems, *result.problems)}
     assert reasons == {
         ".trash": "the folder cannot be read: Permission denied",

@@ -8,10 +8,10 @@ from typing import Any
 
 from genset.config import Clean
 from genset.dataset import Record
-from genset.engine import Engine
-from genset.interfaces import UNDECODABLE, Modality, Probe, Progress, Quarantined, Sketch, UndecodableError
+from genset.interfaces import UNDECODABLE, Modality, Probe, Quarantined, Sketch, UndecodableError
 from genset.memory import release_memory
 from genset.pipeline.doubts import Conflict, Told, conflicting, doubted
+from genset.pipeline.job import Job
 from genset.pipeline.near import Near, clusters, near_pairs
 from genset.pipeline.rules import broken
 from genset.seeds import item_id
@@ -31,8 +31,7 @@ class Cleaned:
 def clean(
     records: Sequence[Record],
     modality: Modality,
-    engine: Engine,
-    progress: Progress,
+    job: Job,
     section: Clean,
 ) -> Cleaned:
     """Decode every file once; give every item that is kept the id of its content.
@@ -41,16 +40,16 @@ def clean(
     nothing that was held out is lost to what was made, or learned from. Near-duplicates are looked for among real items
     alone: what was made from an item is near to it by intention.
     """
-    looked, conflicts = _distinct(records, _probed(records, modality, engine, progress, section), section)
+    looked, conflicts = _distinct(records, _probed(records, modality, job, section), section)
     told = []
     if section.near_duplicates.kind != "off":
-        looked, near, more = _compared(looked, modality, engine, progress, section)
+        looked, near, more = _compared(looked, modality, job, section)
         told, conflicts = [near], conflicts + more
     told.append(broken(looked.records, looked.probes, modality, section))
     looked = replace(looked, probes=tuple(replace(probe, sketch=None, values=_NONE) for probe in looked.probes))
     release_memory()  # sketches of very many items are much, and labels are judged without them
     told.append(_conflicts(looked.records, conflicts, section))
-    told.append(doubted(looked.records, looked.probes, modality, engine, progress, section))
+    told.append(doubted(looked.records, looked.probes, modality, job, section))
     return _without(looked, told, section)
 
 
@@ -79,29 +78,27 @@ def _distinct(
     return Cleaned(tuple(kept), tuple(probes), tuple(problems)), conflicts
 
 
-def _probed(
-    records: Sequence[Record], modality: Modality, engine: Engine, progress: Progress, section: Clean
-) -> list[Probe | Quarantined]:
+def _probed(records: Sequence[Record], modality: Modality, job: Job, section: Clean) -> list[Probe | Quarantined]:
     measured = any(section.check(name).kind != "off" for name in modality.rules)
     sketched = section.near_duplicates.kind != "off"
     traits: dict[tuple[Any, ...], Mapping[str, Any]] = {}  # most items have those of others: each is held once
     out: list[Probe | Quarantined] = []
-    for outcome in engine.map(lambda record: _probe(record, modality, sketched=sketched, measured=measured), records):
+    for outcome in job.engine.map(
+        lambda record: _probe(record, modality, sketched=sketched, measured=measured), records
+    ):
         if isinstance(outcome, Probe):
             shared = traits.setdefault((*outcome.traits.items(),), outcome.traits)
             outcome = replace(outcome, traits=shared, values=outcome.values or _NONE)
         out.append(outcome)
-        progress.tick("clean", len(out), len(records), "")
+        job.progress.tick("clean", len(out), len(records), "")
     return out
 
 
-def _compared(
-    looked: Cleaned, modality: Modality, engine: Engine, progress: Progress, section: Clean
-) -> tuple[Cleaned, Told, list[Conflict]]:
+def _compared(looked: Cleaned, modality: Modality, job: Job, section: Clean) -> tuple[Cleaned, Told, list[Conflict]]:
     """With the clusters of near-duplicates; which need not stay; and those that carry two labels."""
     asked = section.near_duplicates.threshold
     sketched = [(record, probe.sketch) for record, probe in zip(looked.records, looked.probes, strict=True)]
-    found = _near(sketched, modality, modality.near if asked is None else asked, engine, progress)
+    found = _near(sketched, modality, modality.near if asked is None else asked, job)
     records = _together(looked.records, found)
     worse = _worse(records, found).items()
     told = {row: [_near_duplicate(records[row], records[pair.other(row)], pair)] for row, pair in worse}
@@ -157,8 +154,7 @@ def _near(
     pairs: Sequence[tuple[Record, Sketch | None]],
     modality: Modality,
     threshold: float,
-    engine: Engine,
-    progress: Progress,
+    job: Job,
 ) -> list[Near]:
     """The pairs of real records that are near-duplicates, by their places among all; of equal ones only the first.
 
@@ -172,7 +168,7 @@ def _near(
     if len(real) < 2:
         return []
     rows, sketches = zip(*real, strict=True)
-    found = near_pairs(modality.likeness(sketches), threshold, engine, progress)
+    found = near_pairs(modality.likeness(sketches), threshold, job)
     placed = [(*sorted((rows[each.first], rows[each.second])), each.likeness) for each in found]
     return [Near(*pair) for pair in sorted(placed)]
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from genset.errors import GensetError
 from genset.export.folder import FolderExporter
 from genset.export.shards import ShardedExporter
 from genset.interfaces import Exporter, Modality, Probe, Quarantined
-from genset.interfaces import Item as ItemArray
 from genset.modalities import MODALITIES
 from genset.pipeline import build, generate, shards
 from genset.pipeline import like as variations
@@ -202,7 +201,7 @@ def open_dataset(
         found = collect(Data(source=[str(path)], group=group), table(table.Settings()), job)
         records, problems, inputs = found.records, found.problems, {"fingerprint": found.fingerprint}
         modality = found.modality
-    cleaned = clean(records, modality, job.engine, job.progress, section or Clean().named())
+    cleaned = clean(records, modality, job, section or Clean().named())
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
     name = version.name if version else name_of(path)
@@ -327,11 +326,6 @@ def _divided(
         settings={**wanted.settings(), **(fold or {})},
     )
     return Derived(version, total, problems, {}, notes)
-
-
-def decoder(record: Record, modality: Modality) -> Callable[[], ItemArray]:
-    """What decodes an item in its own size when it is wanted."""
-    return lambda: modality.native(record.raw)
 
 
 def as_they_are(records: Sequence[Record], source: Source, job: Job) -> Iterator[Item]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from genset.config import Clean
 from genset.dataset import Record
-from genset.engine import Engine
 from genset.errors import GensetError
 from genset.interfaces import (
     UNDECODABLE,
@@ -21,6 +20,7 @@ from genset.interfaces import (
     Rule,
     UndecodableError,
 )
+from genset.pipeline.job import Job
 from genset.pipeline.near import Near, clusters
 from genset.pipeline.rules import reason, scored
 from genset.quality.feature_space import Scale
@@ -64,8 +64,7 @@ def doubted(
     records: Sequence[Record],
     probes: Sequence[Probe],
     modality: Modality,
-    engine: Engine,
-    progress: Progress,
+    job: Job,
     section: Clean,
 ) -> Told:
     """What is to be told of the labels of real records, and of those that lie far from all others."""
@@ -78,9 +77,9 @@ def doubted(
     try:
         settled = type(modality)(modality.settle(modality.settings, [probes[row] for row in rows]))
     except GensetError as error:  # sounds that are too long to be compared
-        progress.say(f"labels and outliers are not looked for: {error.message}")
+        job.progress.say(f"labels and outliers are not looked for: {error.message}")
         return {}
-    told, features = _features(rows, records, settled, engine, progress)
+    told, features = _features(rows, records, settled, job)
     if not len(features):
         return told
     scaled = Scale.from_features(features, shared=modality.shared_unit).apply_in_place(features)
@@ -91,16 +90,14 @@ def doubted(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas"):  # on a busy machine, threads that wait for each other take minutes
-        problems = list(_wrong_labels(kept, scaled, units, section, progress)) if labelled else []
+        problems = list(_wrong_labels(kept, scaled, units, section, job.progress)) if labelled else []
         problems += _outliers(kept, scaled, units, section) if section.outliers.kind != "off" else []
     for place, problem in problems:
         found[rows[place]].append(problem)
     return found
 
 
-def _features(
-    rows: Sequence[int], records: Sequence[Record], modality: Modality, engine: Engine, progress: Progress
-) -> tuple[Told, Floats]:
+def _features(rows: Sequence[int], records: Sequence[Record], modality: Modality, job: Job) -> tuple[Told, Floats]:
     """(what cannot be read any more, the (N, d) features of all the others in their order)."""
 
     def one(part: Sequence[int]) -> tuple[Told, Floats]:
@@ -116,13 +113,13 @@ def _features(
     parts = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
     told: Told = {}
     features, filled = np.zeros((0, 1), np.float32), 0
-    for number, (lost, found) in enumerate(engine.map(one, parts)):
+    for number, (lost, found) in enumerate(job.engine.map(one, parts)):
         told |= lost
         if len(found):
             features = features if filled else np.empty((len(rows), found.shape[1]), np.float32)
             features[filled : filled + len(found)] = found
             filled += len(found)
-        progress.tick("labels", min(len(rows), (number + 1) * _AT_ONCE), len(rows), "")
+        job.progress.tick("labels", min(len(rows), (number + 1) * _AT_ONCE), len(rows), "")
     return told, features[:filled]
 
 

@@ -2,15 +2,16 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from genset.config import Config
 from genset.dataset import SPLITS, Record
-from genset.interfaces import Item, Modality, Quarantined
+from genset.interfaces import Modality, Quarantined
 from genset.modalities import MODALITIES
 from genset.models.schedule import DEFAULT_SECONDS
 from genset.pipeline import augment, build, generate, train
@@ -100,9 +101,5 @@ def _copies(kept: Sequence[Record], plan: Plan, recipe: augment.Recipe, modality
     steps = tuple(step for step in recipe.steps if not build.uses_model([step]))
     if not steps:
         return Estimate()
-    parents = [(record, _decoder(record, modality)) for record in kept]
+    parents = [(record, partial(modality.decode, record.raw)) for record in kept]
     return of_copies(parents, build.Copying(plan.copies, replace(recipe, steps=steps), None), modality, job)
-
-
-def _decoder(record: Record, modality: Modality) -> Callable[[], Item]:
-    return lambda: modality.decode(record.raw)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -11,7 +12,7 @@ from genset.errors import GensetError
 from genset.export.folder import FolderExporter
 from genset.pipeline import augment, build, generate
 from genset.pipeline.build import Copying
-from genset.pipeline.derive import Derived, Source, as_they_are, decoder, rare_of
+from genset.pipeline.derive import Derived, Source, as_they_are, rare_of
 from genset.pipeline.estimate import Estimate, by_some, of_copies, size_of
 from genset.pipeline.heritage import learned_from
 from genset.pipeline.job import Job
@@ -103,7 +104,7 @@ def _check_classes(model: Version, planned: Plan) -> None:
 def augment_version(made_of: Enlargement, name: str, job: Job) -> Derived:
     """The dataset as it is, with what the plan adds and without what it leaves out."""
     source, planned, records, model = made_of.source, made_of.plan, made_of.records, made_of.model
-    parents = [(record, decoder(record, source.modality)) for record in records]
+    parents = [(record, partial(source.modality.native, record.raw)) for record in records]
     problems = [*source.problems, *planned.problems]
     parts = [
         as_they_are(records, source, job),
@@ -177,7 +178,7 @@ def estimate(made_of: Enlargement, job: Job) -> Estimate:
     """What it takes beside reading what is there, by a few of the copies and generated items."""
     source, model = made_of.source, made_of.model
     there = Estimate(sum(map(size_of, made_of.records)))
-    parents = [(record, decoder(record, source.modality)) for record in made_of.records]
+    parents = [(record, partial(source.modality.native, record.raw)) for record in made_of.records]
     places = [(label, n) for label, count in made_of.plan.generated.items() for n in range(count)] if model else []
     generator = generate.Generator.open(model) if model and places else None
 

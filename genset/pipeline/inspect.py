@@ -56,7 +56,7 @@ def contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
         table = guess_modality(path, MODALITIES)
         found = collect(Data(source=[str(path)]), table(table.Settings()), job)
         records, problems, modality = found.records, list(found.problems), found.modality
-    looked = clean(records, modality, job.engine, job.progress, section or _ONLY_DUPLICATES)
+    looked = clean(records, modality, job, section or _ONLY_DUPLICATES)
     kept = Dataset(modality.kind, looked.records)
     every = [*problems, *looked.problems]
     return Contents(kept, counts(kept), modality.describe(looked.probes), every, looked.probes, modality)
@@ -248,11 +248,6 @@ def _some(dataset: Dataset, name: str) -> Dataset:
     """At most so many items as a quick look takes, in their order."""
     rows = np.sort(rng_for(0, "quick", name).permutation(len(dataset))[:QUICK_ITEMS])
     return replace(dataset, records=tuple(dataset.records[row] for row in rows))
-
-
-def in_order(figures: Mapping[str, float]) -> list[tuple[str, float, str]]:
-    """(name, value, what it is) of every figure that was computed, in the order of the table."""
-    return [(name, figures[name], figure.what) for name, figure in EVERY_FIGURE.items() if name in figures]
 
 
 def config_of(version: Version) -> Config:

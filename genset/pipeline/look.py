@@ -56,7 +56,7 @@ def look(folder: Path, kind: str | None, job: Job) -> Seen:
     source = _inner(folder, kind)
     table = MODALITIES[kind] if kind else guess_modality(source, MODALITIES)
     found, told, settings = _collected(source, table, job)
-    cleaned = clean(found.records, found.modality, job.engine, job.progress, _EQUAL_ONLY)
+    cleaned = clean(found.records, found.modality, job, _EQUAL_ONLY)
     problems = [*found.problems, *cleaned.problems]
     check_enough(cleaned.records, problems, [str(source)])
     known = found.modality

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genset.engine import Engine
-from genset.interfaces import Keys, Likeness, Pairs, Progress
+from genset.interfaces import Keys, Likeness, Pairs
 from genset.pipeline.components import connected_components
+from genset.pipeline.job import Job
 
 _CROWD = 16  # neighbours, among the items that share a key, that an item is paired with at most
 _AT_ONCE = 4096  # pairs
@@ -27,7 +27,7 @@ class Near:
         return self.second if row == self.first else self.first
 
 
-def near_pairs(likeness: Likeness, threshold: float, engine: Engine, progress: Progress) -> list[Near]:
+def near_pairs(likeness: Likeness, threshold: float, job: Job) -> list[Near]:
     """All pairs that share a key and are at least as alike as `threshold`, in order.
 
     Only those that are alike are held, each once, however many pairs are looked at.
@@ -43,9 +43,9 @@ def near_pairs(likeness: Likeness, threshold: float, engine: Engine, progress: P
                 asked.append((column, pairs[start : start + _AT_ONCE]))
                 yield asked[-1][1]
 
-    for values in engine.map(likeness, parts()):
+    for values in job.engine.map(likeness, parts()):
         column, part = asked.popleft()
-        progress.tick("near-duplicates", column, keys.shape[1], "")
+        job.progress.tick("near-duplicates", column, keys.shape[1], "")
         for row in np.flatnonzero(values >= threshold).tolist():
             first, second = part[row].tolist()
             found[first, second] = Near(first, second, float(values[row]))

@@ -143,7 +143,7 @@ class LookedAt:
 
 def looked_at(collected: Collected, config: Config, job: Job) -> LookedAt:
     """What was collected without what cannot be learned from. Raises GensetError where too little is left."""
-    cleaned = clean(collected.records, collected.modality, job.engine, job.progress, config.clean)
+    cleaned = clean(collected.records, collected.modality, job, config.clean)
     problems = (*collected.problems, *cleaned.problems)
     check_enough(cleaned.records, problems, config.data.source)
     table = type(collected.modality)

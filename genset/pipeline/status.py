@@ -74,19 +74,13 @@ def _settings(config: Config, found: Collected, versions: Sequence[Version], job
     table, asked = MODALITIES[config.modality.kind], as_json(config.modality)
     for version in reversed(versions):
         manifest = version.manifest
-        if asked in (_asked(manifest)["modality"], manifest["config"]["modality"]):
+        if asked in (manifest["asked"]["modality"], manifest["config"]["modality"]):
             settings = table.Settings(**manifest["config"]["modality"])
             if identity(config, settings, found.fingerprint) == manifest["inputs"]["identity"]:
                 return settings
-    probes = clean(found.records, found.modality, job.engine, job.progress, config.clean).probes
+    probes = clean(found.records, found.modality, job, config.clean).probes
     settled: Section = table.settle(found.modality.settings, probes)
     return settled
-
-
-def _asked(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The sections that a training settles, as they were given; versions of before have only what they became."""
-    asked: Mapping[str, Any] = manifest.get("asked", manifest["config"])
-    return asked
 
 
 def _since_training(config: Config, found: Collected, version: Version) -> Iterator[Reason]:
@@ -100,7 +94,7 @@ def _since_training(config: Config, found: Collected, version: Version) -> Itera
     for name in _LEARNED:
         yield from _changed(name, manifest["config"][name], _plain(config, name))
     for name in train.ASKED:
-        yield from _changed(name, _asked(manifest)[name], _plain(config, name))
+        yield from _changed(name, manifest["asked"][name], _plain(config, name))
 
 
 def _as_then(config: Config, manifest: Mapping[str, Any]) -> Config:

@@ -77,7 +77,7 @@ def _of_dataset(path: Path, version: Version | None, group: str | None, section:
     modality, listed, told = _of_version(version, faults) if version else _of_folder(path, faults, job)
     listed = grouped(listed, group)
     there = [record for record in listed if record.text is not None or record.path.is_file()]
-    looked = clean(there, modality, job.engine, job.progress, _without_other_rules(section))
+    looked = clean(there, modality, job, _without_other_rules(section))
     everything = counts(Dataset(modality.kind, tuple(listed)))
     found = [
         *told,
