@@ -127,17 +127,7 @@ def filling(
     alone. Raises GensetError when items shall be generated and there is no model, or one that knows labels alone.
     """
     by_label = list(section.by) == ["label"]
-    fill = section.fill or ("generated" if has_model and by_label else "augmented")
-    if fill != "augmented" and not has_model:
-        raise GensetError(
-            f"`fill: {fill}` needs a model to generate with", where="balance.fill", hint="Give --model MODEL."
-        )
-    if fill != "augmented" and not by_label:
-        raise GensetError(
-            f"`fill: {fill}` and `by: {', '.join(section.by)}`: a model knows labels alone",
-            where="balance.fill",
-            hint="Use `fill: augmented`.",
-        )
+    fill = _fill(section, has_model)
     generated, copies, problems = dict.fromkeys(lacking, 0) if by_label else {}, list[Copy](), list[Quarantined]()
     cells = _by(cell, real)
     for label, count in lacking.items():
@@ -153,3 +143,20 @@ def filling(
             each = f"at most {section.max_copies} copies of each of its {len(records)} items"
             problems.append(Quarantined(label, "too_small", f"{count} items are lacking, {each} give {room}"))
     return Filling(generated, copies, problems)
+
+
+def _fill(section: Balance, has_model: bool) -> str:
+    """What the classes are filled with. Raises GensetError for generated items without a model, or by columns."""
+    by_label = list(section.by) == ["label"]
+    fill = section.fill or ("generated" if has_model and by_label else "augmented")
+    if fill != "augmented" and not has_model:
+        raise GensetError(
+            f"`fill: {fill}` needs a model to generate with", where="balance.fill", hint="Give --model MODEL."
+        )
+    if fill != "augmented" and not by_label:
+        raise GensetError(
+            f"`fill: {fill}` and `by: {', '.join(section.by)}`: a model knows labels alone",
+            where="balance.fill",
+            hint="Use `fill: augmented`.",
+        )
+    return fill

@@ -181,13 +181,7 @@ def write(
     """
     exporter.ready()
     with job.root.draft("datasets", name) as draft:
-        tally = Tally()
-        if callable(items):
-            tally = items(draft)
-        else:
-            exporter.write(draft, _noted(items, tally, expected, job), modality)
-        total = tally.total()
-        warn_of_labels(() if modality.rows else total["label"], job)
+        tally = _write_items(draft, items, expected, exporter, modality, job)
         judged = verdict.as_dict() if verdict else {}
         failed = bool(verdict and verdict.failed_gates)
         manifest = job.manifest(
@@ -199,25 +193,56 @@ def write(
             modality=modality.kind,
             form=dict(modality.form),
             format=exporter.kind,
-            counts=total,
+            counts=tally.total(),
             **fields,
         )
         if config:
             draft.write(CONFIG, dump_config(config).encode())
-        draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
-        draft.write("README.md", dataset_card(name, manifest, EVERY_FIGURE, judged, exporter, modality))
-        if judged and exporter.kind != FolderExporter().kind:
-            job.progress.say(f"no {REPORT}: it is made of the files of output.format: {FolderExporter().kind}")
-        elif judged:
-            job.progress.say("writing the report")
-            records = read_version(draft.path, modality).records
-            subject = Subject(draft.reference, modality, records, judged, as_dicts(problems), manifest=manifest)
-            draft.write(REPORT, dataset_page(subject, job.engine))
-        draft.write(
-            CROISSANT, croissant(name, manifest, exporter, draft.sums, list(tally.columns), _origins(tally, manifest))
-        )
+        _write_about(draft, manifest, tally, judged, problems, exporter, modality, job)
         version = job.root.commit(draft, manifest, latest=not failed)
-    return version, total
+    return version, tally.total()
+
+
+def _write_items(
+    draft: Draft,
+    items: Iterable[Item] | Filling,
+    expected: int,
+    exporter: Exporter,
+    modality: Modality,
+    job: Job,
+) -> Tally:
+    """Write all items of a version, and count them."""
+    tally = Tally()
+    if callable(items):
+        tally = items(draft)
+    else:
+        exporter.write(draft, _noted(items, tally, expected, job), modality)
+    warn_of_labels(() if modality.rows else tally.total()["label"], job)
+    return tally
+
+
+def _write_about(
+    draft: Draft,
+    manifest: Mapping[str, Any],
+    tally: Tally,
+    judged: Mapping[str, Any],
+    problems: Sequence[Quarantined],
+    exporter: Exporter,
+    modality: Modality,
+    job: Job,
+) -> None:
+    """Write what tells people of a version: figures and problems, the card, and the report of one that was judged."""
+    draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
+    draft.write("README.md", dataset_card(draft.name, manifest, EVERY_FIGURE, judged, exporter, modality))
+    if judged and exporter.kind != FolderExporter().kind:
+        job.progress.say(f"no {REPORT}: it is made of the files of output.format: {FolderExporter().kind}")
+    elif judged:
+        job.progress.say("writing the report")
+        records = read_version(draft.path, modality).records
+        subject = Subject(draft.reference, modality, records, judged, as_dicts(problems), manifest=manifest)
+        draft.write(REPORT, dataset_page(subject, job.engine))
+    columns, origins = list(tally.columns), _origins(tally, manifest)
+    draft.write(CROISSANT, croissant(draft.name, manifest, exporter, draft.sums, columns, origins))
 
 
 def _origins(tally: Tally, manifest: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,6 +41,8 @@ MADE = "made"
 _CONFUSED = {"LATIN", "CYRILLIC", "GREEK"}  # scripts with letters of one shape
 _ABOUT = re.compile(r"(README|LICEN[CS]E|NOTICE|SOURCE|COPYING)([._-].*)?", re.IGNORECASE)  # of notes beside the items
 
+RecordOrProblem = Record | Quarantined  # what becomes of a file, or of a line of one
+
 
 @dataclass(frozen=True)
 class Collected:
@@ -58,40 +60,15 @@ def collect(data: Data, modality: Modality, job: Job, faults: Faults = None) -> 
 
     Faults of metadata are raised, or noted in `faults`.
     """
-    problems: list[Quarantined] = []
     records: list[Record] = []
+    problems: list[Quarantined] = []
     paths = [Path(source) for source in data.source]
-    for given, start in zip(paths, _prefixes(paths), strict=True):
-        before = len(problems)
-        laid_out = unpacked(given, modality, job)
-        path, prefix = given, start
-        if laid_out:
-            path, prefix = laid_out.folder, start or f"{given.name}/"
-            problems += [replace(problem, path=f"{prefix}{problem.path}") for problem in laid_out.problems]
-        job.engine.require_paths([path])
-        modality = modality.opened(_files(path, modality))
-        found = [replace(r, origin=prefix + (r.origin or r.id)) for r in _find(path, modality, problems, faults)]
-        lost = [problem for problem in problems[before:] if problem.kind == UNDECODABLE]
-        if not found and lost:
-            raise GensetError(
-                f"no usable item here: {len(lost)} left out; the first is {lost[0].path}: {lost[0].detail}",
-                where=str(given),
-            )
-        if not found and any(problem.kind == MADE for problem in problems[before:]):
-            raise GensetError(
-                "all items here were made by genset: none is real",
-                where=str(given),
-                hint="Learn from the items that they were made from.",
-            )
-        if not found:
-            endings = ", ".join(modality.suffixes)
-            raise GensetError(
-                f"no {modality.kind} files here (looked for {endings})",
-                where=str(given),
-                hint="Point data.source at a folder that holds one folder of files for each class.",
-            )
-        records += found
-    records = _labelled(records, data, problems)
+    for path, prefix in zip(paths, _prefixes(paths), strict=True):
+        own, lost, modality = _from_source(path, prefix, modality, job, faults)
+        records += own
+        problems += lost
+    records, more = _separate(_labelled(records, data))
+    problems += more
     labels = {record.label for record in records}
     if "" in labels and len(labels) > 1:
         problems += [
@@ -103,7 +80,59 @@ def collect(data: Data, modality: Modality, job: Job, faults: Faults = None) -> 
     return Collected(with_groups, tuple(problems), _fingerprint(with_groups, job.engine), modality)
 
 
-def _labelled(records: list[Record], data: Data, problems: list[Quarantined]) -> list[Record]:
+def _separate(outcomes: Iterable[RecordOrProblem]) -> tuple[list[Record], list[Quarantined]]:
+    """The records and the problems, each in their order."""
+    records: list[Record] = []
+    problems: list[Quarantined] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Record):
+            records.append(outcome)
+        else:
+            problems.append(outcome)
+    return records, problems
+
+
+def _from_source(
+    source: Path, prefix: str, modality: Modality, job: Job, faults: Faults
+) -> tuple[list[Record], list[Quarantined], Modality]:
+    """The records and problems of one source, and the modality with what its files told. Raises GensetError for one
+    without items."""
+    laid_out = unpacked(source, modality, job)
+    path = laid_out.folder if laid_out else source
+    if laid_out:
+        prefix = prefix or f"{source.name}/"
+    problems = [replace(problem, path=f"{prefix}{problem.path}") for problem in (laid_out.problems if laid_out else ())]
+    job.engine.require_paths([path])
+    modality = modality.opened(_files(path, modality))
+    records, more = _separate(_find(path, modality, faults))
+    problems += more
+    if not records:
+        raise _without_items(source, modality, problems)
+    return [replace(r, origin=prefix + (r.origin or r.id)) for r in records], problems, modality
+
+
+def _without_items(source: Path, modality: Modality, problems: Sequence[Quarantined]) -> GensetError:
+    """Why a source has no items."""
+    lost = [problem for problem in problems if problem.kind == UNDECODABLE]
+    if lost:
+        return GensetError(
+            f"no usable item here: {len(lost)} left out; the first is {lost[0].path}: {lost[0].detail}",
+            where=str(source),
+        )
+    if any(problem.kind == MADE for problem in problems):
+        return GensetError(
+            "all items here were made by genset: none is real",
+            where=str(source),
+            hint="Learn from the items that they were made from.",
+        )
+    return GensetError(
+        f"no {modality.kind} files here (looked for {', '.join(modality.suffixes)})",
+        where=str(source),
+        hint="Point data.source at a folder that holds one folder of files for each class.",
+    )
+
+
+def _labelled(records: Sequence[Record], data: Data) -> Iterator[RecordOrProblem]:
     """The records with the labels that the config gives them. Raises GensetError for a column or class that is not
     there."""
     if data.label is not None:
@@ -115,19 +144,21 @@ def _labelled(records: list[Record], data: Data, problems: list[Quarantined]) ->
                 hint=f"The columns are {', '.join(known)}." if known else "The items have no columns.",
             )
         records = [replace(r, label=_checked(r.columns.get(data.label, ""), r.origin)) for r in records]
-    if not data.labels:
-        return records
-    unused = set(data.labels)
-    out = []
+    return _relabelled(records, data.labels) if data.labels else iter(records)
+
+
+def _relabelled(records: Sequence[Record], labels: Mapping[str, str | None]) -> Iterator[RecordOrProblem]:
+    """The records with new names for their classes; those of classes that are to be left out as problems."""
+    unused = set(labels)
     for record in records:
         source = record.origin.partition("/")[0]
-        key = next((key for key in (f"{source}/{record.label}", record.label) if key in data.labels), None)
+        key = next((key for key in (f"{source}/{record.label}", record.label) if key in labels), None)
         unused.discard(key or "")
-        new = data.labels[key] if key is not None else record.label
+        new = labels[key] if key is not None else record.label
         if new is None:
-            problems.append(Quarantined(record.origin, "ignored", f"data.labels leaves the class {record.label!r} out"))
+            yield Quarantined(record.origin, "ignored", f"data.labels leaves the class {record.label!r} out")
         else:
-            out.append(replace(record, label=_checked(new, "data.labels")))
+            yield replace(record, label=_checked(new, "data.labels"))
     if unused:
         known = sorted({record.label for record in records})
         wrong = sorted(unused)[0]
@@ -137,7 +168,6 @@ def _labelled(records: list[Record], data: Data, problems: list[Quarantined]) ->
             hint=f"The classes are {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}. With several sources, "
             "SOURCE/CLASS names that of one.",
         )
-    return out
 
 
 def _checked(label: str, where: str) -> str:
@@ -271,10 +301,12 @@ def files_by_modality(path: Path, table: Mapping[str, type[Modality]]) -> dict[s
     return {kind: sum(suffixes[suffix] for suffix in modality.suffixes) for kind, modality in table.items()}
 
 
-def _find(path: Path, modality: Modality, problems: list[Quarantined], faults: Faults) -> list[Record]:
-    """The records of a source: rows of a file, a version, split folders, split files or class folders."""
+def _find(path: Path, modality: Modality, faults: Faults) -> Iterator[RecordOrProblem]:
+    """The items of a source: rows of a file, a version, split folders, split files or class folders. Raises GensetError
+    for a source that can hold none."""
     if modality.rows and os.path.isfile(path) and path.suffix.lower() in modality.suffixes:
-        return list(_from_file(path, path.name, "", modality, problems))
+        yield from _from_file(path, path.name, "", modality)
+        return
     if not os.path.isdir(path):
         what = "is a file" if os.path.exists(path) else "does not exist"
         raise GensetError(
@@ -282,32 +314,34 @@ def _find(path: Path, modality: Modality, problems: list[Quarantined], faults: F
             where=str(path),
             hint="Point data.source at a folder; relative paths start at the config file.",
         )
-    if (path / MANIFEST).is_file() and open_version(path):
-        version = open_version(path)
-        own = reader(version) if version and version.manifest["modality"] == modality.kind else modality
-        return list(read_version(path, own).where(source="collected"))
+    version = open_version(path) if (path / MANIFEST).is_file() else None
+    if version:
+        own = reader(version) if version.manifest["modality"] == modality.kind else modality
+        yield from read_version(path, own).where(source="collected")
+        return
     if is_output(path):
         raise GensetError(
             "genset writes its versions here: they are no classes",
             where=str(path),
             hint="Point at one version, such as out/datasets/NAME/latest, or at a folder of real items.",
         )
-    folders = {entry.name: entry for entry in _visible(path) if entry.is_dir()}
-    splits = {name: SPLIT_FOLDERS.get(name.lower(), "") for name in folders}
-    if "train" in splits.values() and all(splits.values()):
-        return [
-            replace(record, split=splits[name], origin=f"{name}/{record.origin}")
-            for name in sorted(folders, key=lambda name: (splits[name] != "train", name))
-            for record in _find_in(folders[name], modality, problems, faults)
-        ]
-    files = _split_files(path, modality)
-    if files:
-        return [
-            replace(record, split=split)
-            for file, split in files
-            for record in _from_file(file, file.name, "", modality, problems)
-        ]
-    return _find_in(path, modality, problems, faults)
+    parts = _parts(path, modality)
+    for part, split in parts:
+        outcomes = _find_in(part, modality, faults) if part.is_dir() else _from_file(part, part.name, "", modality)
+        before = f"{part.name}/" if part.is_dir() else ""
+        for each in outcomes:
+            yield replace(each, split=split, origin=f"{before}{each.origin}") if isinstance(each, Record) else each
+    if not parts:
+        yield from _find_in(path, modality, faults)
+
+
+def _parts(path: Path, modality: Modality) -> list[tuple[Path, str]]:
+    """The folders or files that are the parts of a set that is split already, train first; [] for any other."""
+    folders = [entry for entry in _visible(path) if entry.is_dir()]
+    splits = [(folder, SPLIT_FOLDERS.get(folder.name.lower(), "")) for folder in folders]
+    if "train" in {split for _, split in splits} and all(split for _, split in splits):
+        return sorted(splits, key=lambda pair: (pair[1] != "train", pair[0].name))
+    return _split_files(path, modality)
 
 
 def _split_files(path: Path, modality: Modality) -> list[tuple[Path, str]]:
@@ -321,21 +355,20 @@ def _split_files(path: Path, modality: Modality) -> list[tuple[Path, str]]:
     return sorted(splits, key=lambda pair: (pair[1] != "train", pair[0]))
 
 
-def _find_in(folder: Path, modality: Modality, problems: list[Quarantined], faults: Faults) -> list[Record]:
+def _find_in(folder: Path, modality: Modality, faults: Faults) -> Iterator[RecordOrProblem]:
     metadata = metadata_file(folder)
-    return _from_metadata(metadata, problems, faults) if metadata else list(_from_folders(folder, modality, problems))
+    return _from_metadata(metadata, faults) if metadata else _from_folders(folder, modality)
 
 
-def _from_metadata(path: Path, problems: list[Quarantined], faults: Faults) -> list[Record]:
-    records = []
+def _from_metadata(path: Path, faults: Faults) -> Iterator[RecordOrProblem]:
     for where, row in read_metadata(path, faults):
+        record = None
         with noting(faults):
             record = _from_line(row, path.parent, where)
-            if record.source == "collected":
-                records.append(record)
-            else:
-                problems.append(Quarantined(row["file_name"], MADE, f"it was {record.source}: not a real item"))
-    return records
+        if record and record.source != "collected":
+            yield Quarantined(row["file_name"], MADE, f"it was {record.source}: not a real item")
+        elif record:
+            yield record
 
 
 def _from_line(row: Mapping[str, str], folder: Path, where: str) -> Record:
@@ -351,51 +384,52 @@ def _from_line(row: Mapping[str, str], folder: Path, where: str) -> Record:
     return Record(name, folder / name, label, origin=_text(name), columns=own)
 
 
-def _from_folders(folder: Path, modality: Modality, problems: list[Quarantined]) -> Iterator[Record]:
+def _from_folders(folder: Path, modality: Modality) -> Iterator[RecordOrProblem]:
     unlabelled = [entry.name for entry in _visible(folder) if entry.is_dir()] == [UNLABELLED]
-
-    def vanished(error: OSError) -> None:
-        problems.append(_unreadable(Path(error.filename), folder, error))
-
-    for top, names, files in os.walk(folder, followlinks=True, onerror=vanished):
-        names[:] = sorted(name for name in names if _is_entered(Path(top, name), folder, modality, problems))
+    errors: list[OSError] = []
+    for top, names, files in os.walk(folder, followlinks=True, onerror=errors.append):
+        yield from (_unreadable(Path(error.filename), folder, error) for error in errors)
+        errors.clear()
+        skipped = {name: _skipped(Path(top, name), folder, modality) for name in sorted(names)}
+        yield from filter(None, skipped.values())
+        names[:] = [name for name, problem in skipped.items() if problem is None and not name.startswith(".")]
         if not names and not files:
-            problems.append(Quarantined(_text(str(Path(top).relative_to(folder))), "empty_folder", "it holds no file"))
-        for name in sorted(files):
-            path = Path(top, name)
-            relative = path.relative_to(folder)
-            origin = _text(str(relative.as_posix()))
-            if name.startswith("."):
-                continue
-            if path.suffix.lower() not in modality.suffixes or _ABOUT.fullmatch(path.stem):
-                if len(relative.parts) == 1:
-                    continue  # a licence or a note about the set stands beside the classes
-                problems.append(
-                    Quarantined(origin, "ignored", f"{path.suffix or 'no'} ending: not {modality.kind} files")
-                )
-                continue
-            if _is_no_file(path):
-                problems.append(Quarantined(origin, UNDECODABLE, "cannot be read: it is no regular file"))
-                continue
-            label = relative.parts[0] if len(relative.parts) > 1 else modality.file_label(path)
-            label = "" if unlabelled else label and check_label(label, str(folder))
-            yield from _from_file(path, origin, label, modality, problems, top=len(relative.parts) == 1)
+            yield Quarantined(_text(str(Path(top).relative_to(folder))), "empty_folder", "it holds no file")
+        for name in sorted(name for name in files if not name.startswith(".")):
+            yield from _from_class_file(Path(top, name), folder, modality, unlabelled=unlabelled)
+    yield from (_unreadable(Path(error.filename), folder, error) for error in errors)
+
+
+def _from_class_file(path: Path, folder: Path, modality: Modality, *, unlabelled: bool) -> Iterator[RecordOrProblem]:
+    """The items of a file in a folder of class folders, with the label of the outermost."""
+    relative = path.relative_to(folder)
+    origin, top = _text(str(relative.as_posix())), len(relative.parts) == 1
+    if path.suffix.lower() not in modality.suffixes or _ABOUT.fullmatch(path.stem):
+        if not top:  # else a licence or a note about the set, which stands beside the classes
+            yield Quarantined(origin, "ignored", f"{path.suffix or 'no'} ending: not {modality.kind} files")
+        return
+    if _is_no_file(path):
+        yield Quarantined(origin, UNDECODABLE, "cannot be read: it is no regular file")
+        return
+    label = modality.file_label(path) if top else relative.parts[0]
+    label = "" if unlabelled else label and check_label(label, str(folder))
+    yield from _from_file(path, origin, label, modality, top=top)
 
 
 def _from_file(
-    path: Path, origin: str, label: str, modality: Modality, problems: list[Quarantined], *, top: bool = True
-) -> Iterator[Record]:
+    path: Path, origin: str, label: str, modality: Modality, *, top: bool = True
+) -> Iterator[RecordOrProblem]:
     """The items of one file."""
     try:
         for entry in modality.entries(path, top=top):
             place = f"{origin}:{entry.place}" if entry.place else origin
             if entry.fault:
-                problems.append(Quarantined(place, UNDECODABLE, entry.fault))
+                yield Quarantined(place, UNDECODABLE, entry.fault)
                 continue
             own = dict(entry.columns)
             if all(name in own for name in COLUMNS if name not in ("file_name", "label")):  # a row that genset wrote
                 if own["source"] != "collected":
-                    problems.append(Quarantined(place, MADE, f"it was {own['source']}: not a real item"))
+                    yield Quarantined(place, MADE, f"it was {own['source']}: not a real item")
                     continue
                 own = {name: value for name, value in own.items() if name not in (*COLUMNS, "id")}
             own = {f"user_{key}" if key in (*COLUMNS, "id") else key: value for key, value in own.items()}
@@ -405,28 +439,25 @@ def _from_file(
                 place, path, stated, origin=place, columns=own, group=group, text=entry.content, piece=entry.piece
             )
     except OSError as error:
-        problems.append(Quarantined(origin, UNDECODABLE, f"cannot be read: {error.strerror}"))
+        yield Quarantined(origin, UNDECODABLE, f"cannot be read: {error.strerror}")
 
 
-def _is_entered(path: Path, folder: Path, modality: Modality, problems: list[Quarantined]) -> bool:
-    """Whether items are looked for in an inner folder; where a user might expect it, the reason why not is noted."""
+def _skipped(path: Path, folder: Path, modality: Modality) -> Quarantined | None:
+    """Why no items are looked for in an inner folder, where a user might expect it; None where there is no reason, and
+    for a hidden folder without items."""
     origin = _text(str(path.relative_to(folder)))
     try:
         inside = os.listdir(path)
     except OSError as error:
-        problems.append(_unreadable(path, folder, error))
-        return False
+        return _unreadable(path, folder, error)
     if path.name.startswith("."):
-        if any(Path(name).suffix.lower() in modality.suffixes for name in inside):
-            problems.append(Quarantined(origin, "ignored", "a hidden folder: rename it if it is a class"))
-        return False
+        items = any(Path(name).suffix.lower() in modality.suffixes for name in inside)
+        return Quarantined(origin, "ignored", "a hidden folder: rename it if it is a class") if items else None
     if os.path.realpath(path) in {os.path.realpath(parent) for parent in path.parents}:
-        problems.append(Quarantined(origin, "ignored", "a link to a folder that it stands in"))
-        return False
+        return Quarantined(origin, "ignored", "a link to a folder that it stands in")
     if is_output(path):
-        problems.append(Quarantined(origin, MADE, "genset wrote this folder: not real items"))
-        return False
-    return True
+        return Quarantined(origin, MADE, "genset wrote this folder: not real items")
+    return None
 
 
 def _unreadable(path: Path, folder: Path, error: OSError) -> Quarantined:

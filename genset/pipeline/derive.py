@@ -59,26 +59,7 @@ def generate_version(
 ) -> Derived:
     """Items from a model as a dataset version: all in train, all generated."""
     exporter.ready()
-    generator = generate.Generator.open(model)
-    if "sampling" in section.model_fields_set:  # else as the model's config has it
-        generator = replace(generator, sampling=section.sampling)
-    wanted = _wanted(generator, model, section, labels)
-    cure = "Restore the items, or add --near-copies keep to skip the check for near copies."
-    if like.items and len(labels) > 1:
-        raise GensetError("--like makes items of one class", where="--label", hint=f"Give one, not {len(labels)}.")
-    given = [variations.given(generator, model, item, labels[0] if labels else None) for item in like.items]
-    if given:
-        needed = "Restore the items: genset must know whether the item is held out."
-        given = _known(given, generate.learned(model, job, needed), like.items)
-    filters = generate.Filters.from_section(
-        section, lambda: generate.train_closeness(generate.learned(model, job, cure))
-    )
-    seed = generator.seed if seed is None else seed
-    draws: generate.Draws = generator
-    if given:
-        wanted = {given[0].label: wanted[given[0].label] if section.count is None else section.count}
-        draws = variations.source(generator, given, like.vary, *wanted.values())
-    drawing = generate.Drawing(generator, filters, seed, draws)
+    drawing, wanted = _drawing(model, section, labels, like, seed, job)
     tally, problems = generate.Tally(sum(wanted.values())), rare_of(model, wanted, section)
     settings = {"generate": {**section.model_dump(exclude_none=True), "labels": list(labels)}}
     items: Iterator[Item] | shards.Filling = _drawn(drawing, wanted, tally, problems, job)
@@ -90,10 +71,10 @@ def generate_version(
         tally.wanted,
         job,
         exporter=exporter,
-        modality=generator.modality,
+        modality=drawing.model.modality,
         problems=problems,
-        seed=seed,
-        inputs={"model": generator.reference},
+        seed=drawing.seed,
+        inputs={"model": drawing.model.reference},
         parents=[model.reference],
         redrawn=tally.redrawn,
         settings=settings,
@@ -101,6 +82,39 @@ def generate_version(
     if isinstance(items, shards.Filling):
         items.clear()
     return Derived(version, total, problems, tally.redrawn)
+
+
+def _drawing(
+    model: Version, section: Generate, labels: Sequence[str], like: Like, seed: int | None, job: Job
+) -> tuple[generate.Drawing, dict[str, int]]:
+    """(what items are drawn from and filtered by, how many of each label)."""
+    generator = generate.Generator.open(model)
+    if "sampling" in section.model_fields_set:  # else as the model's config has it
+        generator = replace(generator, sampling=section.sampling)
+    wanted = _wanted(generator, model, section, labels)
+    given = _given(generator, model, like, labels, job)
+    cure = "Restore the items, or add --near-copies keep to skip the check for near copies."
+    filters = generate.Filters.from_section(
+        section, lambda: generate.train_closeness(generate.learned(model, job, cure))
+    )
+    draws: generate.Draws = generator
+    if given:
+        wanted = {given[0].label: wanted[given[0].label] if section.count is None else section.count}
+        draws = variations.source(generator, given, like.vary, *wanted.values())
+    return generate.Drawing(generator, filters, generator.seed if seed is None else seed, draws), wanted
+
+
+def _given(
+    generator: generate.Generator, model: Version, like: Like, labels: Sequence[str], job: Job
+) -> list[variations.Given]:
+    """The items that generated ones shall be like. Raises GensetError for several classes, and a held-out item."""
+    if not like.items:
+        return []
+    if len(labels) > 1:
+        raise GensetError("--like makes items of one class", where="--label", hint=f"Give one, not {len(labels)}.")
+    given = [variations.given(generator, model, item, labels[0] if labels else None) for item in like.items]
+    cure = "Restore the items: genset must know whether the item is held out."
+    return _known(given, generate.learned(model, job, cure), like.items)
 
 
 def _drawn(
@@ -294,21 +308,11 @@ def _divided(
     notes: Sequence[str],
     fold: Mapping[str, int] | None = None,
 ) -> Derived:
-    before = {record.id for record in real if record.split == "train"}
-    left_train = before - {record.id for record in assigned if record.split == "train"}
-    problems = list(source.problems)
-    kept = list(assigned)
-    for record in source.records:
-        if record.source == "collected":
-            continue
-        # A model saw all of train, whatever items it varied or mixed
-        leaks = left_train if record.model else left_train & set(record.origin.split())
-        if leaks:
-            problems.append(
-                Quarantined(record.place, "leak", f"made from {sorted(leaks)[0]}, which is not in train any more")
-            )
-        else:
-            kept.append(replace(record, split="train"))
+    left_train = {record.id for record in real if record.split == "train"}
+    left_train -= {record.id for record in assigned if record.split == "train"}
+    stay, leaks = _made_that_stay(source.records, left_train)
+    problems = [*source.problems, *leaks]
+    kept = [*assigned, *stay]
     ordered = build.one_schema(kept)
     version, total = build.write(
         name,
@@ -326,6 +330,22 @@ def _divided(
         settings={**wanted.settings(), **(fold or {})},
     )
     return Derived(version, total, problems, {}, notes)
+
+
+def _made_that_stay(records: Sequence[Record], left_train: set[str]) -> tuple[list[Record], list[Quarantined]]:
+    """(the made items that can stay in train, a problem for each that was made from an item that is not there now)."""
+    stay, problems = [], []
+    for record in records:
+        if record.source == "collected":
+            continue
+        # A model saw all of train, whatever items it varied or mixed
+        leaks = left_train if record.model else left_train & set(record.origin.split())
+        if leaks:
+            detail = f"made from {sorted(leaks)[0]}, which is not in train any more"
+            problems.append(Quarantined(record.place, "leak", detail))
+        else:
+            stay.append(replace(record, split="train"))
+    return stay, problems
 
 
 def as_they_are(records: Sequence[Record], source: Source, job: Job) -> Iterator[Item]:

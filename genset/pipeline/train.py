@@ -1,9 +1,11 @@
 """Train a model on the train part and write it as a version: networks, prior, exported generator, curves, samples."""
 
+import contextlib
 import csv
 import io
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +33,9 @@ from genset.seeds import rng_for
 from genset.versions import CONFIG, WORK, Draft, Root, Version, writing
 
 if TYPE_CHECKING:
+    from genset.models.precision import Precision
     from genset.models.trainer import TrainingResult
-    from genset.models.training_task import Examples
+    from genset.models.training_task import Examples, TrainingTask
 
 CHECKPOINT = "checkpoint.npz"
 ASKED = ("modality", "model", "train")  # the sections that a training settles: the manifest has both forms
@@ -87,36 +90,59 @@ class _Trained:
 
 def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool, checkpoint: Path) -> _Trained:
     rank = Rank.from_environment()
-    job.progress.say("starting TensorFlow")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects have in keras.json
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silenced(STDERR):
-        import keras
-        import tensorflow as tf
-
-        from genset.models import precision
-        from genset.models.trainer import Trainer
-        from genset.models.training_task import Examples, TrainingTask
+    _start_tensorflow(job)
+    from genset.models import precision
+    from genset.models.trainer import Trainer
 
     if rank.count > 1:
         job.progress.say(f"waiting for all {rank.count} workers of {VARIABLE}; this is number {rank.index}")
     workers = WorkerGroup.from_rank(rank)
     _check_key(key, workers)
+    chosen = precision.resolve_precision(config.train.precision)
+    settings = config.train.model_copy(update={"precision": chosen})
+    logs = config.output.tensorboard if rank.chief else None
+    task = _task(config, prepared, workers, chosen, logs)
+    with _lost_workers(rank):
+        outcome = Trainer(task).fit(settings, checkpoint, key, resume=resume, progress=job.progress)
+    precision.use_float32(task.nets)
+    for _, text in outcome.notes:
+        job.progress.say(text)
+    model = config.model.model_copy(update={"family": outcome.family})
+    resolved = config.model_copy(update={"model": model, "train": outcome.plan.resolved(settings)})
+    return _Trained(resolved, task.modality, task.nets, outcome)
+
+
+def _start_tensorflow(job: Job) -> None:
+    """Import what training needs, which takes seconds."""
+    job.progress.say("starting TensorFlow")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects have in keras.json
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced(STDERR):
+        import keras  # noqa: F401
+
+        import genset.models.trainer  # noqa: F401
+
+
+def _task(
+    config: Config, prepared: Prepared, workers: WorkerGroup, chosen: "Precision", logs: str | None
+) -> "TrainingTask":
+    """The networks with new weights, the items that they learn from, and what scores their samples."""
+    import keras
+
+    from genset.models import precision
+    from genset.models.training_task import Examples, TrainingTask
+
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
     modality, model = prepared.modality.learned(*prepared.part("train")), config.model
     train, validation = Examples(*prepared.part("train")), _seen(*prepared.part("validation"), config.seed)
-    classes = len(prepared.classes)
-    latent_dim = _latent_dim(config)
-    chosen = precision.resolve_precision(config.train.precision)
-    settings = config.train.model_copy(update={"precision": chosen})
+    classes, latent_dim = len(prepared.classes), _latent_dim(config)
     with workers.scope(), precision.default_precision(chosen):
         nets = model.family.build(modality, model.network, latent_dim, classes)
 
     def make_scorer(known: Any, held_out: Any) -> SampleScore:
         return SampleScore(known, held_out, validation.labels, classes, shared_unit=modality.shared_unit)
 
-    logs = config.output.tensorboard if rank.chief else None
-    task = TrainingTask(
+    return TrainingTask(
         model.family,
         model.prior,
         nets,
@@ -130,8 +156,15 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
         workers=workers,
         watch=TensorBoard(Path(logs)) if logs else None,
     )
+
+
+@contextlib.contextmanager
+def _lost_workers(rank: Rank) -> Iterator[None]:
+    """Turn the failure of an operation into one message, where several workers train together."""
+    import tensorflow as tf
+
     try:
-        outcome = Trainer(task).fit(settings, checkpoint, key, resume=resume, progress=job.progress)
+        yield
     except tf.errors.OpError as error:
         if rank.count == 1:
             raise
@@ -140,12 +173,6 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
             where=VARIABLE,
             hint="Start the command again on all of them: the training goes on from its last checkpoint.",
         ) from None
-    precision.use_float32(nets)
-    for _, text in outcome.notes:
-        job.progress.say(text)
-    settled = model.model_copy(update={"family": outcome.family})
-    resolved = config.model_copy(update={"model": settled, "train": outcome.plan.resolved(settings)})
-    return _Trained(resolved, modality, nets, outcome)
 
 
 def _check_key(key: str, workers: WorkerGroup) -> None:
@@ -169,44 +196,26 @@ def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
 
 
 def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: str, asked: Config) -> Version:
-    from genset.models.export import keras_bytes, onnx_bytes
-
     job.progress.say("exporting the model")
-    config, outcome, family = trained.config, trained.outcome, trained.config.model.family
-    modality = trained.modality
-    with writing(draft.path):  # keras exports to files
-        models = family.sampler(trained.nets, modality)
-        networks = {name: onnx_bytes(network, config.seed) for name, network in models.items()}
-        whole = keras_bytes(family.keras_model(trained.nets, modality))
-        encoder = family.encoder(trained.nets, modality)
-        rebuild = None if encoder is None else onnx_bytes(encoder, config.seed)
-    if rebuild is not None:
-        draft.write(generate.ENCODER, rebuild)
-    for name, data in {**{f"{name}.onnx": data for name, data in networks.items()}, **modality.state}.items():
-        draft.write(name, data)
-    draft.write(generate.PRIOR, npz_bytes(outcome.prior))
-    draft.write("model.keras", whole)
-    draft.write("history.csv", _history(outcome.history))
-    draft.write("curves.png", draw_curves(outcome.history, outcome.best_step))
-    if outcome.frames:
-        frames = np.concatenate([items for _, items in outcome.frames])
-        draft.write("progress.png", modality.sheet(frames, [f"step {step:,}" for step, _ in outcome.frames]))
+    config, outcome, modality = trained.config, trained.outcome, trained.modality
+    networks, encoder = _write_networks(draft, trained)
+    _write_curves(draft, trained)
     draft.write(CONFIG, dump(config).encode())
-    model = _facts(trained, prepared)
     resolved_key = key_for(config, prepared.identity)
-    model["reference"] = f"{config.name}-{resolved_key[:10]}"
     judge = _judge(prepared)
     if judge:
         draft.write(generate.JUDGE, npz_bytes(judge.arrays))
-    model |= {"judge": judge is not None, "limits": asdict(_limits(prepared)), "networks": list(networks)}
-    model["samples"] = f"samples{modality.sheet_suffix}"
-    made = generate.Generator.from_parts(networks, outcome.prior, config, modality, model, judge)
-    model["limits"]["label"] = _label_limit(made, prepared)
-    validation, labels = prepared.part("validation")
-    if rebuild is not None and len(validation):
-        told = [prepared.classes[label] for label in labels]
-        model["limits"]["error"] = float(outliers.errors(made, OnnxNetwork(rebuild), validation, told).max())
-    draft.write(model["samples"], _samples(made, job))
+    model = {
+        **_facts(trained, prepared),
+        "reference": f"{config.name}-{resolved_key[:10]}",
+        "judge": judge is not None,
+        "limits": asdict(_limits(prepared)),
+        "networks": list(networks),
+        "samples": f"samples{modality.sheet_suffix}",
+    }
+    generator = generate.Generator.from_parts(networks, outcome.prior, config, modality, model, judge)
+    model["limits"] |= _measured_limits(generator, prepared, encoder)
+    draft.write(model["samples"], _samples(generator, job))
     problems = [Quarantined("", *note) for note in outcome.notes if note[0] != INFORMATION]
     manifest = job.manifest(
         config,
@@ -226,6 +235,47 @@ def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: s
     )
     draft.write("README.md", model_card(config.name, manifest, model))
     return job.root.commit(draft, manifest)
+
+
+def _write_networks(draft: Draft, trained: _Trained) -> tuple[dict[str, bytes], bytes | None]:
+    """Write all networks and the prior; (the exported ones by name, the exported encoder where there is one)."""
+    from genset.models.export import keras_bytes, onnx_bytes
+
+    modality, family, seed = trained.modality, trained.config.model.family, trained.config.seed
+    with writing(draft.path):  # keras exports to files
+        models = family.sampler(trained.nets, modality)
+        networks = {name: onnx_bytes(network, seed) for name, network in models.items()}
+        whole = keras_bytes(family.whole(trained.nets, modality))
+        network = family.encoder(trained.nets, modality)
+        encoder = None if network is None else onnx_bytes(network, seed)
+    if encoder is not None:
+        draft.write(generate.ENCODER, encoder)
+    for name, data in {**{f"{name}.onnx": data for name, data in networks.items()}, **modality.state}.items():
+        draft.write(name, data)
+    draft.write(generate.PRIOR, npz_bytes(trained.outcome.prior))
+    draft.write("model.keras", whole)
+    return networks, encoder
+
+
+def _write_curves(draft: Draft, trained: _Trained) -> None:
+    """Write the losses, and samples from the course of the training where some were taken."""
+    outcome = trained.outcome
+    draft.write("history.csv", _history(outcome.history))
+    draft.write("curves.png", draw_curves(outcome.history, outcome.best_step))
+    if outcome.frames:
+        frames = np.concatenate([items for _, items in outcome.frames])
+        sheet = trained.modality.sheet(frames, [f"step {step:,}" for step, _ in outcome.frames])
+        draft.write("progress.png", sheet)
+
+
+def _measured_limits(generator: generate.Generator, prepared: Prepared, encoder: bytes | None) -> dict[str, float]:
+    """The limits that take the model itself: label, and error where it has an encoder and validation items."""
+    limits = {"label": _label_limit(generator, prepared)}
+    validation, rows = prepared.part("validation")
+    if encoder is not None and len(validation):
+        labels = [prepared.classes[row] for row in rows]
+        limits["error"] = float(outliers.errors(generator, OnnxNetwork(encoder), validation, labels).max())
+    return limits
 
 
 def _facts(trained: _Trained, prepared: Prepared) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""How many items each class is to get, from where, and what large classes give up."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from genset.config import Balance
+from genset.dataset import Record
+from genset.errors import GensetError
+from genset.pipeline.augment import Copy, copies
+from genset.pipeline.balance import Target, filling, missing, shrunk, targets
+from tests.unit.builders import record, records
+
+HAVE = {"a": 10, "b": 4, "c": 1}
+
+
+def label_of(item: Record) -> str:
+    return item.label
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (None, HAVE),
+        ("max", {"a": 10, "b": 10, "c": 10}),
+        ("median", {"a": 4, "b": 4, "c": 4}),
+        (7, {"a": 7, "b": 7, "c": 7}),
+        ({"b": 9}, {"a": 10, "b": 9, "c": 1}),
+        ({}, HAVE),
+    ],
+)
+def test_targets_of_each_class(target: Target, expected: Mapping[str, int]) -> None:
+    assert targets(HAVE, target) == expected
+
+
+def test_the_median_of_two_classes_is_rounded_down() -> None:
+    assert targets({"a": 3, "b": 4}, "median") == {"a": 3, "b": 3}
+
+
+def test_a_class_that_has_more_than_the_target_lacks_nothing() -> None:
+    assert missing(HAVE, 4) == {"a": 0, "b": 0, "c": 3}
+    assert missing(HAVE, {"a": 2, "c": 5}) == {"a": 0, "b": 0, "c": 4}
+
+
+def test_an_unknown_class_is_answered_with_the_nearest() -> None:
+    with pytest.raises(GensetError, match="did you mean 'cat'") as error:
+        targets({"cat": 1, "dog": 2}, {"cta": 5})
+    assert error.value.where == "balance.target" and "cat, dog" in error.value.hint
+
+
+def test_without_shrinking_nothing_is_left_out() -> None:
+    train = records(5)
+    asked = copies(train, 2, {})
+    result = shrunk(train, asked, Balance(target=1), label_of, 0)
+    assert (result.left_out, result.copies, result.problems) == (frozenset(), asked, [])
+
+
+def _shrunk(train: list[Record], asked: list[Copy], target: Any, seed: int = 0) -> Any:
+    return shrunk(train, asked, Balance(target=target, shrink=True), label_of, seed)
+
+
+def test_copies_go_before_synthetic_items_and_those_before_real_ones() -> None:
+    real, synthetic = records(4), [record(f"g{n}", source="generated") for n in range(3)]
+    asked = copies(real, 1, {})
+    nine = _shrunk([*real, *synthetic], asked, 9)
+    assert nine.left_out == frozenset() and len(nine.copies) == 2
+    seven = _shrunk([*real, *synthetic], asked, 7)
+    assert seven.left_out == frozenset() and seven.copies == []
+    five = _shrunk([*real, *synthetic], asked, 5)
+    assert len(five.left_out) == 2 and five.left_out < {item.id for item in synthetic}
+    two = _shrunk([*real, *synthetic], asked, 2)
+    assert two.left_out > {item.id for item in synthetic} and len(two.left_out) == 5
+
+
+def test_the_first_copy_of_every_item_comes_before_any_second() -> None:
+    kept = _shrunk(records(3), copies(records(3), 3, {}), 7).copies
+    assert [(copy.parent.id, copy.number) for copy in kept] == [("a0", 0), ("a1", 0), ("a2", 0), ("a0", 1)]
+
+
+def test_what_was_mixed_from_a_removed_item_is_removed_too() -> None:
+    real = records(4)
+    mixed = [record(f"m{n}", "b", source="augmented", origin=f"z a{n}") for n in range(4)]
+    result = _shrunk([*real, *mixed], [], {"a": 1, "b": 4})
+    gone = {item.id for item in real} & result.left_out
+    assert len(gone) == 3
+    assert result.left_out == gone | {f"m{name[1:]}" for name in gone}
+
+
+def test_which_items_go_depends_on_seed_and_ids_and_on_no_order() -> None:
+    train = records(20)
+    first = _shrunk(train, [], 10).left_out
+    assert _shrunk(train[::-1], [], 10).left_out == first
+    assert _shrunk(train, [], 10, seed=1).left_out != first
+
+
+def test_each_class_that_shrinks_is_reported_with_its_numbers() -> None:
+    result = _shrunk([*records(5), *records(2, "b")], [], 2)
+    assert [(p.path, p.kind, p.detail.split()[0]) for p in result.problems] == [("a", "left_out", "3")]
+
+
+def _filled(lacking: dict[str, int], section: Balance, **how: Any) -> Any:
+    real = [*records(3), *records(2, "b")]
+    return filling(lacking, real, how.pop("start", {}), section, label_of, **{"has_model": True, **how})
+
+
+def test_with_a_model_classes_are_filled_with_generated_items() -> None:
+    result = _filled({"a": 0, "b": 5}, Balance())
+    assert (result.generated, result.copies, result.problems) == ({"a": 0, "b": 5}, [], [])
+
+
+def test_without_a_model_classes_are_filled_with_copies_in_turns() -> None:
+    result = _filled({"a": 0, "b": 3}, Balance(), has_model=False)
+    assert [(copy.parent.id, copy.number) for copy in result.copies] == [("b0", 0), ("b1", 0), ("b0", 1)]
+    assert result.generated == {"a": 0, "b": 0}
+
+
+def test_half_of_an_odd_number_is_copies_and_the_larger_half_generated() -> None:
+    result = _filled({"b": 5}, Balance(fill="both"))
+    assert len(result.copies) == 2 and result.generated == {"b": 3}
+
+
+def test_classes_of_which_nothing_is_generated_get_copies() -> None:
+    result = _filled({"a": 2, "b": 2}, Balance(fill="generated"), none={"b"})
+    assert Counter(copy.parent.label for copy in result.copies) == {"b": 2}
+    assert result.generated == {"a": 2, "b": 0}
+
+
+def test_copies_are_numbered_on_and_never_beyond_the_limit() -> None:
+    section = Balance.model_validate({"fill": "augmented", _most_copies(): 3})
+    result = _filled({"b": 9}, section, start={"b0": 2, "b1": 3})
+    assert [(copy.parent.id, copy.number) for copy in result.copies] == [("b0", 2)]
+    assert [(problem.path, problem.kind) for problem in result.problems] == [("b", "too_small")]
+
+
+def _most_copies() -> str:
+    return next(name for name in Balance.model_fields if name in ("most_copies", "max_copies"))
+
+
+@pytest.mark.parametrize(
+    ("section", "has_model"),
+    [
+        (Balance(fill="generated"), False),
+        (Balance(fill="both"), False),
+        (Balance(fill="generated", by=["site"]), True),
+    ],
+)
+def test_generated_items_take_a_model_and_classes(section: Balance, has_model: bool) -> None:
+    with pytest.raises(GensetError) as error:
+        _filled({"a": 1}, section, has_model=has_model)
+    assert error.value.where == "balance.fill"
