@@ -45,7 +45,7 @@ def test_a_class_that_has_more_than_the_target_lacks_nothing() -> None:
 
 
 def test_an_unknown_class_is_answered_with_the_nearest() -> None:
-    with pytest.raises(GensetError, match="did you mean 'cat'") as error:
+    with pytest.raises(GensetError, match="did you mean `cat`") as error:
         targets({"cat": 1, "dog": 2}, {"cta": 5})
     assert error.value.where == "balance.target" and "cat, dog" in error.value.hint
 

@@ -19,7 +19,7 @@ def numbers(of: Plan) -> list[tuple[str, int]]:
 
 
 def test_nothing_requested_is_nothing_planned() -> None:
-    assert planned() == Plan([], {}, frozenset(), [])
+    assert planned() == Plan([], {"a": 0, "b": 0}, frozenset(), [])
 
 
 def test_copies_are_of_real_items_alone_and_go_on_from_their_numbers() -> None:
