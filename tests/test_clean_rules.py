@@ -172,7 +172,9 @@ def test_real_digits_are_not_taken_for_each_other(tmp_path: Path) -> None:
 )
 def test_texts_are_compared_without_case_marks_and_accents(one: str, other: str, near: bool) -> None:
     table = MODALITIES["text"]
-    found = near_pairs(modality("text").likeness([text_fingerprint(one), text_fingerprint(other)]), table.near, at_work())
+    found = near_pairs(
+        modality("text").likeness([text_fingerprint(one), text_fingerprint(other)]), table.near, at_work()
+    )
     assert bool(found) is near
 
 

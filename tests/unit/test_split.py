@@ -125,7 +125,7 @@ def test_a_known_train_item_tied_to_a_held_out_one_is_held_out() -> None:
 def test_a_column_that_is_missing_is_named() -> None:
     with pytest.raises(GensetError, match="site") as error:
         assign([record("x", columns={"camera": "1"})], RATIOS, 0, by=["site"])
-    assert error.value.where == "split.by"
+    assert error.value.where == "split.stratify"
 
 
 @pytest.mark.parametrize("number", [2, 3, 10])
