@@ -1,0 +1,94 @@
+"""How many items each class gets, and where they begin."""
+
+import json
+
+import pytest
+
+from genset.config import Generate
+from genset.pipeline.generate import (
+    Tally,
+    at_once,
+    given_up,
+    left_out,
+    next_numbers,
+    rare,
+    shares,
+    stretch,
+    stretches,
+    wanted,
+)
+from tests.unit.builders import record
+
+COUNTS = {"a": 60, "b": 30, "c": 3}
+
+
+@pytest.mark.parametrize(
+    ("total", "expected"),
+    [(0, {"a": 0, "b": 0}), (1, {"a": 1, "b": 0}), (3, {"a": 2, "b": 1}), (4, {"a": 3, "b": 1}), (5, {"a": 3, "b": 2})],
+)
+def test_shares_are_divided_by_largest_remainder(total: int, expected: dict[str, int]) -> None:
+    assert shares({"a": 2, "b": 1}, total) == expected
+
+
+def test_of_equal_remainders_the_first_classes_get_one_more() -> None:
+    assert shares({"a": 1, "b": 1, "c": 1}, 5) == {"a": 2, "b": 2, "c": 1}
+    assert sum(shares({"a": 1, "b": 7, "c": 5}, 1001).values()) == 1001
+
+
+def test_shares_of_no_items_are_zero() -> None:
+    assert shares({"a": 0}, 0) == {"a": 0}
+
+
+def test_a_number_for_each_class_or_a_total() -> None:
+    assert wanted(COUNTS, Generate(per_class=7)) == {"a": 7, "b": 7, "c": 7}
+    assert wanted(COUNTS, Generate(count=31)) == {"a": 20, "b": 10, "c": 1}
+
+
+def test_rare_classes_are_left_out_where_the_config_says_so() -> None:
+    section = Generate(per_class=7, rare_classes="leave_out")
+    assert left_out(COUNTS, section) == {"c"} and left_out(COUNTS, Generate()) == set()
+    assert wanted(COUNTS, section) == {"a": 7, "b": 7, "c": 0}
+
+
+def test_rare_classes_are_reported_unless_there_is_only_one_class() -> None:
+    assert [(problem.path, problem.kind) for problem in rare(COUNTS, Generate())] == [("c", "rare_class")]
+    assert rare({"only": 2}, Generate()) == []
+
+
+def test_a_stretch_counts_over_all_labels() -> None:
+    numbers = {"a": 2, "b": 0, "c": 3}
+    assert stretch(numbers, 0, 9) == [("a", 0), ("a", 1), ("c", 0), ("c", 1), ("c", 2)]
+    assert stretch(numbers, 1, 2) == [("a", 1), ("c", 0)]
+    assert stretch(numbers, 5, 2) == []
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+def test_stretches_of_any_size_make_the_same_places(most: int) -> None:
+    numbers, start = {"a": 4, "b": 3}, {"b": 10}
+    places = [place for part in stretches(numbers, start, most) for place in part]
+    assert places == [("a", 0), ("a", 1), ("a", 2), ("a", 3), ("b", 10), ("b", 11), ("b", 12)]
+
+
+def test_few_items_are_one_batch_and_many_are_shared_by_the_workers() -> None:
+    batch = at_once(1, 1)
+    assert at_once(2 * batch, 2) == batch and at_once(2 * batch, 1) == 2 * batch
+    assert at_once(10**6, 1) == at_once(10**9, 1) == 8 * batch
+
+
+def test_numbers_go_on_after_items_of_the_same_model_and_seed() -> None:
+    def generated(label: str, number: int, model: str = "m", seed: str = "7") -> object:
+        drawn = json.dumps([{"number": number, "attempt": 0}])
+        return record(
+            f"{label}{number}{model}{seed}", label, source="generated", model=model, seed=seed, transform=drawn
+        )
+
+    items = [generated("a", 4), generated("a", 2), generated("b", 9, "other"), generated("b", 8, seed="1"), record("x")]
+    assert next_numbers(items, "m", 7) == {"a": 5}  # type: ignore[arg-type]
+
+
+def test_a_tally_adds_up_parts() -> None:
+    tally = Tally(10)
+    tally.add({"blank": 2}, {("a", "blank"): 1}, 4)
+    tally.add({"blank": 1, "near_copy": 1}, {("a", "blank"): 1}, 3)
+    assert (tally.done, tally.kept, tally.redrawn) == (9, 7, {"blank": 3, "near_copy": 1})
+    assert [(problem.path, problem.kind) for problem in given_up(tally.given_up)] == [("a", "blank")]
