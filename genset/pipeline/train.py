@@ -245,7 +245,7 @@ def _write_networks(draft: Draft, trained: _Trained) -> tuple[dict[str, bytes], 
     with writing(draft.path):  # keras exports to files
         models = family.sampler(trained.nets, modality)
         networks = {name: onnx_bytes(network, seed) for name, network in models.items()}
-        whole = keras_bytes(family.whole(trained.nets, modality))
+        whole = keras_bytes(family.keras_model(trained.nets, modality))
         network = family.encoder(trained.nets, modality)
         encoder = None if network is None else onnx_bytes(network, seed)
     if encoder is not None:

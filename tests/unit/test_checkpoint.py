@@ -11,7 +11,7 @@ from genset.models.schedule import TrainingPlan
 
 def test_a_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
-    state = TrainingState(step=7, history=[{"step": 3.0}], notes=[], tuned=[0.5])
+    state = TrainingState(step=7, history=[{"step": 3.0}], notes=[], tuned_values=[0.5])
     groups = {"weights": [np.arange(3.0), np.eye(2, dtype=np.float32)], "empty": []}
     checkpoint.save(path, "key", TrainingPlan(()), state, groups)
     found = checkpoint.load(path, "key")
@@ -37,8 +37,10 @@ def test_equal_trainings_have_equal_checkpoints(tmp_path: Path) -> None:
 
 
 def test_the_next_stage_begins_at_its_first_step_and_keeps_the_history() -> None:
-    state = TrainingState(stage=0, step=40, done=10, best_score=0.3, best_step=20, history=[{"step": 1.0}], ended=True)
-    following = state.next()
-    assert (following.stage, following.step, following.done) == (1, 0, 50)
-    assert (following.best_score, following.best_step, following.ended) == (float("inf"), 0, False)
+    state = TrainingState(
+        stage=0, step=40, earlier_steps=10, best_score=0.3, best_step=20, history=[{"step": 1.0}], stage_ended=True
+    )
+    following = state.next_stage()
+    assert (following.stage, following.step, following.earlier_steps) == (1, 0, 50)
+    assert (following.best_score, following.best_step, following.stage_ended) == (float("inf"), 0, False)
     assert following.history is state.history
