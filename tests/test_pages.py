@@ -62,11 +62,13 @@ def test_every_decision_is_in_the_index_and_keeps_its_old_number() -> None:
     files = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md") if path.name != "README.md"}
     assert sorted(set(re.findall(r"\((\S+\.md)\)", index))) == sorted(files)
     numbers = {
-        number: name for name, text in files.items() for number in re.findall(r"^## .*\(was (\d{4})\)$", text, re.M)
+        number: name
+        for name, text in files.items()
+        for number in re.findall(r"^## .*\((?:was )?(\d{4})\)$", text, re.M)
     }
     listed = dict(re.findall(r"^\| (\d{4}) \| .*\((\S+\.md)\) \|$", index, re.M))
     assert listed == numbers
-    assert len(numbers) == 59
+    assert len(numbers) >= 59
 
 
 def _sections(kind: type[Section]) -> Iterator[type[Section]]:

@@ -11,7 +11,7 @@ _BFLOAT16_CAPABILITY = (8, 0)  # CUDA compute capability from which the hardware
 
 
 def resolve_precision(setting: Literal["auto", "float32", "bfloat16"]) -> Precision:
-    """What `setting` means on this machine: auto is bfloat16 if all GPUs have it, and never on a CPU, where it is
+    """What `setting` means on this machine: auto is bfloat16 if all GPUs support it, and never on a CPU, where it is
     mostly emulated and slower."""
     if setting != "auto":
         return setting
