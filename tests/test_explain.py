@@ -95,7 +95,7 @@ def test_the_page_of_a_model_has_every_part_and_equal_bytes(trained: Trained, tm
     assert pages[0] == pages[1]
     headings = re.findall(r'<h2 id="[\w-]+-title">(.*?)</h2>', pages[0])
     assert headings[:5] == [
-        "Did it train well?", "What does it make?", "How well does it rebuild?", "What has it learned?", "What does each class borrow?",
+        "Did it train well?", "What does it make?", "How well does it reconstruct items?", "What has it learned?", "What does each class borrow?",
     ]  # fmt: skip
     for title in ("Traversals", "From one item to another", "Which values carry information"):
         assert title in pages[0]
@@ -115,5 +115,5 @@ def test_a_page_says_what_is_left_out_where_the_items_have_changed_and_the_encod
     text = path.read_text()
     assert "this model has no encoder, so it cannot encode an item: nothing is rebuilt" in text
     assert "the training items of digits@v0001 have changed: nothing is set beside real items" in text
-    assert "How well does it rebuild?" not in text and "What does each class borrow?" not in text
+    assert "How well does it reconstruct items?" not in text and "What does each class borrow?" not in text
     assert "Traversals" in text and "What does it make?" in text

@@ -121,7 +121,7 @@ def _path_mismatch(requirements: WorkerRequirements) -> Mismatch | None:
 def run_batch(message: bytes, fetch: Callable[[], Callable[[Any], Any]]) -> BatchResult | Mismatch:
     """Apply a function to a batch: `message` is the pickle of (requirements, name of the function, items).
 
-    `fetch` returns the function where this worker does not have it yet.
+    `fetch` returns the function, where this worker has not cached it.
     """
     requirements, name, items = pickle.loads(message)  # from the command itself, by way of Ray, which runs its code
     key = (*requirements.paths.items(), requirements.folder, requirements.probe)

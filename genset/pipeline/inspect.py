@@ -163,7 +163,7 @@ def _made(dataset: Dataset, real: Sequence[Record], job: Job) -> list[Record]:
     by_source = (dataset.where(source=source).records for source in ("generated", "augmented"))
     records = next((found for found in by_source if found), ())
     if not records:
-        job.progress.say("no item says that it was made: judging all of them")
+        job.progress.say("no item is marked as synthetic: evaluating all items")
         records = dataset.records
     held_out = {record.id for record in real if record.split == "test"}
     kept = [r for r in records if not held_out.intersection(r.origin.split())]

@@ -32,7 +32,7 @@ from genset.versions import Version
 
 _BYTES = {
     "samples": 3_500_000,
-    "rebuilt": 2_000_000,
+    "reconstructed": 2_000_000,
     "borrowed": 1_500_000,
     "traversed": 1_500_000,
     "between": 1_500_000,
@@ -147,12 +147,15 @@ def _rebuilt(explained: Explained, real: Real) -> PageSection:
             if some:
                 made = explained.decoded(real.codes[some], [label] * len(some))
                 yield _row(explained, f"{label} · original", real.items[some], f"original, class {label}")
-                yield _row(explained, f"{label} · rebuilt", made, f"rebuilt, class {label}")
+                yield _row(explained, f"{label} · reconstructed", made, f"reconstructed, class {label}")
 
-    of = "Held-out items" if real.held_out else "Train items, as too few were held out,"
-    lead = f"{of} above what is left of them after the way through z."
+    shown = "Held-out items" if real.held_out else "Training items, as there are too few held-out ones,"
+    lead = f"{shown} (top) and their reconstructions (bottom)."
     return PageSection(
-        "Rebuilt", "How well does it rebuild?", [_gallery("Originals and what they become", rows(), "rebuilt")], lead
+        "Reconstructions",
+        "How well does it reconstruct items?",
+        [_gallery("Originals and reconstructions", rows(), "reconstructed")],
+        lead,
     )
 
 

@@ -105,5 +105,5 @@ def without_places(value: Any) -> Any:
 
 def footer(manifest: Mapping[str, Any]) -> str:
     """The last line."""
-    made = f"Made by genset {manifest['genset']}. " if manifest else ""
-    return f"{made}This page holds all that it shows, and asks for nothing from the network."
+    written = f"Written by genset {manifest['genset']}. " if manifest else ""
+    return f"{written}This page is self-contained and makes no network requests."
