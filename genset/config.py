@@ -271,6 +271,7 @@ class Augment(Section):
 class Balance(Section):
     """Items added to small classes of the training set and, if requested, left out of large ones."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"most_copies": "max_copies"}
     target: Target = None
     """Items that each class should have: max, median, a number, or a number for each label. Default: add none."""
     fill: Literal["generated", "augmented", "both"] | None = None

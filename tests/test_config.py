@@ -66,6 +66,10 @@ BROKEN = {
     ),
     "two ratios": ("split: {ratios: [0.8, 0.2]}\n", ["4:9: split.ratios[2]: an item is missing"]),
     "a renamed key": ("split: {by: [side]}\n", ["4:9: split.by: this key is now called 'stratify'"]),
+    "a renamed key of balance": (
+        "balance: {target: max, most_copies: 5}\n",
+        ["4:24: balance.most_copies: this key is now called 'max_copies'"],
+    ),
     "no training fraction": (
         "split: {ratios: [0, 0.5, 0.5]}\n",
         ["4:9: split.ratios: the training fraction must not be 0"],
