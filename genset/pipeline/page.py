@@ -201,6 +201,7 @@ def _classes(verdict: Mapping[str, Any]) -> list[PageSection]:
 
 
 def _of(shown: int, count: int) -> str:
+    """A note about items that are not shown."""
     return f", {shown} of {count}" if shown < count else ""
 
 

@@ -196,6 +196,7 @@ def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
 
 
 def _write(draft: Draft, trained: _Trained, prepared: Prepared, job: Job, key: str, asked: Config) -> Version:
+    """Write a trained model as a version. Raises GensetError."""
     job.progress.say("exporting the model")
     config, outcome, modality = trained.config, trained.outcome, trained.modality
     networks, encoder = _write_networks(draft, trained)
