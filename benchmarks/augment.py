@@ -16,16 +16,16 @@ import cv2
 import numpy as np
 
 from genset.dataset import Record
-from genset.interfaces import Item, Step
+from genset.interfaces import ItemArray, Step
 from genset.modalities.image.augment import colour, degradation, geometry
 from genset.modalities.sound import augment as sounds
-from genset.pipeline import augment
-from genset.pipeline.company import Pool, TrainPart
+from genset.pipeline.augment import copies
+from genset.pipeline.augment.mixing import PartnerPool, TrainContext
 
 REPEATS = 7
 RATE = 16_000
 PARENT = Record("c0123456789abcde", Path(), "a", split="train")
-ALONE = TrainPart(PARENT, Pool([PARENT]), lambda record: np.zeros(0), None)
+ALONE = TrainContext(PARENT, PartnerPool([PARENT]), lambda record: np.zeros(0), None)
 
 
 def image_steps() -> Mapping[str, tuple[Step, Any]]:
@@ -74,14 +74,14 @@ def microseconds(one: Callable[[int], Any], count: int) -> float:
     return best * 1e6
 
 
-def ours(step: Step, item: Item) -> Callable[[int], Any]:
+def ours(step: Step, item: ItemArray) -> Callable[[int], Any]:
     """A copy and its record."""
-    recipe = augment.Recipe((step,), 7)
+    recipe = copies.Recipe((step,), 7)
 
     def one(number: int) -> Any:
-        copy = augment.Copy(PARENT, number)
-        made = augment.transform(item, copy, recipe, ALONE)
-        return made and augment.record(copy, recipe, made)
+        copy = copies.Copy(PARENT, number)
+        made = copies.transform(item, copy, recipe, ALONE)
+        return made and copies.record(copy, recipe, made)
 
     return one
 

@@ -22,12 +22,12 @@ import soxr
 from PIL import Image, ImageFilter
 
 from genset.cli.console import Console
-from genset.config import clean_class
+from genset.config.by_modality import clean_class
 from genset.engine import Local
-from genset.pipeline import inspect
-from genset.pipeline.collect import kind_of
 from genset.pipeline.job import Job
-from genset.versions import Root
+from genset.pipeline.reading import kind_of
+from genset.versions.root import Root
+from genset.workflows import inspect
 
 WRONG_LABELS, OF_EACH = 0.05, 0.01
 DAMAGED = ("undecodable", "empty", "unlabelled", "ignored")

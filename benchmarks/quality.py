@@ -23,13 +23,15 @@ from typing import Any
 import numpy as np
 
 from genset.engine import Local
-from genset.interfaces import Items, Labels, Modality, Probe, Progress
+from genset.interfaces import DecodedInfo, Items, Labels, Modality, Progress
 from genset.modalities import MODALITIES
 from genset.models.priors import Normal
-from genset.pipeline.generate import Filters, Generator, learned, make, train_closeness
+from genset.pipeline.generate.generator import Filters, SampleModel
+from genset.pipeline.generate.sampling import generate_items
+from genset.pipeline.generate.training_items import train_closeness, training_items_of
+from genset.pipeline.generate.variations import encoder
 from genset.pipeline.job import Job
-from genset.pipeline.like import encoder
-from genset.versions import Root
+from genset.versions.root import Root
 
 ROOT = Path(__file__).parents[1]
 BUDGETS = (30, 60, 120, 300, 600)
@@ -132,14 +134,14 @@ def _normal(place: Path, folder: Path) -> Path:
     job = Job("bench", Root(place / "out"), Local(workers=2), Progress.silent())
     version = job.root.find("models", "bench")
     assert version, "the VAE was trained"
-    model, prepared = Generator.open(version), learned(version, job, "Train it again.")
+    model, prepared = SampleModel.open(version), training_items_of(version, job, "Train it again.")
     items, labels = prepared.part("train")
     codes = encoder(version)(model.modality.to_tensor(items))[0].astype(np.float64)
     arrays = Normal(kind="normal").fit(codes, labels, len(model.classes), model.seed)
     plain = replace(model, prior=Normal(kind="normal"), arrays=arrays)
     wanted = {label: sum(1 for _ in (folder / "train" / label).iterdir()) for label in model.classes}
     filters = Filters(train_closeness(prepared), wrong_labels=False)
-    made = make(plain, wanted, filters, job, seed=model.seed)
+    made = generate_items(plain, wanted, filters, job, seed=model.seed)
     for number, (record, item) in enumerate(zip(made.dataset, made.items, strict=True)):
         target = place / "normal" / record.label / f"{number:05d}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -182,7 +184,7 @@ def _read(train: Path) -> tuple[Modality, Items, Labels, list[str]]:
     names = sorted(path.name for path in train.iterdir() if path.is_dir())
     files = [(path, label) for label, name in enumerate(names) for path in sorted((train / name).iterdir())]
     table = MODALITIES["image"]
-    probes: list[Probe] = list(Local(workers=2).map(lambda pair: table(table.Settings()).probe(pair[0]), files))
+    probes: list[DecodedInfo] = list(Local(workers=2).map(lambda pair: table(table.Settings()).probe(pair[0]), files))
     modality = table(table.settle(table.Settings(), probes))
     items = np.stack([modality.decode(path) for path, _ in files])
     return modality, items, np.array([label for _, label in files]), names

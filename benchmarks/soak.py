@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from genset.sums import verify_sums
-from genset.versions import KINDS, open_version
+from genset.versions.checksums import verify_sums
+from genset.versions.version import KINDS, open_version
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))

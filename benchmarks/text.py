@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from nltk.translate.bleu_score import SmoothingFunction, brevity_penalty
 
-from genset.config import check
+from genset.config.loading import check
+from genset.config.yaml_reader import Position, Tree
 from genset.interfaces import (
     Batch,
     Family,
@@ -41,7 +42,6 @@ from genset.modalities.text.metrics import words
 from genset.modalities.text.modality import Text
 from genset.modalities.text.token_sampling import TokenSampling
 from genset.seeds import rng_for
-from genset.yaml_source import Position, Tree
 
 ROOT = Path(__file__).parents[1]
 TEMPERATURES = (0.7, 0.85, 1.0, 1.15)

@@ -12,7 +12,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from genset.schema import config_schema
+from genset.config.json_schema import config_schema
 
 FOLDER = Path(__file__).parent
 

@@ -1,6 +1,8 @@
 """Errors that a user can correct, and the exit code of each."""
 
+import difflib
 import enum
+from collections.abc import Iterable
 
 
 class ExitCode(enum.IntEnum):
@@ -54,3 +56,11 @@ class LockedError(GensetError):
     """Another run holds the lock of the output root."""
 
     exit_code = ExitCode.LOCKED
+
+
+def did_you_mean(word: object, names: Iterable[object]) -> str:
+    """ " (did you mean `x`?)", or nothing when no name is close."""
+    if not isinstance(word, str):
+        return ""
+    close = difflib.get_close_matches(word, [str(name) for name in names], n=1)
+    return f" (did you mean `{close[0]}`?)" if close else ""

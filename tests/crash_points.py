@@ -21,9 +21,11 @@ from typing import Any
 
 from genset import cli
 from genset.cli.session import Command  # noqa: F401 - what children need is imported once
-from genset.pipeline import derive, enlarge  # noqa: F401
-from genset.sums import verify_sums
-from genset.versions import KINDS, WORK, open_version
+from genset.versions.checksums import verify_sums
+from genset.versions.version import KINDS, WORK, open_version
+from genset.workflows import (
+    augment,  # noqa: F401
+)
 
 _CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
 _KILLED = -signal.SIGKILL

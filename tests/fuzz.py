@@ -25,16 +25,16 @@ import numpy as np
 import PIL.Image
 import soundfile
 
-from genset import config
-from genset.config import EVERY_FIGURE
+from genset.config import loading, split_section
+from genset.config.by_modality import EVERY_FIGURE
+from genset.config.yaml_reader import Position, Tree, override
 from genset.containers import CONTAINERS
-from genset.dataset import read_metadata
 from genset.errors import GensetError
 from genset.interfaces import UndecodableError
+from genset.metadata import read_metadata
 from genset.modalities import MODALITIES
 from genset.quality import gates
-from genset.sums import listed_sums
-from genset.yaml_source import Position, Tree, override
+from genset.versions.checksums import listed_sums
 
 PLACE = Path(tempfile.mkdtemp(prefix="genset-fuzz-"))
 Target = Callable[[bytes], None]
@@ -48,7 +48,7 @@ def _file(name: str, data: bytes) -> Path:
 
 def _config(data: bytes) -> None:
     try:
-        config.load(_file("c.yaml", data))
+        loading.load(_file("c.yaml", data))
     except GensetError as error:
         str(error)
 
@@ -57,7 +57,7 @@ def _override(data: bytes) -> None:
     tree = Tree({}, {(): Position("command line")})
     try:
         override(tree, [data.decode("utf-8", "surrogateescape")])
-        config.section(config.Split, tree, "split")
+        loading.section(split_section.Split, tree, "split")
     except GensetError as error:
         str(error)
 

@@ -12,7 +12,7 @@ from typing import Any
 from genset.engine import Engine, Local
 from genset.interfaces import Progress
 from genset.pipeline.job import Job
-from genset.versions import Root
+from genset.versions.root import Root
 from tests.fork_server import TERMINAL, ForkServer
 
 ROOT = Path(__file__).parents[1]

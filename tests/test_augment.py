@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genset.dataset import Record
-from genset.pipeline.augment import Transformed
+from genset.pipeline.augment.copies import Transformed
 from tests.helpers import Trained, digits, genset
 
 

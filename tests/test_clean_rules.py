@@ -13,18 +13,19 @@ import pytest
 import soundfile
 from PIL import Image, ImageEnhance, ImageOps
 
-from genset.config import Clean, Data, NearDuplicates
-from genset.interfaces import Likeness, Modality
+from genset.config.clean_section import Clean, NearDuplicates
+from genset.config.sections import Data
+from genset.interfaces import Modality, Similarity
 from genset.modalities import MODALITIES
 from genset.modalities.image.near_duplicates import fingerprint as image_fingerprint
 from genset.modalities.sound.codec import Clip
 from genset.modalities.sound.codec import read as read_sound
 from genset.modalities.sound.near_duplicates import fingerprint as sound_fingerprint
 from genset.modalities.text.near_duplicates import fingerprint as text_fingerprint
-from genset.pipeline.clean import Cleaned, clean
-from genset.pipeline.collect import collect
-from genset.pipeline.near import candidates, clusters, near_pairs
-from genset.pipeline.split import assign
+from genset.pipeline.clean.clean import Cleaned, clean
+from genset.pipeline.clean.near_duplicates import candidates, clusters, near_pairs
+from genset.pipeline.collect.collect import collect
+from genset.pipeline.split.assign import assign
 from genset.quality import label_errors
 from tests.helpers import ROOT, SAMPLES, at_work, digits, genset
 
@@ -203,7 +204,7 @@ def test_a_sound_is_found_at_another_level_a_moment_later_or_recoded(change: Cal
     assert (5, 40) in {(pair.first, pair.second) for pair in found}
 
 
-class _Line(Likeness):
+class _Line(Similarity):
     """Numbers on a line, which share keys with their neighbours."""
 
     def __init__(self, values: list[int]) -> None:

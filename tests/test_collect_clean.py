@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from genset.config import Clean, Data
+from genset.config.clean_section import Clean
+from genset.config.sections import Data
 from genset.errors import GensetError
 from genset.modalities.image.modality import Image as ImageModality
-from genset.pipeline.clean import Cleaned, clean
-from genset.pipeline.collect import Collected, collect
+from genset.pipeline.clean.clean import Cleaned, clean
+from genset.pipeline.collect.collect import Collected, collect
 from tests.helpers import SAMPLES, at_work, digits, genset
 
 

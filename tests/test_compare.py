@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from genset.interfaces import Figure
-from genset.pipeline.compare import changes as changes_of
-from genset.pipeline.comparison import Change, Comparison, judged_markdown, markdown, page
+from genset.interfaces import MetricInfo
+from genset.pipeline.evaluate.comparison import Change, Comparison
+from genset.pipeline.pages.comparison import judged_markdown, markdown, page
 from genset.quality import intervals
 from genset.report.formatting import lift_verdict
+from genset.workflows.compare import changes as changes_of
 from tests.helpers import Trained, genset
 
-HIGHER = Figure("up", "higher", "the more the better")
-LOWER = Figure("down", "lower", "the less the better")
-NEAR = Figure("mid", "target", "near one half", target=0.5)
-NEUTRAL = Figure("count", "neutral", "neither")
+HIGHER = MetricInfo("up", "higher", "the more the better")
+LOWER = MetricInfo("down", "lower", "the less the better")
+NEAR = MetricInfo("mid", "target", "near one half", target=0.5)
+NEUTRAL = MetricInfo("count", "neutral", "neither")
 
 
 def test_the_interval_of_a_difference_reaches_as_far_as_both_together() -> None:
@@ -40,7 +41,7 @@ def test_the_interval_of_a_difference_reaches_as_far_as_both_together() -> None:
     ],
 )
 def test_only_a_difference_whose_interval_leaves_out_0_is_better_or_worse(
-    figure: Figure, before: float, after: float, interval: tuple[float, float] | None, word: str
+    figure: MetricInfo, before: float, after: float, interval: tuple[float, float] | None, word: str
 ) -> None:
     assert Change(figure, before, after, interval).word == word
 
@@ -69,11 +70,11 @@ def test_a_figure_with_a_target_is_better_only_where_it_is_nearer_for_certain(
 
 def apart(name: str, count: int, goal: str = "higher", **more: Any) -> list[Change]:
     """Changes that are told apart: better where more is."""
-    return [Change(Figure(f"{name}{n}", goal, "", **more), 0.5, 0.8, (0.1, 0.5)) for n in range(count)]  # type: ignore[arg-type]
+    return [Change(MetricInfo(f"{name}{n}", goal, "", **more), 0.5, 0.8, (0.1, 0.5)) for n in range(count)]  # type: ignore[arg-type]
 
 
 def even(count: int) -> list[Change]:
-    return [Change(Figure(f"even{n}", "higher", ""), 0.5, 0.8, (-0.1, 0.5)) for n in range(count)]
+    return [Change(MetricInfo(f"even{n}", "higher", ""), 0.5, 0.8, (-0.1, 0.5)) for n in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import jsonschema
 import pytest
 import yaml
 
-from genset import config
-from genset.schema import config_schema
-from genset.yaml_source import ConfigError
+from genset.config import loading
+from genset.config.json_schema import config_schema
+from genset.config.yaml_reader import ConfigError
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -151,7 +151,7 @@ def test_every_fault_has_its_place_and_its_cure(tmp_path: Path, text: str, fault
     path = tmp_path / "c.yaml"
     path.write_text(GOOD + text, encoding="utf-8")
     with pytest.raises(ConfigError) as error:
-        config.load(path)
+        loading.load(path)
     assert str(error.value).splitlines() == [f"{path}:{fault}" for fault in faults]
 
 
@@ -203,7 +203,7 @@ def test_an_old_key_of_a_transform_is_answered_with_the_new_one(
         f"name: a\nmodality: {modality}\ndata: {{source: b}}\naugment: {{steps: [{{kind: {kind}, {old}: 1}}]}}\n"
     )
     with pytest.raises(ConfigError) as error:
-        config.load(path)
+        loading.load(path)
     (fault,) = str(error.value).splitlines()
     assert fault.endswith(f": augment.steps[0].{old}: this key is now called {new!r}")
 
@@ -247,7 +247,7 @@ def test_old_words_of_a_modality_are_answered_with_the_new_ones(
     path = tmp_path / "c.yaml"
     path.write_text(f"name: a\nmodality: {modality}\ndata: {{source: b}}\n{section}\n")
     with pytest.raises(ConfigError) as error:
-        config.load(path)
+        loading.load(path)
     (line,) = str(error.value).splitlines()
     assert line.endswith(f": {fault}")
 
@@ -256,7 +256,7 @@ def test_required_keys_and_an_unknown_modality_are_reported_together(tmp_path: P
     path = tmp_path / "c.yaml"
     path.write_text("modality: imagge\ndata: {}\n", encoding="utf-8")
     with pytest.raises(ConfigError) as error:
-        config.load(path)
+        loading.load(path)
     assert str(error.value).splitlines() == [
         f"{path}:1:1: modality: must be one of image, text, sound; got 'imagge' (did you mean `image`?)",
         f"{path}:1:1: name: required key is missing",
@@ -268,17 +268,17 @@ def test_a_fault_of_an_override_names_the_override(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(GOOD, encoding="utf-8")
     with pytest.raises(ConfigError) as error:
-        config.load(path, ["train.steps=many"])
+        loading.load(path, ["train.steps=many"])
     assert str(error.value) == "train.steps=many: train.steps: must be a whole number, got 'many'"
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.name for path in CONFIGS])
 def test_every_shipped_config_is_valid_and_reads_back_to_itself(path: Path, tmp_path: Path) -> None:
-    loaded = config.load(path)
+    loaded = loading.load(path)
     assert all(Path(source).is_dir() for source in loaded.data.source)
     resolved = tmp_path / "config.yaml"
-    resolved.write_text(config.dump(loaded), encoding="utf-8")
-    assert config.load(resolved) == loaded
+    resolved.write_text(loading.dump(loaded), encoding="utf-8")
+    assert loading.load(resolved) == loaded
     assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../docs/config.schema.json\n")
     jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), config_schema())
 
@@ -287,9 +287,9 @@ def test_every_shipped_config_is_valid_and_reads_back_to_itself(path: Path, tmp_
 def test_a_config_that_was_written_reads_to_the_same(name: str, tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(f'name: "{name}"\nmodality: image\ndata: {{source: "{name}"}}\n')
-    first = config.load(path)
-    path.write_text(config.dump(first))
-    assert config.load(path) == first
+    first = loading.load(path)
+    path.write_text(loading.dump(first))
+    assert loading.load(path) == first
 
 
 @pytest.mark.parametrize("section, valid", [
@@ -313,5 +313,5 @@ def test_the_schema_in_docs_is_the_one_of_the_code() -> None:
 def test_paths_start_at_the_config_file(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(GOOD + "output: {root: made}\n", encoding="utf-8")
-    loaded = config.load(path)
+    loaded = loading.load(path)
     assert (loaded.data.source, loaded.output.root) == ([str(tmp_path / "here")], str(tmp_path / "made"))

@@ -15,17 +15,19 @@ import pytest
 
 from genset.dataset import Record
 from genset.engine import Local
-from genset.interfaces import Item, Items, Kinds, Modality, Progress, Raw, Step
+from genset.interfaces import ItemArray, Items, ItemSource, Kinds, Modality, Progress, Step
 from genset.modalities import MODALITIES
 from genset.modalities.composition import COMPOSITE_STEPS, POLICIES, step_kinds
 from genset.models import FAMILIES
 from genset.models.priors import GaussianMixture
-from genset.pipeline import augment, build, replay
-from genset.pipeline.company import Pool, TrainPart
+from genset.pipeline.augment import copies
+from genset.pipeline.augment.mixing import PartnerPool, TrainContext
 from genset.pipeline.job import Job
+from genset.pipeline.write import dataset
 from genset.quality import METRICS
 from genset.report.media import element
-from genset.versions import Root
+from genset.versions.root import Root
+from genset.workflows import replay
 from tests.helpers import SAMPLES
 
 # Real files of each modality: a new modality adds its samples folder and nothing here.
@@ -33,7 +35,7 @@ SOURCES = {kind: SAMPLES.parent / kind for kind in MODALITIES}
 
 
 # What the samples lack: words, numbers and marks that every transform finds something in.
-TEXTS: list[Raw] = [
+TEXTS: list[ItemSource] = [
     "On 2024-03-01, Anna saw 12 big dogs and 4 cats (all of them brown) run 5 km.",
     "Yes: my own mother likes the old song; did you buy it for 30 euros?",
 ]
@@ -59,7 +61,7 @@ def found(kind: str) -> Modality:
 
 
 @functools.cache
-def raws(kind: str, count: int = 32) -> list[Raw]:
+def raws(kind: str, count: int = 32) -> list[ItemSource]:
     entries = [(path, entry) for path in files(kind) for entry in found(kind).entries(path, top=True)]
     every = [path if entry.content is None else entry.content for path, entry in entries]
     return every[:: len(every) // count][:count]
@@ -70,13 +72,13 @@ def items(kind: str) -> Items:
     return np.stack([modality.decode(raw) for raw in raws(kind)])
 
 
-def colours() -> Item:
+def colours() -> ItemArray:
     """A grey digit, another and their negative as red, green and blue."""
     first, second = items("image")[0], items("image")[9]
     return np.concatenate([first, second, 255 - first], axis=2)
 
 
-def varied(kind: str) -> list[Item]:
+def varied(kind: str) -> list[ItemArray]:
     extra = {"text": lambda: [opened("text").native(raw) for raw in TEXTS], "image": lambda: [colours()]}
     return [*items(kind), *extra.get(kind, list)()]
 
@@ -114,10 +116,10 @@ def records(kind: str, count: int = 8) -> list[Record]:
     ]
 
 
-def company(kind: str, parent: Record, item: Item) -> TrainPart:
+def company(kind: str, parent: Record, item: ItemArray) -> TrainContext:
     """An item among other real ones; all of them look like the one that is given, upside down."""
     others = [parent, *records(kind)]
-    return TrainPart(parent, Pool(others), lambda record: np.ascontiguousarray(item[::-1]), None)
+    return TrainContext(parent, PartnerPool(others), lambda record: np.ascontiguousarray(item[::-1]), None)
 
 
 @pytest.mark.parametrize("kind", MODALITIES)
@@ -147,10 +149,10 @@ def test_tensors_are_in_range_and_come_back(kind: str) -> None:
     assert tensor.dtype == modality.tensor_dtype
     assert tensor.min() >= 0
     assert tensor.dtype == np.int32 or tensor.max() <= 1
-    if modality.there_and_back(real) is None:
+    if modality.round_trip(real) is None:
         assert (modality.from_tensor(tensor) == real).all()
         return
-    for back in (modality.from_tensor(tensor), modality.there_and_back(real)):
+    for back in (modality.from_tensor(tensor), modality.round_trip(real)):
         assert (back.shape, back.dtype) == (real.shape, modality.item_dtype)
         lost = np.linalg.norm(modality.closeness(back) - modality.closeness(real), axis=1)
         apart = np.linalg.norm(modality.closeness(real) - modality.closeness(np.roll(real, 1, axis=0)), axis=1)
@@ -171,9 +173,9 @@ def test_features_and_closeness_are_a_row_an_item_whoever_stands_beside_it(kind:
 def test_a_transform_keeps_shape_dtype_and_range_and_is_made_again_from_what_was_drawn(kind: str, step: str) -> None:
     transform = made_step(kind, step)
 
-    def made_of(item: Item, parent: Record, seed: int) -> augment.Transformed | None:
-        recipe = augment.Recipe((transform,), seed)
-        return augment.transform(item, augment.Copy(parent, 0), recipe, company(kind, parent, item))
+    def made_of(item: ItemArray, parent: Record, seed: int) -> copies.Transformed | None:
+        recipe = copies.Recipe((transform,), seed)
+        return copies.transform(item, copies.Copy(parent, 0), recipe, company(kind, parent, item))
 
     changed = 0
     for number, item in enumerate(varied(kind)):
@@ -203,19 +205,19 @@ def test_a_transform_makes_the_same_bytes_with_any_number_of_workers_and_for_one
     modality = opened(kind)
     real = records(kind)
     form = modality.settings.model_dump(mode="json")
-    recipe = augment.Recipe((made_step(kind, step),), 7, form, True)
-    copying = build.Copying(augment.copies(real, 2, {}), recipe, None)
+    recipe = copies.Recipe((made_step(kind, step),), 7, form, True)
+    copying = dataset.CopyJob(copies.copies(real, 2, {}), recipe, None)
     parents = [(record, functools.partial(modality.native, record.raw)) for record in real]
     outcomes = []
     for workers in (1, 2, 4):
         job = Job("augment", Root(tmp_path), Local(workers=workers), Progress())
-        outcomes.append(list(build.augmented(parents, copying, modality, job, [])))
+        outcomes.append(list(dataset.augmented_copies(parents, copying, modality, job, [])))
     assert outcomes[0] == outcomes[1] == outcomes[2]
     by_id = {record.id: record for record in real}
     for item in outcomes[0][::5] or outcomes[0][:1]:
         (noted,) = recipe.as_dict().values()
         again, same = replay.copied(item.record, by_id, json.loads(json.dumps(noted)), type(modality))
-        assert build.written(item.record, again, same) == item
+        assert dataset.to_export_item(item.record, again, same) == item
 
 
 @pytest.mark.parametrize("kind", MODALITIES)

@@ -11,8 +11,8 @@ import pytest
 import typer
 import yaml
 
-from genset import config
 from genset.cli import app
+from genset.config import loading
 from tests.helpers import ROOT, genset
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -101,7 +101,7 @@ def test_the_config_of_the_readme_is_valid(tmp_path: Path) -> None:
     (text,) = blocks("yaml")
     path = tmp_path / "shapes.yaml"
     path.write_text(text, encoding="utf-8")
-    assert config.load(path).name == yaml.safe_load(text)["name"]
+    assert loading.load(path).name == yaml.safe_load(text)["name"]
 
 
 @pytest.mark.parametrize(

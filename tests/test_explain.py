@@ -9,20 +9,21 @@ import pytest
 
 from genset.engine import Local
 from genset.interfaces import Progress
-from genset.pipeline import outliers
-from genset.pipeline.explain import Explained, plane
+from genset.pipeline.generate import outliers
 from genset.pipeline.job import Job
-from genset.versions import Root, Version
+from genset.pipeline.pages.model_insights import ModelInsights, plane
+from genset.versions.root import Root
+from genset.versions.version import Version
 from tests.helpers import Trained, genset
 
 
 @pytest.fixture(scope="module")
-def opened(trained: Trained) -> Explained:
+def opened(trained: Trained) -> ModelInsights:
     job = Job("inspect", Root(trained.out), Local(workers=1), Progress.silent())
-    return Explained.open(Version(trained.model.resolve(), "models", "digits", "v0001"), job)
+    return ModelInsights.open(Version(trained.model.resolve(), "models", "digits", "v0001"), job)
 
 
-def test_real_codes_are_those_of_held_out_items(opened: Explained) -> None:
+def test_real_codes_are_those_of_held_out_items(opened: ModelInsights) -> None:
     real = opened.real()
     assert real and real.held_out and opened.encode
     assert {record.split for record in real.records} == {"validation", "test"}
@@ -31,7 +32,7 @@ def test_real_codes_are_those_of_held_out_items(opened: Explained) -> None:
     np.testing.assert_array_equal(codes, real.codes)
 
 
-def test_what_a_value_carries_is_the_error_without_it(opened: Explained) -> None:
+def test_what_a_value_carries_is_the_error_without_it(opened: ModelInsights) -> None:
     real = opened.real()
     assert real and opened.encode
     found = opened.information(real)
@@ -43,7 +44,7 @@ def test_what_a_value_carries_is_the_error_without_it(opened: Explained) -> None
     np.testing.assert_allclose(found.spread, real.codes.var(axis=0)[found.values])
 
 
-def test_a_traversal_passes_the_item_and_an_interpolation_ends_at_both(opened: Explained) -> None:
+def test_a_traversal_passes_the_item_and_an_interpolation_ends_at_both(opened: ModelInsights) -> None:
     real = opened.real()
     assert real
     code, label = real.codes[3].copy(), real.labels[3]
@@ -55,7 +56,7 @@ def test_a_traversal_passes_the_item_and_an_interpolation_ends_at_both(opened: E
     np.testing.assert_array_equal(items[[0, -1]], ends)
 
 
-def test_train_items_borrow_from_themselves_alone(opened: Explained) -> None:
+def test_train_items_borrow_from_themselves_alone(opened: ModelInsights) -> None:
     assert opened.prepared
     items, _ = opened.prepared.part("train")
     records, nearest, distances = opened.borrowed(items[10:15])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from genset.dataset import Item, Record
+from genset.dataset import ExportItem, Record
 from genset.engine import Local
 from genset.export import EXPORTERS, tfrecord
 from genset.export.shards import ShardedExporter
@@ -22,9 +22,10 @@ from genset.export.tfrecord import crc32c
 from genset.export.webdataset import WebDatasetExporter
 from genset.interfaces import Exporter, Modality, Progress
 from genset.modalities import MODALITIES
-from genset.pipeline import build
 from genset.pipeline.job import Job
-from genset.versions import Root, Version
+from genset.pipeline.write.dataset import encode_all, write_dataset
+from genset.versions.root import Root
+from genset.versions.version import Version
 from tests.helpers import ROOT, genset
 
 LABELS = ("a.b", "train")  # a dot, and the name of a split
@@ -79,8 +80,8 @@ def make(folder: Path, kind: str, exporter: Exporter) -> Made:
     pairs = [pair for some in items.values() for pair in some]
     job = Job("run", Root(folder), Local(), Progress.silent())
     with job.root.lock(0, print):
-        version, _ = build.write(
-            "set", build.encoded(pairs, modality, job), len(pairs), job, exporter=exporter, modality=modality,
+        version, _ = write_dataset(
+            "set", encode_all(pairs, modality, job), len(pairs), job, exporter=exporter, modality=modality,
             parents=["set@v0001"],
         )  # fmt: skip
     return Made(version, modality, items)
@@ -224,7 +225,7 @@ def test_the_checksum_of_frames_is_the_published_one(data: bytes, crc: int) -> N
 def test_frames_are_equal_with_and_without_google_crc32c(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("google_crc32c")
     record = Record("g000000000000001", Path("x.png"), "a", "generated", split="train")
-    items = [Item(record, bytes(range(256)) * size, ".png") for size in (0, 1, 40)]
+    items = [ExportItem(record, bytes(range(256)) * size, ".png") for size in (0, 1, 40)]
     exporter, modality = (
         tfrecord.TFRecordExporter(),
         MODALITIES["image"](MODALITIES["image"].Settings(size=8, mode="L")),

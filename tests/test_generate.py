@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genset.config import Generate
+from genset.config.sections import Generate
 from genset.engine import Engine, Local
 from genset.errors import Interrupt
 from genset.export.webdataset import WebDatasetExporter
 from genset.interfaces import Progress
-from genset.pipeline.derive import Like, generate_version
 from genset.pipeline.job import Job
-from genset.sums import verify_sums
-from genset.versions import Root, open_version
+from genset.versions.checksums import verify_sums
+from genset.versions.root import Root
+from genset.versions.version import open_version
+from genset.workflows.generate import VariationRequest, generate_version
 from tests.helpers import SAMPLES, Trained, config, digits, genset
 
 
@@ -238,7 +239,7 @@ def _in_shards(own: Trained, name: str, engine: Engine) -> Path:
     with root.lock(0, str):
         job = Job("generate", root, engine, Progress.silent())
         section, shards = Generate(count=5000), WebDatasetExporter(shard_mb=1)
-        made = generate_version(model, section, (), Like(), None, name, job, shards)
+        made = generate_version(model, section, (), VariationRequest(), None, name, job, shards)
     return made.version.path
 
 

@@ -17,8 +17,8 @@ from genset.engine import Local
 from genset.errors import GensetError
 from genset.interfaces import Progress
 from genset.pipeline.job import Job
-from genset.pipeline.shelf import prune, remove, shelf
-from genset.versions import Root
+from genset.versions.root import Root
+from genset.workflows.versions import prune, remove, shelf
 from tests.helpers import ROOT, Trained, config, genset, manifest_of
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from genset import config
+from genset.config import loading
 from genset.dataset import Record
-from genset.pipeline.groups import grouping
+from genset.pipeline.collect.groups import grouping
 from tests.helpers import ROOT, SAMPLES, digits, genset
 
 DIGITS = """\
@@ -53,7 +53,7 @@ def test_with_yes_it_is_written_beside_and_is_a_valid_config(pictures: Path) -> 
     assert (written.code, written.json["path"]) == (0, "pictures.yaml")
     assert (pictures.parent / "pictures.yaml").read_text() == written.json["config"]
     assert written.json["counts"] == {"label": {"3": 12, "7": 3}, "split": {}}
-    assert config.load(pictures.parent / "pictures.yaml").data.source == [str(pictures)]
+    assert loading.load(pictures.parent / "pictures.yaml").data.source == [str(pictures)]
 
 
 def test_a_file_that_is_there_is_never_overwritten(pictures: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_file_that_is_there_is_never_overwritten(pictures: Path) -> None:
 def test_paths_in_the_config_start_where_it_is_written(pictures: Path) -> None:
     (pictures.parent / "configs").mkdir()
     assert genset("init", "pictures", "--config", "configs/a.yaml", "--name", "other", cwd=pictures.parent).code == 0
-    loaded = config.load(pictures.parent / "configs" / "a.yaml")
+    loaded = loading.load(pictures.parent / "configs" / "a.yaml")
     assert (loaded.name, loaded.data.source) == ("other", [str(pictures)])
 
 
@@ -104,7 +104,7 @@ def test_on_a_terminal_it_asks_what_only_a_person_knows(pictures: Path) -> None:
         "Files look like 3 groups: writer0 (5), writer1 (5), writer2 (5). Keep each group together? [y/n] (n):" in said
     )
     assert "Write it to pictures.yaml? [y/n] (y):" in said
-    assert config.load(pictures.parent / "pictures.yaml").data.group == r"(?P<group>[^/_]+)_[^/]*$"
+    assert loading.load(pictures.parent / "pictures.yaml").data.group == r"(?P<group>[^/_]+)_[^/]*$"
 
 
 def test_with_yes_a_guessed_group_stays_a_comment_and_nothing_is_asked(pictures: Path) -> None:
@@ -112,7 +112,7 @@ def test_with_yes_a_guessed_group_stays_a_comment_and_nothing_is_asked(pictures:
         for number, path in enumerate(sorted(folder.iterdir())):
             path.rename(folder / f"writer{number % 3}_{number}.png")
     assert "[y/n]" not in on_a_terminal(pictures.parent, "", "init", "pictures", "--yes")
-    assert config.load(pictures.parent / "pictures.yaml").data.group is None
+    assert loading.load(pictures.parent / "pictures.yaml").data.group is None
     assert "  # group: (?P<group>[^/_]+)_[^/]*$  # 3 groups: " in (pictures.parent / "pictures.yaml").read_text()
 
 
@@ -148,7 +148,7 @@ def test_every_sample_gets_a_config_that_says_what_is_in_it(
     assert outcome.code == 0, outcome.stderr
     chosen = {choice["key"]: choice["value"] for choice in outcome.json["choices"]}
     assert {key: chosen.get(key) for key in said} == said
-    config.load(place)
+    loading.load(place)
 
 
 @pytest.mark.parametrize("arguments, error", [

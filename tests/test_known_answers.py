@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from genset.config import load
+from genset.config.loading import load
 from genset.dataset import Record
 from genset.engine import Local
 from genset.interfaces import Items, Progress
-from genset.pipeline.build import Verdict
+from genset.pipeline.evaluate.cache import FeatureCache
+from genset.pipeline.evaluate.evaluator import Evaluator, LabelledItems
+from genset.pipeline.evaluate.verdict import Verdict
 from genset.pipeline.job import Job
-from genset.pipeline.judge import Judge, Kept, Side
 from genset.pipeline.prepare import Prepared, prepare
-from genset.versions import Root
+from genset.versions.root import Root
 from tests.helpers import ROOT
 
 SAMPLES = ["image", pytest.param("text", marks=pytest.mark.slow), pytest.param("sound", marks=pytest.mark.slow)]
@@ -47,19 +48,19 @@ class Known:
     """Real items of a modality in three parts: to learn from, to test on, and to pass off as made."""
 
     prepared: Prepared
-    kept: Kept  # what is computed of the real items, once for all tests of a modality
+    kept: FeatureCache  # what is computed of the real items, once for all tests of a modality
 
-    def side(self, split: str) -> Side:
+    def side(self, split: str) -> LabelledItems:
         records = [record for record in self.prepared.dataset if record.split == split]
-        return Side(records, self.prepared.part(split)[0])
+        return LabelledItems(records, self.prepared.part(split)[0])
 
     @functools.cached_property
     def of_unseen_items(self) -> Verdict:
         """The verdict on real items that no part of training or testing has."""
         return self.verdict(self.side("validation"))
 
-    def verdict(self, made: Side) -> Verdict:
-        judge = Judge(self.prepared.modality, Local(workers=2), self.kept, seeds=3, no_augmented="not asked for")
+    def verdict(self, made: LabelledItems) -> Verdict:
+        judge = Evaluator(self.prepared.modality, Local(workers=2), self.kept, seeds=3, no_augmented="not asked for")
         return judge.verdict(self.prepared.classes, self.side("train"), self.side("test"), made)
 
 
@@ -74,7 +75,7 @@ data: {{source: {source}}}
 split: {{ratios: [0.5, 0.25, 0.25]}}
 """)
     job = Job("test", Root(folder / "out"), Local(workers=2), Progress.silent())
-    return Known(prepare(load(path), job), Kept(job.root, job.progress))
+    return Known(prepare(load(path), job), FeatureCache(job.root, job.progress))
 
 
 def test_real_items_that_were_never_seen_are_as_good_as_real(known: Known) -> None:
@@ -109,7 +110,7 @@ def test_copies_of_train_fail_loudly(known: Known) -> None:
 def test_noise_is_no_good(known: Known) -> None:
     real = known.side("validation")
     made = NOISE[known.prepared.modality.kind](real.items, np.random.default_rng(0))
-    figures = known.verdict(Side(_with_other_content(real.records), made)).figures
+    figures = known.verdict(LabelledItems(_with_other_content(real.records), made)).figures
     chance = 1 / len(known.prepared.classes)
     assert figures["cas"] < 2 * chance
     assert figures["label_acc"] < 2 * chance
@@ -129,7 +130,7 @@ def test_a_missing_class_shows(known: Known) -> None:
     real, missing = known.side("validation"), max(known.prepared.classes)
     rows = [row for row, record in enumerate(real.records) if record.label != missing]
     whole = known.of_unseen_items
-    part = known.verdict(Side([real.records[row] for row in rows], real.items[rows]))
+    part = known.verdict(LabelledItems([real.records[row] for row in rows], real.items[rows]))
     for name in ("coverage", "recall"):
         assert part.figures[name] <= whole.figures[name]
     assert missing not in part.details["label_acc"]["classes"]
@@ -144,7 +145,7 @@ def test_planted_near_copies_are_found(known: Known) -> None:
     for row in planted:
         made[row] = _changed_a_little(train.items[row])
     records = [replace(record, id=f"made{row}", origin=f"made{row}") for row, record in enumerate(real.records)]
-    found = {pair["made"] for pair in known.verdict(Side(_with_other_content(records), made)).suspicious}
+    found = {pair["made"] for pair in known.verdict(LabelledItems(_with_other_content(records), made)).suspicious}
     assert sum(f"made{row}" in found for row in planted) >= 0.95 * len(planted)
     assert len(found) <= len(planted) + 0.06 * len(made)
 

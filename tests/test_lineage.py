@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from genset.dataset import read_version
-from genset.pipeline.collect import reader
-from genset.pipeline.lineage import Found, ancestry, lines
-from genset.versions import Root, open_version
+from genset.metadata import read_version
+from genset.pipeline.reading import reader
+from genset.versions.root import Root
+from genset.versions.version import open_version
+from genset.workflows.lineage import FoundItem, ancestry, lines
 from tests.helpers import Trained, genset
 
 MADE = {
@@ -63,7 +64,7 @@ def test_every_item_of_every_version_leads_back_to_the_users_file(roots: Trained
     records = {record.id: record for record in read_version(version.path, reader(version))}
     sources = set()
     for record in records.values():
-        tree = ancestry(Found(version, record, records), Root(roots.out))
+        tree = ancestry(FoundItem(version, record, records), Root(roots.out))
         sources.add(tree["source"])
         for end in ends(tree):
             if end.get("source") == "collected":

@@ -13,10 +13,10 @@ import filelock
 import jsonschema
 import pytest
 
-from genset import config
 from genset.cli import app
 from genset.cli.json_output import output_schema
-from genset.yaml_source import ConfigError
+from genset.config import loading
+from genset.config.yaml_reader import ConfigError
 from tests.helpers import ROOT, Trained, digits, genset
 
 BROKEN = [json.loads(line) for line in (ROOT / "tests" / "broken_configs.jsonl").read_text("utf-8").splitlines()]
@@ -44,7 +44,7 @@ def test_every_fault_of_a_broken_config_is_told_at_once_with_its_place(number: i
     path = tmp_path / "c.yaml"
     path.write_text(BROKEN[number]["config"], encoding="utf-8")
     with pytest.raises(ConfigError) as error:
-        config.load(path)
+        loading.load(path)
     assert str(error.value).splitlines() == [f"{path}:{fault}" for fault in BROKEN[number]["faults"]]
 
 

@@ -15,9 +15,10 @@ import pytest
 
 from genset.dataset import Record
 from genset.engine import Local
-from genset.interfaces import Exhibit
+from genset.interfaces import Preview
 from genset.modalities import MODALITIES
-from genset.pipeline.page import Subject, dataset_page
+from genset.pipeline.pages.dataset import dataset_page
+from genset.pipeline.pages.subject import Subject
 from genset.report import charts
 from genset.report.formatting import lift_verdict
 from genset.report.page import Card, CardRow, Gallery, Page, PageSection, PageVerdict, render
@@ -231,7 +232,7 @@ def test_names_in_charts_are_shown_whatever_they_look_like() -> None:
 
 @pytest.mark.slow
 def test_a_text_that_is_empty_opens_and_is_passed_by_arrow_keys(tmp_path: Path, opened: Open) -> None:
-    cards = [Card(word, word, [Exhibit("text/plain", text.encode())]) for word, text in (("a", "x"), ("b", ""))]
+    cards = [Card(word, word, [Preview("text/plain", text.encode())]) for word, text in (("a", "x"), ("b", ""))]
     gallery = Gallery("Texts", [CardRow("", [*cards, cards[0]])], compact=True)
     path = tmp_path / "page.html"
     path.write_bytes(render(Page("t", "", PageVerdict("neutral", ""), [PageSection("Items", "Items", [gallery])])))
@@ -245,7 +246,7 @@ def test_a_text_that_is_empty_opens_and_is_passed_by_arrow_keys(tmp_path: Path, 
 
 @pytest.mark.slow
 def test_pairs_of_sounds_fit_a_phone(tmp_path: Path, opened: Open) -> None:
-    card = Card("a", "a", [Exhibit("audio/wav", b"")])
+    card = Card("a", "a", [Preview("audio/wav", b"")])
     gallery = Gallery("Pairs", [CardRow("", [card, card])], paired=True)
     path = tmp_path / "page.html"
     path.write_bytes(render(Page("t", "", PageVerdict("neutral", ""), [PageSection("Items", "Items", [gallery])])))

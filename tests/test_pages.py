@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from genset.config import Config
+from genset.config.sections import Config
 from genset.interfaces import Section
 from tests.helpers import ROOT
 

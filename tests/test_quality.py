@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genset.interfaces import MetricInputs, Progress
-from genset.pipeline.judge import Kept
+from genset.pipeline.evaluate.cache import FeatureCache
 from genset.quality import FIGURES, gates, measure
 from genset.quality.classifier import StackedRows
 from genset.quality.diversity import vendi
@@ -17,7 +17,7 @@ from genset.quality.metric_inputs import ItemFeatures, build_inputs, standardise
 from genset.quality.neighbours import nearest, nearest_others
 from genset.quality.privacy import Privacy, data_copying, suspects
 from genset.quality.round_trip import RoundTrip
-from genset.versions import Root
+from genset.versions.root import Root
 
 
 def points(n: int, d: int = 6, seed: int = 0, shift: float = 0.0) -> np.ndarray:
@@ -311,7 +311,7 @@ def test_nothing_but_a_gate_is_a_gate(text: str) -> None:
 
 def test_what_was_computed_before_and_was_torn_is_computed_anew_and_told(tmp_path: Path) -> None:
     said: list[str] = []
-    kept = Kept(Root(tmp_path), Progress(say=said.append))
+    kept = FeatureCache(Root(tmp_path), Progress(say=said.append))
     made = {"a": np.arange(1000.0)}
     assert kept.arrays(["x"], lambda: made)["a"].tolist() == made["a"].tolist()
     assert kept.arrays(["x"], pytest.fail)["a"].tolist() == made["a"].tolist()

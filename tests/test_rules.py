@@ -14,16 +14,17 @@ import pytest
 import soundfile
 from PIL import Image, ImageFilter
 
-from genset.config import Data, clean_class
+from genset.config.by_modality import clean_class
+from genset.config.sections import Data
 from genset.engine import Local
-from genset.interfaces import Progress, Quarantined, Rule
+from genset.interfaces import Problem, Progress, Rule
 from genset.modalities import MODALITIES
 from genset.modalities.text.item_rules import values as text_values
 from genset.modalities.text.letter_model import unlikelihood
 from genset.modalities.text.near_duplicates import fingerprint as letters
-from genset.pipeline.clean import Cleaned, clean
-from genset.pipeline.collect import collect
-from genset.pipeline.rules import scored
+from genset.pipeline.clean.clean import Cleaned, clean
+from genset.pipeline.clean.rules import scored
+from genset.pipeline.collect.collect import collect
 from tests.helpers import SAMPLES, at_work, digits, genset
 
 LABELS = np.array(["a"] * 20)
@@ -293,7 +294,7 @@ def test_a_file_that_vanishes_after_it_was_found_is_told_of(tmp_path: Path) -> N
     found.records[0].path.unlink()
     result = clean(found.records, modality, at_work(), clean_class("image")())
     place = found.records[0].place
-    assert result.problems == (Quarantined(place, "undecodable", "cannot be read: No such file or directory"),)
+    assert result.problems == (Problem(place, "undecodable", "cannot be read: No such file or directory"),)
     assert len(result.records) == 11
 
 

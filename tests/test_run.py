@@ -17,8 +17,8 @@ import pytest
 import yaml
 from PIL import Image, ImageOps
 
-from genset.sums import verify_sums
-from genset.versions import open_version
+from genset.versions.checksums import verify_sums
+from genset.versions.version import open_version
 from tests.helpers import STEPS, Trained, config, digits, genset
 
 

@@ -12,9 +12,9 @@ import pytest
 import scipy.io.wavfile
 import soundfile
 
-from genset.config import dump, load
+from genset.config.loading import dump, load
 from genset.errors import GensetError
-from genset.interfaces import Entry, Items, Piece, UndecodableError
+from genset.interfaces import AudioSegment, Items, SourceEntry, UndecodableError
 from genset.modalities.sound import codec, metrics, representations, spectra
 from genset.modalities.sound.augment import AUGMENTATIONS
 from genset.modalities.sound.augment.base import recording
@@ -115,7 +115,7 @@ def test_a_truncated_file_is_reported_in_every_format(
     assert codec.read(path).samples.shape == (22_050, 1)
     path.write_bytes(whole[: int(share * len(whole))])
     assert re.fullmatch(told, refusal(path))
-    (entry,) = codec.windows(path, 0.5) if suffix != ".flac" else [Entry(fault=refusal(path))]
+    (entry,) = codec.windows(path, 0.5) if suffix != ".flac" else [SourceEntry(fault=refusal(path))]
     assert re.fullmatch(told, entry.fault)
     assert capfd.readouterr().err == ""
 
@@ -386,7 +386,7 @@ def test_windows_of_a_recording_stay_in_one_split(tmp_path: Path) -> None:
             assert row["origin"] == f"{row['group']}:{row['origin'].rpartition(':')[2]}"
     assert len(places) == 10
     assert all(len(splits) == 1 for splits in places.values())
-    piece = sound(seconds=0.5).decode(Piece(tmp_path / "long/a/0.wav", 0.5, 1.0))
+    piece = sound(seconds=0.5).decode(AudioSegment(tmp_path / "long/a/0.wav", 0.5, 1.0))
     whole = sound(seconds=2.5).decode(tmp_path / "long/a/0.wav")
     assert (piece == whole[4000:8000]).all()
 

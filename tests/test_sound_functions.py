@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genset.interfaces import Probe, UndecodableError
+from genset.interfaces import DecodedInfo, UndecodableError
 from genset.modalities.sound import codec, data_settings, diff_augment, features, spectra
 from genset.modalities.sound.augment import AUGMENTATIONS
 from genset.modalities.sound.augment.base import as_item, check_order, power_ratio
 from genset.modalities.sound.representations import hop_of, padded_length
 
-PROBE = Probe("", {"rate": 8000, "channels": 1, "samples": 4000, "seconds": 0.5, "stored": "PCM_16"})
+PROBE = DecodedInfo("", {"rate": 8000, "channels": 1, "samples": 4000, "seconds": 0.5, "stored": "PCM_16"})
 
 
-def probe(**traits: object) -> Probe:
+def probe(**traits: object) -> DecodedInfo:
     return replace(PROBE, traits={**PROBE.traits, **traits})
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from genset.config import Split, dump, load
+from genset.config.loading import dump, load
+from genset.config.split_section import Split
 from genset.dataset import Record
 from genset.engine import Local
 from genset.errors import GensetError
 from genset.interfaces import Progress
 from genset.pipeline.job import Job
 from genset.pipeline.prepare import prepare
-from genset.pipeline.split import assign, deviations, folds, shares_of
-from genset.versions import Root
+from genset.pipeline.split.assign import assign, deviations, folds, shares_of
+from genset.versions.root import Root
 from tests.helpers import SAMPLES, digits, genset
 from tests.helpers import config as write_config
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genset.config import Data
+from genset.config.sections import Data
 from genset.engine import Local
 from genset.interfaces import Progress
 from genset.modalities.text import codec, metrics, token_sampling
 from genset.modalities.text.augment import AUGMENTATIONS
 from genset.modalities.text.modality import Text, TextSettings
 from genset.modalities.text.tokens import END, PAD, TextTokenizer
-from genset.pipeline.collect import Collected, collect
-from genset.pipeline.explain import Explained
+from genset.pipeline.collect.collect import Collected, collect
 from genset.pipeline.job import Job
-from genset.versions import Root
+from genset.pipeline.pages.model_insights import ModelInsights
+from genset.versions.root import Root
 from tests.helpers import ROOT, at_work, genset
 
 DIALOGUES = ROOT / "samples" / "dialogues"
@@ -486,7 +486,7 @@ def test_a_vae_reports_how_much_its_code_tells() -> None:
 def test_texts_on_a_model_page_differ_only_by_their_codes(dialogues: Path) -> None:
     root = Root(dialogues / "out")
     job = Job("inspect", root, Local(workers=1), Progress.silent())
-    opened = Explained.open(root.find("models", "talk"), job)
+    opened = ModelInsights.open(root.find("models", "talk"), job)
     code = opened.drawn(1)[1][:1]
     same = opened.decoded(np.repeat(code, 9, axis=0), [opened.model.classes[0]] * 9)
     assert len(np.unique(same, axis=0)) == 1

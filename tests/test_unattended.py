@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from genset.sums import verify_sums
-from genset.versions import open_version
+from genset.versions.checksums import verify_sums
+from genset.versions.version import open_version
 from tests.helpers import ROOT, Outcome, Trained, config, digits, genset
 
 TEN = range(10)

@@ -9,24 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from genset.config import Clean
+from genset.config.clean_section import Clean
 from genset.engine import Local
 from genset.interfaces import Progress
 from genset.pipeline.job import Job
-from genset.pipeline.verify import Verified, verify
-from genset.versions import Root
+from genset.versions.root import Root
+from genset.workflows.verify import VerifyResult, verify
 from tests.helpers import ROOT, SAMPLES, Trained, digits, genset
 
 
-def look(path: Path, group: str | None = None, clean: Clean = Clean()) -> Verified:  # noqa: B008 - it is frozen
+def look(path: Path, group: str | None = None, clean: Clean = Clean()) -> VerifyResult:  # noqa: B008 - it is frozen
     return verify(path, group, clean, Job("verify", Root(path.parent), Local(workers=2), Progress.silent()))
 
 
-def kinds(found: Verified) -> Counter[str]:
+def kinds(found: VerifyResult) -> Counter[str]:
     return Counter(problem.kind for problem in found.problems)
 
 
-def told(found: Verified) -> list[tuple[str, str, str]]:
+def told(found: VerifyResult) -> list[tuple[str, str, str]]:
     return [(problem.path, problem.kind, problem.detail) for problem in found.problems]
 
 

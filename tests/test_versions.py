@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from genset.atomic import writing
 from genset.errors import GensetError, LockedError
-from genset.sums import verify_sums
-from genset.versions import Root, open_version, writing
+from genset.versions.checksums import verify_sums
+from genset.versions.root import Root
+from genset.versions.version import open_version
 from tests.helpers import manifest_of
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from genset.config.yaml_reader import ConfigError, override, parse
 from genset.errors import GensetError
-from genset.yaml_source import ConfigError, override, parse
 
 
 def test_yaml_traps_are_read_as_written() -> None:

@@ -10,9 +10,10 @@ from genset.errors import ExitCode, GensetError
 
 if TYPE_CHECKING:
     from genset.cli.session import Session
-    from genset.pipeline.enlarge import Enlargement
-    from genset.pipeline.estimate import Estimate
-    from genset.versions import Root, Version
+    from genset.pipeline.write.estimate import Estimate
+    from genset.versions.root import Root
+    from genset.versions.version import Version
+    from genset.workflows.augment import AugmentPlan
 
 EXAMPLE = "genset augment samples/image --balance max --name even"
 
@@ -57,8 +58,8 @@ def command(
     from genset.cli.flags import sections_from_flags, version_name
     from genset.cli.lookup import find_dataset, find_model
     from genset.cli.rendering import print_dataset
-    from genset.pipeline import derive, enlarge
-    from genset.pipeline.collect import kind_of
+    from genset.pipeline.reading import kind_of
+    from genset.workflows import augment, open_dataset
 
     root = session.root()
     path, version = find_dataset(root, dataset)
@@ -71,17 +72,17 @@ def command(
         flags = {"augment.copies": copies, "balance.target": balance}
         keys, kind = ("augment", "balance", "clean"), kind_of(path, version)
         section, target, rules = sections_from_flags("augment", keys, flags, overrides, kind)
-        source = derive.open_dataset(path, version, job, section=rules.named())
-        plan = enlarge.enlargement(source, section, target, filler, seed, job)
+        source = open_dataset.open_dataset(path, version, job, section=rules.named())
+        plan = augment.augment_plan(source, section, target, filler, seed, job)
         if dry_run:
-            return _print_plan(plan, enlarge.estimate(plan, job), session)
-        result = enlarge.augment_version(plan, version_name(name, source.name), job)
+            return _print_plan(plan, augment.estimate(plan, job), session)
+        result = augment.augment_version(plan, version_name(name, source.name), job)
     return print_dataset(result, session)
 
 
 def _replay(version: "Version", item: str, filler: "Version | None", root: "Root", session: "Session") -> int:
     from genset.cli.json_output.pipeline_commands import ReplayOutput
-    from genset.pipeline.replay import replay
+    from genset.workflows.replay import replay
 
     console = session.console
     with session.locked(root) as job:
@@ -95,7 +96,7 @@ def _replay(version: "Version", item: str, filler: "Version | None", root: "Root
     return ExitCode.DONE if result.same else ExitCode.FAILED
 
 
-def _print_plan(plan: "Enlargement", estimate: "Estimate", session: "Session") -> int:
+def _print_plan(plan: "AugmentPlan", estimate: "Estimate", session: "Session") -> int:
     from genset.cli.json_output.pipeline_commands import AugmentPlanOutput
     from genset.cli.rendering import print_class_plan
     from genset.pipeline.job import as_dicts

@@ -19,7 +19,7 @@ Steps = Annotated[int, typer.Option(help="number of training steps", min=100, ma
 def command(steps: Steps = 200, *, session: "Session") -> int:
     """Measure the speed of this machine: items per second of each stage, on small generated images."""
     from genset.cli.json_output.other_commands import BenchOutput
-    from genset.pipeline.bench import bench, rates
+    from genset.workflows.bench import bench, rates
 
     stages, console = rates(bench(steps, session.job(session.root()))), session.console
     rows = [

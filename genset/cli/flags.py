@@ -5,25 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genset.config import (
-    NAME_PATTERN,
-    Augment,
-    Balance,
-    Clean,
-    Generate,
-    Output,
-    Quality,
-    Split,
-    check_group,
-    config_class,
-    section,
-)
+from genset.config.by_modality import config_class
+from genset.config.clean_section import Clean
+from genset.config.loading import section
+from genset.config.sections import NAME_PATTERN, Augment, Balance, Generate, Output, Quality, check_group
+from genset.config.split_section import Split
+from genset.config.yaml_reader import Position, Tree, override
 from genset.engine import ENGINES, Engine, Local
-from genset.errors import GensetError
+from genset.errors import GensetError, did_you_mean
 from genset.interfaces import Exporter, Section
-from genset.store import Store, check_url
-from genset.versions import open_version
-from genset.yaml_source import Position, Tree, did_you_mean, override
+from genset.versions.remote import Store, check_url
+from genset.versions.version import open_version
 
 _SECTIONS: Mapping[str, type[Section]] = {
     "clean": Clean,

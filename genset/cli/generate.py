@@ -98,8 +98,7 @@ def command(
     from genset.cli.flags import exporter_from_flag, sections_from_flags, version_name
     from genset.cli.lookup import find_model
     from genset.cli.rendering import print_dataset
-    from genset.pipeline.derive import DEFAULT_VARY, generate_version
-    from genset.pipeline.derive import Like as VariationRequest
+    from genset.workflows.generate import DEFAULT_VARY, VariationRequest, generate_version
 
     if vary is not None and not like:
         raise GensetError("--vary needs an item to vary", where="--vary", hint="Add --like FILE.")

@@ -12,8 +12,8 @@ from genset.errors import ExitCode, GensetError
 if TYPE_CHECKING:
     from genset.cli.console import Console
     from genset.cli.session import Session
-    from genset.pipeline.first_config import FirstConfig
-    from genset.pipeline.look import Seen
+    from genset.workflows.init import SuggestedConfig
+    from genset.workflows.scan import ScanResult
 
 EXAMPLE = "genset init samples/image"
 
@@ -42,7 +42,7 @@ def command(
     session: "Session",
 ) -> int:
     """Propose a config for a folder, with reasons. Printed unless --config or --yes is given."""
-    from genset.pipeline.look import look
+    from genset.workflows.scan import scan
 
     console = session.console
     if not folder.exists():
@@ -51,7 +51,7 @@ def command(
         _check_free(config)
     interactive = console.can_ask and not yes
     kind = _choose_modality(folder, modality, console, interactive=interactive)
-    seen = look(folder, kind, session.job(session.root()))
+    seen = scan(folder, kind, session.job(session.root()))
     proposal, place = _propose(seen, config, name, console, interactive=interactive, yes=yes)
     if not config and not yes:
         console.say(proposal.text.rstrip("\n"))
@@ -62,13 +62,13 @@ def command(
 
 
 def _propose(
-    seen: "Seen", config: Path | None, name: str | None, console: "Console", *, interactive: bool, yes: bool
-) -> "tuple[FirstConfig, Path]":
+    seen: "ScanResult", config: Path | None, name: str | None, console: "Console", *, interactive: bool, yes: bool
+) -> "tuple[SuggestedConfig, Path]":
     """The config, and the file that it may be written to."""
     from dataclasses import replace
 
     from genset.cli.flags import version_name
-    from genset.pipeline.first_config import first_config
+    from genset.workflows.init import suggest_config
 
     if name:
         seen = replace(seen, name=version_name(name, seen.name))
@@ -77,19 +77,19 @@ def _propose(
         _check_free(place)
     question = seen.group and f"Files look like {seen.group.why}. Keep each group together?"
     grouped = bool(interactive and question and console.ask(question, False))
-    proposal = first_config(seen, place.parent, grouped=grouped)
+    proposal = suggest_config(seen, place.parent, grouped=grouped)
     proposal.read()  # a proposal must be valid
     return proposal, place
 
 
-def _write(proposal: "FirstConfig", place: Path, console: "Console") -> None:
-    from genset.versions import write_new
+def _write(proposal: "SuggestedConfig", place: Path, console: "Console") -> None:
+    from genset.atomic import write_new
 
     write_new(place, proposal.text.encode())
     console.say(f"config {place}\nnext: genset run {place}")
 
 
-def _finish(proposal: "FirstConfig", seen: "Seen", place: Path | None, session: "Session") -> int:
+def _finish(proposal: "SuggestedConfig", seen: "ScanResult", place: Path | None, session: "Session") -> int:
     from genset.cli.json_output.other_commands import InitOutput
     from genset.pipeline.job import as_dicts
 
@@ -118,7 +118,7 @@ def _check_free(place: Path) -> None:
 def _choose_modality(folder: Path, requested: str | None, console: "Console", *, interactive: bool) -> str | None:
     """The modality that is requested or, for a folder with files of several, chosen; None for that of most files."""
     from genset.modalities import MODALITIES
-    from genset.pipeline.collect import files_by_modality
+    from genset.pipeline.reading import files_by_modality
 
     if requested is not None and requested not in MODALITIES:
         raise GensetError(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from genset.atomic import write_atomically
 from genset.cli.inspect_dataset import inspect_dataset
 from genset.cli.inspect_request import InspectRequest
 from genset.cli.inspect_versions import print_comparison
@@ -9,15 +10,15 @@ from genset.cli.json_output.other_commands import AncestryOutput, ConfigOutput
 from genset.cli.lookup import find_model, find_version
 from genset.cli.rendering import print_model
 from genset.cli.session import Session
-from genset.config import dump, load
+from genset.config.loading import dump, load
 from genset.errors import ExitCode, GensetError
 from genset.modalities import MODALITIES
-from genset.pipeline import compare, lineage
-from genset.pipeline.collect import guess_modality
 from genset.pipeline.job import Job
-from genset.pipeline.model_page import model_page
-from genset.pipeline.unpack import containers_at
-from genset.versions import Root, Version, open_version, write_atomically
+from genset.pipeline.pages.model import model_page
+from genset.pipeline.reading import containers_at, guess_modality
+from genset.versions.root import Root
+from genset.versions.version import Version, open_version
+from genset.workflows import compare, lineage
 
 
 def inspect_any(request: InspectRequest, session: Session) -> int:
@@ -49,14 +50,14 @@ def inspect_any(request: InspectRequest, session: Session) -> int:
     return inspect_dataset(request, version, job, session)
 
 
-def _find_item(path: Path, root: Root) -> lineage.Found | None:
+def _find_item(path: Path, root: Root) -> lineage.FoundItem | None:
     """The item of a version that a path or an id means."""
     if path.is_file():
         return lineage.by_path(path)
     return lineage.by_id(str(path), root) if lineage.ITEM_ID.fullmatch(str(path)) and not path.exists() else None
 
 
-def _inspect_item(item: lineage.Found, root: Root, session: Session) -> int:
+def _inspect_item(item: lineage.FoundItem, root: Root, session: Session) -> int:
     ancestry = lineage.ancestry(item, root)
     session.console.say("\n".join(lineage.lines(ancestry)))
     session.finish(AncestryOutput, version=item.version.as_dict(), item=ancestry)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from genset.atomic import write_atomically
 from genset.cli.flags import sections_from_flags
 from genset.cli.inspect_request import InspectRequest
 from genset.cli.inspect_versions import print_comparison
@@ -11,15 +12,19 @@ from genset.cli.json_output.other_commands import ContentsOutput, EvaluationOutp
 from genset.cli.lookup import find_dataset, find_model
 from genset.cli.rendering import print_failed_gates, print_figures
 from genset.cli.session import Session
-from genset.config import Clean, Quality
+from genset.config.clean_section import Clean
+from genset.config.sections import Quality
 from genset.errors import ExitCode, GensetError
-from genset.pipeline import compare, comparison, inspect
-from genset.pipeline.build import Verdict
-from genset.pipeline.collect import kind_of
+from genset.pipeline.evaluate.evaluator import gated
+from genset.pipeline.evaluate.verdict import Verdict, stored_verdict
 from genset.pipeline.job import Job, as_dicts
-from genset.pipeline.judge import gated
-from genset.pipeline.page import Subject, dataset_page
-from genset.versions import Root, Version, write_atomically
+from genset.pipeline.pages import comparison
+from genset.pipeline.pages.dataset import dataset_page
+from genset.pipeline.pages.subject import Subject
+from genset.pipeline.reading import kind_of
+from genset.versions.root import Root
+from genset.versions.version import Version
+from genset.workflows import compare, inspect
 
 
 def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, session: Session) -> int:
@@ -60,7 +65,7 @@ def _sections(request: InspectRequest, version: Version | None) -> tuple[Clean, 
 
 def _evaluate(
     request: InspectRequest, contents: inspect.Contents, version: Version | None, quality: Quality, job: Job
-) -> inspect.Judged | None:
+) -> inspect.AgainstResult | None:
     """The synthetic items beside the real ones of --against; None without it."""
     if not request.against:
         return None
@@ -69,14 +74,14 @@ def _evaluate(
 
 
 def _verdict(
-    request: InspectRequest, evaluation: inspect.Judged, quality: Quality, contents: inspect.Contents
+    request: InspectRequest, evaluation: inspect.AgainstResult, quality: Quality, contents: inspect.Contents
 ) -> Verdict:
     """The figures with the gates that failed, and a note about a quick evaluation."""
     verdict = gated(evaluation.verdict, [*request.gates, *quality.gates], contents.dataset.modality)
     return replace(verdict, notes=[*verdict.notes, _quick_note(evaluation)]) if request.quick else verdict
 
 
-def _quick_note(evaluation: inspect.Judged) -> str:
+def _quick_note(evaluation: inspect.AgainstResult) -> str:
     """How many of the items a quick evaluation used."""
     sizes = {split: len(evaluation.real.where(split=split)) for split in ("train", "test")}
     used = evaluation.verdict.sizes
@@ -90,7 +95,7 @@ def _page_subject(
     request: InspectRequest,
     contents: inspect.Contents,
     version: Version | None,
-    evaluation: inspect.Judged | None,
+    evaluation: inspect.AgainstResult | None,
     verdict: Verdict | None,
 ) -> Subject:
     """What the page shows: synthetic items beside the real ones of the evaluation, or all items of the dataset."""
@@ -101,7 +106,7 @@ def _page_subject(
         version.reference if version else Path(request.path).resolve().name,
         evaluation.modality if evaluation else inspect.settled(contents),
         records,
-        verdict.as_dict() if verdict else inspect.stored_verdict(version),
+        verdict.as_dict() if verdict else stored_verdict(version),
         as_dicts(contents.problems),
         contents.traits,
         version.manifest if version else {},

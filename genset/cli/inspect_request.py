@@ -6,7 +6,7 @@ from pathlib import Path
 
 from genset.cli.console import Console
 from genset.cli.flags import check_writable
-from genset.config import EVERY_FIGURE
+from genset.config.by_modality import EVERY_FIGURE
 from genset.errors import GensetError
 from genset.quality import gates
 

@@ -1,13 +1,15 @@
 """`inspect --against` of two versions of one kind: what has changed."""
 
+from genset.atomic import write_atomically
 from genset.cli.inspect_request import InspectRequest
 from genset.cli.json_output.other_commands import ComparisonOutput
 from genset.cli.rendering import print_failed_gates
 from genset.cli.session import Session
-from genset.config import EVERY_FIGURE
-from genset.pipeline import comparison
+from genset.config.by_modality import EVERY_FIGURE
+from genset.pipeline.evaluate import comparison
+from genset.pipeline.pages.comparison import HEAD, markdown, page
 from genset.quality import gates
-from genset.versions import Version, write_atomically
+from genset.versions.version import Version
 
 
 def print_comparison(request: InspectRequest, version: Version, result: comparison.Comparison, session: Session) -> int:
@@ -18,13 +20,13 @@ def print_comparison(request: InspectRequest, version: Version, result: comparis
         result.verdict.get("skipped", {}),
     )
     if request.report:
-        write_atomically(request.report, comparison.page(result, failed))
+        write_atomically(request.report, page(result, failed))
     if request.summary:
-        write_atomically(request.summary, comparison.markdown(result, failed))
+        write_atomically(request.summary, markdown(result, failed))
     console = session.console
     console.say(result.line)
     if result.changes:
-        console.table("figures", comparison.rows(result), comparison.HEAD)
+        console.table("figures", comparison.rows(result), HEAD)
     if result.settings:
         rows = [[name, *pair] for name, pair in result.settings.items()]
         console.table("other differences", rows, ("", "before", "after"))

@@ -9,7 +9,7 @@ from genset.errors import ExitCode
 
 if TYPE_CHECKING:
     from genset.cli.session import Session
-    from genset.pipeline.shelf import Kept
+    from genset.workflows.versions import ListedVersion
 
 EXAMPLE = "genset list digits"
 
@@ -17,12 +17,12 @@ EXAMPLE = "genset list digits"
 @common_options("output", "json", "quiet", "debug")
 def command(name: OneName = None, *, session: "Session") -> int:
     """List all versions with size, counts, key metrics and parents."""
-    from genset.pipeline.shelf import shelf
+    from genset.workflows.versions import shelf
 
     return _print_versions(shelf(session.root(), name), session)
 
 
-def _print_versions(versions: "Sequence[Kept]", session: "Session") -> int:
+def _print_versions(versions: "Sequence[ListedVersion]", session: "Session") -> int:
     from genset.cli.json_output.other_commands import ListOutput
     from genset.cli.rendering import kind_and_reference
     from genset.dataset import SPLITS
@@ -41,7 +41,7 @@ def _print_versions(versions: "Sequence[Kept]", session: "Session") -> int:
     return ExitCode.DONE
 
 
-def _row(listed: "Kept") -> list[str]:
+def _row(listed: "ListedVersion") -> list[str]:
     from genset.cli.rendering import format_bytes
     from genset.dataset import SPLITS
 

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from genset.errors import GensetError
-from genset.versions import Root, Version
+from genset.versions.root import Root
+from genset.versions.version import Version
 
 
 def find_model(root: Root, text: str) -> Version:

@@ -10,7 +10,7 @@ from genset.errors import ExitCode
 
 if TYPE_CHECKING:
     from genset.cli.session import Session
-    from genset.pipeline.shelf import Pruning
+    from genset.workflows.versions import Pruning
 
 EXAMPLE = "genset prune --keep 3 --dry-run"
 
@@ -21,7 +21,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="list what would be remo
 @common_options("output", "lock_timeout", "json", "quiet", "debug")
 def command(name: OneName = None, keep: Keep = 3, dry_run: DryRun = False, *, session: "Session") -> int:
     """Remove old versions, but never `latest` or a parent of a version that is kept."""
-    from genset.pipeline.shelf import prune, remove
+    from genset.workflows.versions import prune, remove
 
     root = session.root()
     if dry_run:

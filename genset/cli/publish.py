@@ -34,7 +34,7 @@ def command(version: Reference, url: Url, *, session: "Session") -> int:
     from genset.cli.json_output.other_commands import PublishOutput
     from genset.cli.lookup import require_version
     from genset.cli.rendering import format_bytes, kind_and_reference
-    from genset.pipeline.publish import publish
+    from genset.workflows.publish import publish
 
     root, store, console = session.root(), store_from_url(url), session.console
     found = require_version(root, version)

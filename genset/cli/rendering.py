@@ -6,15 +6,15 @@ from typing import Any
 from genset.cli.console import Console
 from genset.cli.json_output.pipeline_commands import DatasetOutput, ModelOutput
 from genset.cli.session import Session
-from genset.config import EVERY_FIGURE
+from genset.config.by_modality import EVERY_FIGURE
 from genset.errors import ExitCode
-from genset.pipeline.derive import Derived
-from genset.pipeline.inspect import model_facts
+from genset.pipeline.evaluate.evaluator import SUSPECTS_LISTED
 from genset.pipeline.job import as_dicts
-from genset.pipeline.judge import SUSPECTS_LISTED
-from genset.pipeline.status import State
+from genset.pipeline.reading import model_facts
 from genset.report import formatting
-from genset.versions import Version
+from genset.versions.version import Version
+from genset.workflows.open_dataset import WrittenVersion
+from genset.workflows.status import VersionState
 
 _MAX_CLASSES = 12
 _MAX_SUSPECTS = 5
@@ -39,7 +39,7 @@ def print_model(
     return ExitCode.FAILED if damaged else ExitCode.DONE  # items that training left out are no failure
 
 
-def print_dataset(result: Derived, session: Session) -> int:
+def print_dataset(result: WrittenVersion, session: Session) -> int:
     """The end of `generate`, `augment` and `split`."""
     console, problems = session.console, as_dicts(result.problems)
     for title, key in (("items by split", "split"), ("items by source", "source"), ("items by class", "label")):
@@ -136,7 +136,7 @@ def print_failed_gates(console: Console, failed: Sequence[str]) -> ExitCode:
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-def state_fields(state: State) -> dict[str, Any]:
+def state_fields(state: VersionState) -> dict[str, Any]:
     """The state of a version as JSON holds it."""
     return {
         "version": state.version and state.version.as_dict(),

@@ -11,8 +11,8 @@ from genset.errors import GensetError
 
 if TYPE_CHECKING:
     from genset.cli.session import Session
-    from genset.pipeline.dry import DryRun as RunPlan
-    from genset.pipeline.run import Result
+    from genset.workflows.dry_run import DryRun as RunPlan
+    from genset.workflows.run import RunResult
 
 EXAMPLE = "genset run configs/quickstart.yaml train.seconds=120 --summary figures.md"
 
@@ -46,9 +46,9 @@ def command(
 ) -> int:
     """Run the complete pipeline: collect, clean, split, train, generate, augment, balance, evaluate."""
     from genset.cli.flags import check_writable
-    from genset.config import load
-    from genset.pipeline.dry import dry_run as plan_run
-    from genset.pipeline.run import run
+    from genset.config.loading import load
+    from genset.workflows.dry_run import dry_run as plan_run
+    from genset.workflows.run import run
 
     session.reports_health = not dry_run
     if summary:
@@ -84,11 +84,11 @@ def _repeated_options(common: Common, force: bool, resume: bool) -> list[str]:
     return [*options, *(["--force"] if force else []), *([] if resume else ["--no-resume"])]
 
 
-def _print_result(result: "Result", summary: Path | None, session: "Session") -> int:
+def _print_result(result: "RunResult", summary: Path | None, session: "Session") -> int:
+    from genset.atomic import write_atomically
     from genset.cli.json_output.pipeline_commands import RunOutput
     from genset.cli.rendering import print_failed_gates, print_figures
-    from genset.pipeline.comparison import judged_markdown
-    from genset.versions import write_atomically
+    from genset.pipeline.pages.comparison import judged_markdown
 
     console, verdict = session.console, result.verdict
     if summary:
@@ -117,9 +117,9 @@ def _print_result(result: "Result", summary: Path | None, session: "Session") ->
     return code
 
 
-def _print_places(result: "Result", session: "Session") -> None:
+def _print_places(result: "RunResult", session: "Session") -> None:
     """Print where the versions, the report and the uploads are, and what to do next."""
-    from genset.pipeline.build import REPORT
+    from genset.pipeline.write.dataset import REPORT
 
     console, report = session.console, result.dataset.path / REPORT
     if result.made:
@@ -135,7 +135,7 @@ def _print_places(result: "Result", session: "Session") -> None:
 def _print_plan(plan: "RunPlan", session: "Session") -> int:
     from genset.cli.json_output.pipeline_commands import RunPlanOutput
     from genset.cli.rendering import format_bytes, print_class_plan, state_fields
-    from genset.config import dump
+    from genset.config.loading import dump
     from genset.errors import ExitCode
     from genset.pipeline.job import as_dicts
 

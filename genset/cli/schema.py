@@ -21,7 +21,7 @@ OfOutput = Annotated[
 def command(output: OfOutput = False, *, session: "Session") -> int:
     """Print the JSON Schema of the config, which editors use to complete and check."""
     from genset.cli.json_output import output_schema
-    from genset.schema import config_schema
+    from genset.config.json_schema import config_schema
 
     session.console.print_json(output_schema() if output else config_schema())
     return ExitCode.DONE

@@ -13,11 +13,11 @@ from genset.cli.flags import engine_from_flag
 from genset.cli.json_output.parts import CommandOutput
 from genset.cli.options import Common
 from genset.cli.run_log import RunLog
-from genset.config import DEFAULT_ROOT, Config
+from genset.config.sections import DEFAULT_ROOT, Config
 from genset.engine import Engine
 from genset.errors import GensetError
 from genset.pipeline.job import Job
-from genset.versions import Root
+from genset.versions.root import Root
 
 
 class Session:

@@ -12,8 +12,8 @@ from genset.errors import ExitCode, GensetError
 
 if TYPE_CHECKING:
     from genset.cli.session import Session
-    from genset.config import Split
-    from genset.pipeline.derive import Derived
+    from genset.config.split_section import Split
+    from genset.workflows.open_dataset import WrittenVersion
 
 EXAMPLE = "genset split samples/image --ratios 0.8,0.1,0.1 --name divided"
 
@@ -67,21 +67,23 @@ def command(
     from genset.cli.flags import group_from_flag, version_name
     from genset.cli.lookup import find_dataset
     from genset.cli.rendering import print_dataset
-    from genset.pipeline import derive
-    from genset.pipeline.collect import kind_of
+    from genset.pipeline.reading import kind_of
+    from genset.workflows import open_dataset, split
 
     root = session.root()
     path, version = find_dataset(root, dataset)
     section, rules = _sections(ratios, counts, stratify, overrides, kind_of(path, version))
     if folds:
         _check_folds(section)
-    request = derive.Division(section, group_by, seed, reassign)
+    request = split.SplitRequest(section, group_by, seed, reassign)
     with session.locked(root) as job:
-        source = derive.open_dataset(path, version, job, group_from_flag(group_by), rules.named(), link=hard_links)
+        source = open_dataset.open_dataset(
+            path, version, job, group_from_flag(group_by), rules.named(), link=hard_links
+        )
         target = version_name(name, source.name)
         if folds:
-            return _print_folds(derive.fold_versions(source, request, folds, target, job), session)
-        result = derive.split_version(source, request, target, job)
+            return _print_folds(split.fold_versions(source, request, folds, target, job), session)
+        result = split.split_version(source, request, target, job)
     return print_dataset(result, session)
 
 
@@ -109,7 +111,7 @@ def _check_folds(section: "Split") -> None:
         )
 
 
-def _print_folds(folds: "Sequence[Derived]", session: "Session") -> int:
+def _print_folds(folds: "Sequence[WrittenVersion]", session: "Session") -> int:
     from genset.cli.json_output.pipeline_commands import FoldsOutput
     from genset.pipeline.job import as_dicts
 

@@ -8,7 +8,7 @@ from genset.errors import ExitCode
 
 if TYPE_CHECKING:
     from genset.cli.session import Session
-    from genset.pipeline.status import State
+    from genset.workflows.status import VersionState
 
 EXAMPLE = "genset status configs/quickstart.yaml"
 
@@ -16,15 +16,15 @@ EXAMPLE = "genset status configs/quickstart.yaml"
 @common_options("output", "workers", "engine", "json", "quiet", "debug")
 def command(config: ConfigFile, overrides: Overrides = None, *, session: "Session") -> int:
     """Report whether a run of the config would create anything new, and why; exit code 1 if it would."""
-    from genset.config import load
-    from genset.pipeline.status import status
+    from genset.config.loading import load
+    from genset.workflows.status import status
 
     settings = load(config, overrides or ())
     model, dataset = status(settings, session.job(session.root(settings)))
     return _print_states({"model": model, "dataset": dataset}, session)
 
 
-def _print_states(states: "dict[str, State]", session: "Session") -> int:
+def _print_states(states: "dict[str, VersionState]", session: "Session") -> int:
     from genset.cli.json_output.other_commands import StatusOutput
     from genset.cli.rendering import state_fields
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from genset.cli.json_output.pipeline_commands import SweepOutput
 from genset.cli.session import Session
-from genset.config import EVERY_FIGURE, load
+from genset.config.by_modality import EVERY_FIGURE
+from genset.config.loading import load
 from genset.errors import ExitCode, GensetError, Interrupt
 from genset.report import formatting
 

@@ -24,10 +24,10 @@ def command(
 ) -> int:
     """Collect, clean and split the items, and train a model on the training set."""
     from genset.cli.rendering import print_model
-    from genset.config import load
+    from genset.config.loading import load
     from genset.models.distributed import Rank
     from genset.pipeline.prepare import prepare
-    from genset.pipeline.train import help_train, train
+    from genset.pipeline.train.train import help_train, train
 
     settings, rank = load(config, overrides or ()), Rank.from_environment()
     root = session.root(settings)

@@ -10,7 +10,7 @@ from genset.errors import ExitCode
 
 if TYPE_CHECKING:
     from genset.cli.session import Session
-    from genset.pipeline.verify import Verified
+    from genset.workflows.verify import VerifyResult
 
 EXAMPLE = "genset verify digits"
 
@@ -40,7 +40,7 @@ def command(path: Place, overrides: Rules = None, group_by: GroupBy = None, *, s
     """Check any dataset: leaks between splits, checksums, labels, provenance; exit code 1 if there are problems."""
     from genset.cli.flags import group_from_flag, sections_from_flags
     from genset.cli.lookup import find_path
-    from genset.pipeline.verify import kind_at, verify
+    from genset.workflows.verify import kind_at, verify
 
     root = session.root()
     place, group = find_path(root, path), group_from_flag(group_by)
@@ -48,7 +48,7 @@ def command(path: Place, overrides: Rules = None, group_by: GroupBy = None, *, s
     return _print_result(verify(place, group, section, session.job(root)), session)
 
 
-def _print_result(result: "Verified", session: "Session") -> int:
+def _print_result(result: "VerifyResult", session: "Session") -> int:
     from genset.cli.json_output.other_commands import VerifyOutput
     from genset.pipeline.job import as_dicts
 

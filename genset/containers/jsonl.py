@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from genset.containers.base import MAX_ITEM_BYTES, Container, ContainerRow, file_row, split_of, too_large, unreadable
-from genset.dataset import METADATA
-from genset.jsons import parsed
+from genset.metadata import METADATA
+from genset.safe_json import parse_json
 
 # Columns of the item; the first that exists is used
 _ITEM_COLUMNS = (
@@ -49,7 +49,7 @@ class JsonLinesContainer(Container):
 
 def _row(path: Path, place: str, line: bytes, split: str, *, files: bool) -> ContainerRow:
     try:
-        values = parsed(line)
+        values = parse_json(line)
     except (ValueError, json.JSONDecodeError) as error:
         return ContainerRow(place, split=split, fault=f"not JSON: {error}")
     if not isinstance(values, dict):

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from genset.containers.base import MAX_ITEM_BYTES, Container, ContainerRow, file_row, split_of, too_large, unreadable
-from genset.jsons import parsed
+from genset.safe_json import parse_json
 
 _ENDINGS = (".tar", ".tar.gz", ".tgz")
 
@@ -56,7 +56,7 @@ def _items(
     fault = ""
     for ending in [name for name in members if name.endswith(".json")]:
         try:
-            content = parsed(members.pop(ending))  # type: ignore[arg-type]
+            content = parse_json(members.pop(ending))  # type: ignore[arg-type]
             values |= content if isinstance(content, dict) else {"json": content}
         except (ValueError, TypeError):
             fault = f"{key}{ending} is not JSON"

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from genset.dataset import METADATA, SPLITS
-from genset.interfaces import Exporter, Figure, Modality
+from genset.dataset import SPLITS
+from genset.interfaces import Exporter, MetricInfo, Modality
+from genset.metadata import METADATA
 
 
 def dataset_card(
     name: str,
     manifest: Mapping[str, Any],
-    figures: Mapping[str, Figure],
+    figures: Mapping[str, MetricInfo],
     verdict: Mapping[str, Any],
     exporter: Exporter,
     modality: Modality,
@@ -89,7 +90,7 @@ def _table(head: str, rows: Any) -> str:
     return f"| {head} | |\n| --- | --- |\n{body}"
 
 
-def _figures(values: Mapping[str, float], figures: Mapping[str, Figure]) -> str:
+def _figures(values: Mapping[str, float], figures: Mapping[str, MetricInfo]) -> str:
     rows = ((name, value, figures[name]) for name, value in values.items())
     body = "".join(f"| {name} | {value:g} | {figure.goal} | {figure.what} |\n" for name, value, figure in rows)
     return f"| figure | value | better | meaning |\n| --- | --- | --- | --- |\n{body}"

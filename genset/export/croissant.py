@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from genset.dataset import METADATA, SPLITS, rows_file
+from genset.dataset import SPLITS
 from genset.interfaces import Exporter
+from genset.metadata import METADATA, rows_file
 
 _CONTEXT = {
     "@language": "en",

@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
-from genset.dataset import METADATA, Item, rows_file, write_rows
+from genset.dataset import ExportItem
 from genset.interfaces import Exporter, Modality
-from genset.versions import Draft
+from genset.metadata import METADATA, rows_file, write_rows
+from genset.versions.draft import Draft
 
 UNLABELLED = "unlabelled"  # folder of items without a label, as class-folder loaders need one
 
@@ -23,7 +24,7 @@ class FolderExporter(Exporter):
     def pattern(self, split: str, *, rows: bool) -> str:
         return rows_file(split) if rows else f"{split}/**"
 
-    def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
+    def write(self, draft: Draft, items: Iterable[ExportItem], modality: Modality) -> None:
         rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for item in items:
             record = item.record

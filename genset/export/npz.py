@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from genset.dataset import Item
+from genset.dataset import ExportItem
 from genset.errors import GensetError
 from genset.export.shards import text_columns
 from genset.interfaces import Exporter, Modality
-from genset.versions import Draft
+from genset.versions.draft import Draft
 
 ITEMS = "x"  # the array of items (N, ...); items that are rows have their columns instead
 
@@ -27,15 +27,15 @@ class NpzExporter(Exporter):
     def pattern(self, split: str, *, rows: bool) -> str:
         return f"{split}{self.suffix}"
 
-    def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
-        splits: dict[str, list[Item]] = defaultdict(list)
+    def write(self, draft: Draft, items: Iterable[ExportItem], modality: Modality) -> None:
+        splits: dict[str, list[ExportItem]] = defaultdict(list)
         for item in items:
             splits[item.record.split].append(item)
         for split, members in splits.items():
             draft.write(f"{split}{self.suffix}", _arrays(members))
 
 
-def _arrays(items: Sequence[Item]) -> bytes:
+def _arrays(items: Sequence[ExportItem]) -> bytes:
     rows = [text_columns(item, ITEMS) for item in items]
     arrays: dict[str, Any] = {name: np.array([row[name] for row in rows], dtype=np.str_) for name in rows[0]}
     if items[0].fields is None:
@@ -45,7 +45,7 @@ def _arrays(items: Sequence[Item]) -> bytes:
     return buffer.getvalue()
 
 
-def _array(item: Item) -> npt.NDArray[Any]:
+def _array(item: ExportItem) -> npt.NDArray[Any]:
     if item.array is None:
         raise GensetError(
             "arrays need items of equal size; these are unchanged files",

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from genset.dataset import Item
+from genset.dataset import ExportItem
 from genset.errors import GensetError
 from genset.export.shards import ShardedExporter, text_columns
 from genset.interfaces import Modality
@@ -29,12 +29,12 @@ class ParquetExporter(ShardedExporter):
                 hint="Install it: pip install 'genset[parquet]'.",
             ) from None
 
-    def file(self, items: Sequence[Item], modality: Modality) -> bytes:
+    def file(self, items: Sequence[ExportItem], modality: Modality) -> bytes:
         self.ready()
         return _table(items, modality.feature)
 
 
-def _table(items: Sequence[Item], feature: str) -> bytes:
+def _table(items: Sequence[ExportItem], feature: str) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -49,7 +49,7 @@ def _table(items: Sequence[Item], feature: str) -> bytes:
     return buffer.getvalue()
 
 
-def _row(item: Item, feature: str) -> dict[str, Any]:
+def _row(item: ExportItem, feature: str) -> dict[str, Any]:
     record = item.record
     file = {feature.lower(): {"bytes": item.data, "path": f"{record.id}{item.suffix}"}} if item.fields is None else {}
     return {**text_columns(item, feature.lower()), **file, **(item.fields or {})}

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pydantic
 
-from genset.dataset import SPLITS, Item, as_text
+from genset.dataset import SPLITS, ExportItem
 from genset.interfaces import Exporter, Modality
-from genset.versions import Draft
+from genset.safe_json import as_text
+from genset.versions.draft import Draft
 
 _METADATA_BYTES = 400  # of an item, roughly
 _MAX_ITEMS = 16_384  # in a file that a worker generates: what it loses at most
@@ -26,10 +27,10 @@ class ShardedExporter(Exporter):
         return f"{split}-*{self.suffix}"
 
     @abstractmethod
-    def file(self, items: Sequence[Item], modality: Modality) -> bytes:
+    def file(self, items: Sequence[ExportItem], modality: Modality) -> bytes:
         """The bytes of one file with these items, in order."""
 
-    def write(self, draft: Draft, items: Iterable[Item], modality: Modality) -> None:
+    def write(self, draft: Draft, items: Iterable[ExportItem], modality: Modality) -> None:
         for name, members in self.shards(items):
             draft.write(name, self.file(members, modality))
 
@@ -42,13 +43,13 @@ class ShardedExporter(Exporter):
         """The name of a file."""
         return f"{split}-{number:05d}{self.suffix}"
 
-    def shards(self, items: Iterable[Item]) -> Iterator[tuple[str, list[Item]]]:
+    def shards(self, items: Iterable[ExportItem]) -> Iterator[tuple[str, list[ExportItem]]]:
         """(name, items) of each file, in the order of the items."""
-        pending: dict[str, list[Item]] = defaultdict(list)
+        pending: dict[str, list[ExportItem]] = defaultdict(list)
         sizes: Counter[str] = Counter()
         numbers: Counter[str] = Counter()
 
-        def close(split: str) -> tuple[str, list[Item]]:
+        def close(split: str) -> tuple[str, list[ExportItem]]:
             name = self.name(split, numbers[split])
             numbers[split] += 1
             sizes[split] = 0
@@ -65,13 +66,13 @@ class ShardedExporter(Exporter):
                 yield close(split)
 
 
-def size(item: Item) -> int:
+def size(item: ExportItem) -> int:
     """Approximate size of an item in bytes."""
     metadata = (*item.record.row().values(), *map(as_text, (item.fields or {}).values()))
     return len(item.data) + sum(len(text) for text in metadata)
 
 
-def text_columns(item: Item, item_column: str) -> dict[str, str]:
+def text_columns(item: ExportItem, item_column: str) -> dict[str, str]:
     """The metadata of an item as text, with the item itself where it is a row.
 
     A user's column with the name `item_column`, which is that of the item, gets another name.

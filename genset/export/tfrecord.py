@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal
 
-from genset.dataset import Item
+from genset.dataset import ExportItem
 from genset.export.shards import ShardedExporter, text_columns
 from genset.interfaces import Modality
 
@@ -26,12 +26,12 @@ class TFRecordExporter(ShardedExporter):
     suffix: ClassVar[str] = ".tfrecord"
     media_type: ClassVar[str] = "application/octet-stream"
 
-    def file(self, items: Sequence[Item], modality: Modality) -> bytes:
+    def file(self, items: Sequence[ExportItem], modality: Modality) -> bytes:
         checksum = checksum_function()
         return b"".join(_frame(example(features(item, modality.feature)), checksum) for item in items)
 
 
-def features(item: Item, feature: str) -> dict[str, bytes]:
+def features(item: ExportItem, feature: str) -> dict[str, bytes]:
     """The features of an item by name, as bytes."""
     data = {feature.lower(): item.data} if item.fields is None else {}
     return {**data, **{name: text.encode() for name, text in text_columns(item, feature.lower()).items()}}

@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
-from genset.dataset import Item
+from genset.dataset import ExportItem
 from genset.export.shards import ShardedExporter
 from genset.interfaces import Modality
 
@@ -19,11 +19,11 @@ class WebDatasetExporter(ShardedExporter):
     loader: ClassVar[str] = "webdataset"
     media_type: ClassVar[str] = "application/x-tar"
 
-    def file(self, items: Sequence[Item], modality: Modality) -> bytes:
+    def file(self, items: Sequence[ExportItem], modality: Modality) -> bytes:
         return _tar(items)
 
 
-def _tar(items: Iterable[Item]) -> bytes:
+def _tar(items: Iterable[ExportItem]) -> bytes:
     """A tar file without times and owners, so that equal items give equal bytes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as file:

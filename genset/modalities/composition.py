@@ -8,17 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 import pydantic
 
-from genset.interfaces import (
-    Augmentation,
-    Company,
-    Drawn,
-    Item,
-    Kinds,
-    Mixing,
-    Modality,
-    Partner,
-    Step,
-)
+from genset.interfaces import Augmentation, Drawn, ItemArray, Kinds, MixContext, Mixing, MixPartner, Modality, Step
 
 
 def _pair(value: Any) -> Any:
@@ -43,7 +33,7 @@ class CompositeStep(Step):
     def bound(self, modality: Modality) -> Self:
         return self.model_copy(update={self.kind: [step.bound(modality) for step in self.parts()]})
 
-    def run(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
+    def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
         details: list[Drawn] = []
         for step in self.chosen([step for step in self.parts() if step.fits(company.label)], rng):
             item, drawn = step.take(item, rng, company)
@@ -100,8 +90,8 @@ class AugmentPolicy(Step):
     table: ClassVar[tuple[Augmentation, ...]] = ()
 
     def _run_all(
-        self, steps: Sequence[Augmentation], item: Item, rng: np.random.Generator, company: Company
-    ) -> tuple[Item, list[Drawn]]:
+        self, steps: Sequence[Augmentation], item: ItemArray, rng: np.random.Generator, company: MixContext
+    ) -> tuple[ItemArray, list[Drawn]]:
         details: list[Drawn] = []
         for step in steps:
             item, drawn = step.run(item, rng, company)
@@ -119,7 +109,7 @@ class RandAugment(AugmentPolicy):
     strength: float = pydantic.Field(0.3, gt=0, le=1)
     """Largest strength of each transform, as a share of its widest setting."""
 
-    def run(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
+    def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
         chosen = [self.table[int(place)].at(self.strength) for place in rng.integers(len(self.table), size=self.count)]
         return self._run_all(chosen, item, rng, company)
 
@@ -130,7 +120,7 @@ class TrivialAugment(AugmentPolicy):
 
     kind: Literal["trivial_augment"] = "trivial_augment"
 
-    def run(self, item: Item, rng: np.random.Generator, company: Company) -> tuple[Item, list[Drawn]]:
+    def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
         return self._run_all([self.table[int(rng.integers(len(self.table)))]], item, rng, company)
 
 
@@ -149,8 +139,8 @@ class LatentMix(Mixing):
         return {"way": round(float(rng.uniform(0, self.max_share)), 6)}
 
     def mixed(
-        self, item: Item, partner: Partner, rng: np.random.Generator, company: Company, **drawn: Any
-    ) -> tuple[Item, float]:
+        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
+    ) -> tuple[ItemArray, float]:
         return company.between(partner, drawn["way"], rng), drawn["way"]
 
 

@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from genset.atomic import write_atomically
 from genset.models.npz import npz_bytes
 from genset.models.schedule import StagePlan, TrainingPlan
-from genset.versions import write_atomically
 
 Weights = list[npt.NDArray[Any]]
 HistoryRow = dict[str, float]

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from genset import __version__
-from genset.config import Config, dump
+from genset.config.loading import dump
+from genset.config.sections import Config
 from genset.dataset import Dataset
 from genset.engine import Engine
 from genset.interfaces import Progress, Section
-from genset.versions import Root, Version
+from genset.versions.root import Root
+from genset.versions.version import Version
 
 LIBRARIES = (
     "keras",

@@ -13,18 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from genset.config import Config
-from genset.dataset import SPLITS, Dataset, Record, read_version
+from genset.atomic import flush_tree, writing
+from genset.config.sections import Config
+from genset.dataset import SPLITS, Dataset, Record
 from genset.errors import GensetError
-from genset.interfaces import Item, Items, Labels, Modality, Quarantined, Section, UndecodableError
+from genset.interfaces import ItemArray, Items, Labels, Modality, Problem, Section, UndecodableError
 from genset.memory import release_memory
+from genset.metadata import read_version
 from genset.modalities import MODALITIES
-from genset.pipeline.clean import clean, duplicate, twins
-from genset.pipeline.collect import Collected, collect, reader
+from genset.pipeline.clean.clean import clean, duplicate, twins
+from genset.pipeline.collect.collect import Collected, collect
 from genset.pipeline.job import Job, key_of
-from genset.pipeline.split import assign, deviations, shares_of
+from genset.pipeline.reading import reader
+from genset.pipeline.split.assign import assign, deviations, shares_of
 from genset.seeds import item_id
-from genset.versions import flush_tree, open_version, writing
+from genset.versions.version import open_version
 
 _DECODED = "decoded.npy"
 _NO_COLUMNS: Mapping[str, str] = {}
@@ -38,7 +41,7 @@ class Prepared:
     dataset: Dataset
     items: Items  # (N, ...) memory-mapped
     modality: Modality
-    problems: tuple[Quarantined, ...]
+    problems: tuple[Problem, ...]
     identity: str  # of the items, their form and their splits: what learning from them depends on
 
     @property
@@ -138,7 +141,7 @@ class LookedAt:
 
     records: tuple[Record, ...]
     modality: Modality  # settled by them
-    problems: tuple[Quarantined, ...]
+    problems: tuple[Problem, ...]
 
 
 def looked_at(collected: Collected, config: Config, job: Job) -> LookedAt:
@@ -150,7 +153,7 @@ def looked_at(collected: Collected, config: Config, job: Job) -> LookedAt:
     modality = table(table.settle(collected.modality.settings, cleaned.probes))
     told = modality.conversions(cleaned.probes)
     if told:
-        problems += (Quarantined(", ".join(config.data.source), "converted", told),)
+        problems += (Problem(", ".join(config.data.source), "converted", told),)
     return LookedAt(cleaned.records, modality, problems)
 
 
@@ -189,7 +192,7 @@ def _open(folder: Path) -> Prepared:
         Dataset(modality.kind, records),
         np.load(folder / "items.npy", mmap_mode="r", allow_pickle=False),
         modality(modality.Settings(**index["modality"])),
-        tuple(Quarantined(**problem) for problem in index["problems"]),
+        tuple(Problem(**problem) for problem in index["problems"]),
         index["identity"],
     )
 
@@ -224,7 +227,7 @@ def _decode(records: Sequence[Record], modality: Modality, path: Path, job: Job)
     """Write the items in the configured form; the digest of each."""
     digests: list[str] = []
 
-    def noted() -> Iterator[Item]:
+    def noted() -> Iterator[ItemArray]:
         for item in job.engine.map(lambda record: _decode_one(record, modality), records):
             digests.append(hashlib.sha256(item.tobytes()).hexdigest())
             job.progress.tick("decode", len(digests), len(records), "")
@@ -234,7 +237,7 @@ def _decode(records: Sequence[Record], modality: Modality, path: Path, job: Job)
     return digests
 
 
-def _write_items(path: Path, items: Iterable[Item], count: int, modality: Modality) -> None:
+def _write_items(path: Path, items: Iterable[ItemArray], count: int, modality: Modality) -> None:
     """One .npy file, not through a memory map, which on a full disk would end the process without a word."""
     header = {
         "descr": np.dtype(modality.item_dtype).str,
@@ -247,7 +250,7 @@ def _write_items(path: Path, items: Iterable[Item], count: int, modality: Modali
             file.write(item.tobytes())
 
 
-def _decode_one(record: Record, modality: Modality) -> Item:
+def _decode_one(record: Record, modality: Modality) -> ItemArray:
     try:
         return modality.decode(record.raw)
     except (UndecodableError, OSError) as error:
@@ -256,12 +259,12 @@ def _decode_one(record: Record, modality: Modality) -> Item:
         ) from None
 
 
-def check_enough(records: Sequence[Record], problems: Sequence[Quarantined], sources: Sequence[str]) -> None:
+def check_enough(records: Sequence[Record], problems: Sequence[Problem], sources: Sequence[str]) -> None:
     """Raises GensetError where too few items are usable for a training."""
     if len(records) >= FEWEST_ITEMS:
         return
     kept = {record.place for record in records}
-    lost: dict[str, Quarantined] = {}
+    lost: dict[str, Problem] = {}
     for problem in problems:
         if problem.kind not in ("ignored", "empty_folder", "converted") and problem.path not in kept:
             lost.setdefault(problem.path, problem)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from genset.interfaces import Figure, Measured, Metric, MetricInputs, SkipError
+from genset.interfaces import Metric, MetricInfo, MetricInputs, MetricSkippedError, MetricValue
 from genset.quality.diversity import Distinct, Vendi
 from genset.quality.fidelity import Frechet, KernelDistance, Manifold
 from genset.quality.privacy import Privacy
@@ -19,20 +19,20 @@ METRICS: tuple[Metric, ...] = (
     Privacy(),
     RoundTrip(),
 )
-FIGURES: Mapping[str, Figure] = {figure.name: figure for metric in METRICS for figure in metric.figures}
+FIGURES: Mapping[str, MetricInfo] = {figure.name: figure for metric in METRICS for figure in metric.figures}
 
 
-def measure(inputs: MetricInputs) -> tuple[dict[str, Measured], dict[str, str]]:
+def measure(inputs: MetricInputs) -> tuple[dict[str, MetricValue], dict[str, str]]:
     """(figures by name, reasons why the other figures could not be computed, by name)."""
-    figures: dict[str, Measured] = {}
+    figures: dict[str, MetricValue] = {}
     skipped: dict[str, str] = {}
     for metric in METRICS:
         try:
             results = metric.compute(inputs)
-        except SkipError as reason:
+        except MetricSkippedError as reason:
             results = dict.fromkeys((figure.name for figure in metric.figures), reason)
         for name, result in results.items():
-            if isinstance(result, Measured):
+            if isinstance(result, MetricValue):
                 figures[name] = result
             else:
                 skipped[name] = str(result)

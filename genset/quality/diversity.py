@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Figure, Floats, Measured, Metric, MetricInputs, SkipError
+from genset.interfaces import Floats, Metric, MetricInfo, MetricInputs, MetricSkippedError, MetricValue
 from genset.quality import intervals
 from genset.quality.fidelity import equal_samples
 
@@ -19,7 +19,7 @@ class Vendi(Metric):
     """The effective number of different items in a set, compared with as many real ones."""
 
     _own = partial(
-        Figure, group="diversity", space="space", source="Friedman and Dieng 2023, arXiv:2210.02410, cosine kernel"
+        MetricInfo, group="diversity", space="space", source="Friedman and Dieng 2023, arXiv:2210.02410, cosine kernel"
     )
     figures = (
         _own("vendi", "neutral", "Vendi score of synthetic items: their effective number of different items", low=1),
@@ -31,12 +31,12 @@ class Vendi(Metric):
         ),
     )
 
-    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured]:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         train, test, synthetic = equal_samples(inputs)
         values, ranges = _scores(test, synthetic), intervals.jackknife((test, synthetic), _scores)
         n, best = {"test": len(test), "made": len(synthetic)}, (vendi(test), vendi(train) / vendi(test))
         return {
-            figure.name: Measured(values[place], n, ranges[place], best[place])
+            figure.name: MetricValue(values[place], n, ranges[place], best[place])
             for place, figure in enumerate(self.figures)
         }
 
@@ -61,7 +61,7 @@ class Distinct(Metric):
     """Share of synthetic items that differ from each other."""
 
     figures = (
-        Figure(
+        MetricInfo(
             "distinct",
             "higher",
             "share of distinct items among the synthetic ones",
@@ -71,13 +71,15 @@ class Distinct(Metric):
         ),
     )
 
-    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured]:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         synthetic, train = inputs.synthetic.closeness, inputs.train.closeness
         if not len(synthetic):
-            raise SkipError("there are no synthetic items")
+            raise MetricSkippedError("there are no synthetic items")
         share = distinct(synthetic)
         real = distinct(train) if len(train) else None
-        return {"distinct": Measured(share, {"made": len(synthetic)}, intervals.of_share(share, len(synthetic)), real)}
+        return {
+            "distinct": MetricValue(share, {"made": len(synthetic)}, intervals.of_share(share, len(synthetic)), real)
+        }
 
 
 def distinct(rows: Floats) -> float:

@@ -7,7 +7,16 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import FeatureSet, Figure, Floats, Labels, Measured, Metric, MetricInputs, SkipError
+from genset.interfaces import (
+    FeatureSet,
+    Floats,
+    Labels,
+    Metric,
+    MetricInfo,
+    MetricInputs,
+    MetricSkippedError,
+    MetricValue,
+)
 from genset.quality import intervals
 from genset.quality.neighbours import blocks
 from genset.seeds import rng_for
@@ -18,7 +27,7 @@ _MAX_ITEMS = 10_000  # of each set, as all pairs of them are compared
 NEIGHBOURS = 5
 _EDGE = 1 - 1e-9  # points on the edge of a ball count as outside, whatever the rounding
 _BLOCK = 1024  # rows of kernels computed at once
-_figure = partial(Figure, group="fidelity", space="space")
+_figure = partial(MetricInfo, group="fidelity", space="space")
 
 
 class Frechet(Metric):
@@ -35,12 +44,12 @@ class Frechet(Metric):
         _own("frechet_ratio", "lower", "frechet / frechet_floor: 1 is as close as real data"),
     )
 
-    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured]:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         samples = equal_samples(inputs)
         values, ranges = _frechets(*samples), intervals.jackknife(samples, _frechets)
         n, best = dict.fromkeys(("train", "test", "made"), len(samples[0])), (values[1], None, 1.0)
         return {
-            figure.name: Measured(values[place], n, ranges[place], best[place])
+            figure.name: MetricValue(values[place], n, ranges[place], best[place])
             for place, figure in enumerate(self.figures)
         }
 
@@ -63,11 +72,13 @@ class KernelDistance(Metric):
         ),
     )
 
-    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured]:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         train, test, synthetic = equal_samples(inputs)
         value, half = kernel_distance(test, synthetic)
         n = {"test": len(test), "made": len(synthetic)}
-        return {"kernel_distance": Measured(value, n, intervals.around(value, half), kernel_distance(test, train)[0])}
+        return {
+            "kernel_distance": MetricValue(value, n, intervals.around(value, half), kernel_distance(test, train)[0])
+        }
 
 
 class Manifold(Metric):
@@ -88,14 +99,14 @@ class Manifold(Metric):
         ),
     )
 
-    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured]:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         train, test, synthetic = equal_samples(inputs)
         if len(test) <= NEIGHBOURS:
-            raise SkipError(f"needs more than {NEIGHBOURS} real held-out and synthetic items, has {len(test)}")
+            raise MetricSkippedError(f"needs more than {NEIGHBOURS} real held-out and synthetic items, has {len(test)}")
         balls, classes = KNearestBalls(test), _by_class(inputs)
         best, (values, counts) = _around(balls, test, train)[0], _around(balls, test, synthetic)
         return {
-            name: Measured(
+            name: MetricValue(
                 value,
                 {"test": len(test), "made": len(synthetic)},
                 intervals.of_mean(counts / NEIGHBOURS) if name == "density" else intervals.of_share(value, len(test)),
@@ -210,7 +221,7 @@ def common_size(*sets: Floats | Labels) -> int:
     """How many items can be sampled from each of training, held-out and synthetic items. Raises SkipError below two."""
     count = min(_MAX_ITEMS, *map(len, sets))
     if count < 2:
-        raise SkipError("needs at least two real training, real held-out and synthetic items")
+        raise MetricSkippedError("needs at least two real training, real held-out and synthetic items")
     return count
 
 

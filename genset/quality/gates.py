@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from genset.interfaces import Figure
-from genset.yaml_source import did_you_mean
+from genset.errors import did_you_mean
+from genset.interfaces import MetricInfo
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -39,7 +39,7 @@ class Gate:
         return f"{self}: is {value:g}, off by {abs(value - self.bound):.4g}"
 
 
-def parse(text: str, figures: Mapping[str, Figure]) -> Gate:
+def parse(text: str, figures: Mapping[str, MetricInfo]) -> Gate:
     """Read a gate on one of `figures`. Raises ValueError with what was expected."""
     match = _FORM.match(text)
     if not match:

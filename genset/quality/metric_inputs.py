@@ -91,7 +91,7 @@ def build_inputs(
 
 
 def _space_names(train: ItemFeatures, embedding: Embedding) -> dict[str, str]:
-    """Descriptions of the spaces in which figures compare items, by the names that `Figure.space` has."""
+    """Descriptions of the spaces in which figures compare items, by the names that `MetricInfo.space` has."""
     count, values = train.features.shape
     return {
         "space": embedding.description(count),

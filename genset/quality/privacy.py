@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Figure, Floats, Labels, Measured, Metric, MetricInputs, SkipError
+from genset.interfaces import Floats, Labels, Metric, MetricInfo, MetricInputs, MetricSkippedError, MetricValue
 from genset.quality import intervals
 from genset.quality.neighbours import Nearest, Neighbours, nearest, nearest_both_ways
 from genset.seeds import rng_for
@@ -21,7 +21,7 @@ _MIN_ITEMS = 20  # held-out and synthetic items: ranks of fewer prove nothing
 _MIN_ITEMS_FOR_TAIL = 100  # held-out items, of which 1% is one
 _CELL_ITEMS = 50  # held-out items of a cell, on average
 _MAX_CELLS = 20
-_figure = partial(Figure, group="privacy", space="closeness")
+_figure = partial(MetricInfo, group="privacy", space="closeness")
 
 
 class Privacy(Metric):
@@ -75,11 +75,11 @@ class Privacy(Metric):
         ),
     )
 
-    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured | SkipError]:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue | MetricSkippedError]:
         if not len(inputs.test) or not len(inputs.synthetic):
-            raise SkipError("needs real held-out and synthetic items")
+            raise MetricSkippedError("needs real held-out and synthetic items")
         if len(inputs.train) < 2:
-            raise SkipError("needs at least two real training items")
+            raise MetricSkippedError("needs at least two real training items")
         near: Neighbours = inputs.neighbours
         return {
             "copies": _copies(near),
@@ -91,20 +91,20 @@ class Privacy(Metric):
         }
 
 
-def _share(near: Neighbours, of_synthetic: npt.NDArray[np.bool_], of_test: npt.NDArray[np.bool_]) -> Measured:
+def _share(near: Neighbours, of_synthetic: npt.NDArray[np.bool_], of_test: npt.NDArray[np.bool_]) -> MetricValue:
     """The share of synthetic items, and that of held-out items as the value for real items."""
     share = float(of_synthetic.mean())
-    return Measured(share, near.counts, intervals.of_share(share, len(near.synthetic)), float(of_test.mean()))
+    return MetricValue(share, near.counts, intervals.of_share(share, len(near.synthetic)), float(of_test.mean()))
 
 
-def _copies(near: Neighbours) -> Measured:
+def _copies(near: Neighbours) -> MetricValue:
     held_out = near.test_to_train.distance
     limit = np.quantile(held_out, EXPECTED_SHARE)
     # "at most" and not "below": where held-out items repeat training items the limit is 0, which must count copies
     return _share(near, near.synthetic_and_train[0].distance <= limit, held_out <= limit)
 
 
-def _dcr_share(near: Neighbours) -> Measured:
+def _dcr_share(near: Neighbours) -> MetricValue:
     """With n training and m held-out items, chance makes the nearest a training item in n / (n + m) of cases.
 
     The share is converted to sets of equal size by weighting the counts with 1 / n and 1 / m.
@@ -117,25 +117,25 @@ def _dcr_share(near: Neighbours) -> Measured:
     def balanced(value: float) -> float:
         return value * test / (value * test + (1 - value) * train)
 
-    return Measured(balanced(share), near.counts, (balanced(low), balanced(high)), 0.5)
+    return MetricValue(balanced(share), near.counts, (balanced(low), balanced(high)), 0.5)
 
 
-def _authenticity(near: Neighbours) -> Measured:
+def _authenticity(near: Neighbours) -> MetricValue:
     synthetic, held_out = near.synthetic_and_train[0], near.test_to_train
     of_synthetic, of_test = (one.distance > near.within_train[one.row] for one in (synthetic, held_out))
     return _share(near, of_synthetic, of_test)
 
 
-def _c_t(inputs: MetricInputs, near: Neighbours) -> Measured | SkipError:
+def _c_t(inputs: MetricInputs, near: Neighbours) -> MetricValue | MetricSkippedError:
     if min(len(near.test), len(near.synthetic)) < _MIN_ITEMS:
-        return SkipError(f"needs {_MIN_ITEMS} real held-out and synthetic items")
+        return MetricSkippedError(f"needs {_MIN_ITEMS} real held-out and synthetic items")
     count = min(_MAX_CELLS, max(1, len(near.test) // _CELL_ITEMS))
     spaces = (inputs.train.space, inputs.test.space, inputs.synthetic.space)
     cells = _cells(spaces, count)
     value = data_copying((near.train, near.test, near.synthetic), cells)
     if value is None:
-        return SkipError(f"no cell has {_MIN_ITEMS} real held-out and synthetic items")
-    return Measured(value, near.counts, intervals.around(value, 1.96), 0.0)
+        return MetricSkippedError(f"no cell has {_MIN_ITEMS} real held-out and synthetic items")
+    return MetricValue(value, near.counts, intervals.around(value, 1.96), 0.0)
 
 
 def data_copying(parts: tuple[Floats, Floats, Floats], cells: tuple[Labels, Labels, Labels]) -> float | None:
@@ -179,25 +179,25 @@ def _cells(spaces: tuple[Floats, Floats, Floats], count: int) -> tuple[Labels, L
     return first, second, third
 
 
-def _mia_auc(near: Neighbours) -> Measured | SkipError:
+def _mia_auc(near: Neighbours) -> MetricValue | MetricSkippedError:
     """The attacker ranks items by the distance to the nearest synthetic item. Interval: DeLong et al. (1988)."""
     members, others = near.synthetic_and_train[1].distance, near.synthetic_and_test[1].distance
     if len(others) < _MIN_ITEMS:
-        return SkipError(f"needs {_MIN_ITEMS} real held-out items, has {len(others)}")
+        return MetricSkippedError(f"needs {_MIN_ITEMS} real held-out items, has {len(others)}")
     ranks = _count_below(-members, -others) / len(others)  # (n,) share of held-out items further from a synthetic one
     value = float(ranks.mean())
     missed = 1 - _count_below(-others, -members) / len(members)
     half = 1.96 * (float(ranks.var()) / len(ranks) + float(missed.var()) / len(missed)) ** 0.5
-    return Measured(value, near.counts, intervals.around(value, half), 0.5)
+    return MetricValue(value, near.counts, intervals.around(value, half), 0.5)
 
 
-def _mia_tpr(near: Neighbours) -> Measured | SkipError:
+def _mia_tpr(near: Neighbours) -> MetricValue | MetricSkippedError:
     members, others = near.synthetic_and_train[1].distance, near.synthetic_and_test[1].distance
     if len(others) < _MIN_ITEMS_FOR_TAIL:
-        return SkipError(f"needs {_MIN_ITEMS_FOR_TAIL} real held-out items, has {len(others)}")
+        return MetricSkippedError(f"needs {_MIN_ITEMS_FOR_TAIL} real held-out items, has {len(others)}")
     limit = np.sort(others)[len(others) // 100]  # at most 1% of the held-out items are below it
     share = float((members < limit).mean())
-    return Measured(share, near.counts, intervals.of_share(share, len(members)), EXPECTED_SHARE)
+    return MetricValue(share, near.counts, intervals.of_share(share, len(members)), EXPECTED_SHARE)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from genset.interfaces import Figure, Measured, Metric, MetricInputs, SkipError
+from genset.interfaces import Metric, MetricInfo, MetricInputs, MetricSkippedError, MetricValue
 from genset.quality.fidelity import NEIGHBOURS, KNearestBalls, common_size, frechet, sample
 
 
@@ -12,21 +12,21 @@ class RoundTrip(Metric):
     """The figures of real items that were converted to tensors and back, as synthetic items come from tensors."""
 
     figures = (
-        Figure(
+        MetricInfo(
             "label_ratio_ceiling",
             "neutral",
             "label_ratio of real held-out items converted to tensors and back",
             group="utility",
             space="features",
         ),
-        Figure(
+        MetricInfo(
             "frechet_ratio_ceiling",
             "neutral",
             "frechet_ratio of real training items converted to tensors and back",
             group="fidelity",
             space="space",
         ),
-        Figure(
+        MetricInfo(
             "coverage_ceiling",
             "neutral",
             "coverage of real training items converted to tensors and back",
@@ -36,7 +36,7 @@ class RoundTrip(Metric):
         ),
     )
 
-    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured]:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         """No figures where the conversion loses nothing."""
         if inputs.round_trip is None:
             return {}
@@ -49,16 +49,16 @@ class RoundTrip(Metric):
         converted = sample(converted, count, "train")
         test = sample(inputs.test.space, count, "test")
         if len(test) <= NEIGHBOURS:
-            raise SkipError(f"needs more than {NEIGHBOURS} real held-out items, has {len(test)}")
+            raise MetricSkippedError(f"needs more than {NEIGHBOURS} real held-out items, has {len(test)}")
         n = {"train": len(converted), "test": len(test)}
         figures = {
-            "frechet_ratio_ceiling": Measured(frechet(converted, test) / max(frechet(train, test), 1e-9), n),
-            "coverage_ceiling": Measured(float(KNearestBalls(test).containing(converted)[1].mean()), n),
+            "frechet_ratio_ceiling": MetricValue(frechet(converted, test) / max(frechet(train, test), 1e-9), n),
+            "coverage_ceiling": MetricValue(float(KNearestBalls(test).containing(converted)[1].mean()), n),
         }
         on_real, on_converted = (
             float(np.mean([one.correct(rows.features, rows.labels) for one in inputs.classifiers] or [0]))
             for rows in (inputs.test, converted_test)
         )
         if on_real:
-            figures["label_ratio_ceiling"] = Measured(on_converted / on_real, {"test": len(converted_test)})
+            figures["label_ratio_ceiling"] = MetricValue(on_converted / on_real, {"test": len(converted_test)})
         return figures

@@ -6,12 +6,12 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import FeatureSet, Figure, Labels, Measured, Metric, MetricInputs, SkipError
+from genset.interfaces import FeatureSet, Labels, Metric, MetricInfo, MetricInputs, MetricSkippedError, MetricValue
 from genset.quality import intervals
 from genset.quality.classifier import Classifier, StackedRows
 
 Correct = npt.NDArray[np.float64]  # (K, N) 1 where each of K classifiers gives an item its own label, else 0
-_figure = partial(Figure, group="utility", space="features", source="Ravuri and Vinyals 2019, arXiv:1905.10887")
+_figure = partial(MetricInfo, group="utility", space="features", source="Ravuri and Vinyals 2019, arXiv:1905.10887")
 _TRAINED_ON = {"real_acc": "real", "cas": "synthetic", "both_acc": "both", "augmented_acc": "augmented"}
 
 
@@ -38,20 +38,22 @@ class Utility(Metric):
         _figure("label_ratio", "higher", "label_acc / real_acc", headline=True),
     )
 
-    def compute(self, inputs: MetricInputs) -> Mapping[str, Measured | SkipError]:
+    def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue | MetricSkippedError]:
         test, synthetic = inputs.test, inputs.synthetic
         if not inputs.classifiers:
-            raise SkipError("needs at least two classes")
+            raise MetricSkippedError("needs at least two classes")
         if not len(test):
-            raise SkipError("needs real held-out items: the test split has none")
+            raise MetricSkippedError("needs real held-out items: the test split has none")
         if not len(synthetic):
-            raise SkipError("there are no synthetic items")
+            raise MetricSkippedError("there are no synthetic items")
         runs = _runs(inputs)
         if not runs["real"].any():
-            raise SkipError("a classifier trained on the real items gets every held-out item wrong")
+            raise MetricSkippedError("a classifier trained on the real items gets every held-out item wrong")
         accuracy = float(runs["real"].mean())
         labelled = _correct(inputs.classifiers, synthetic)
-        results: dict[str, Measured | SkipError] = {"augmented_acc": SkipError(inputs.no_augmented_reason)}
+        results: dict[str, MetricValue | MetricSkippedError] = {
+            "augmented_acc": MetricSkippedError(inputs.no_augmented_reason)
+        }
         for name, kind in _TRAINED_ON.items():
             if kind in runs:
                 results[name] = _mean(runs[kind], inputs, test, real=None if kind == "real" else accuracy)
@@ -86,10 +88,12 @@ def _correct(classifiers: Sequence[Classifier], items: FeatureSet) -> Correct:
 
 def _mean(
     correct: Correct, inputs: MetricInputs, items: FeatureSet, *, real: float | None = None, counted_as: str = "test"
-) -> Measured:
+) -> MetricValue:
     value = float(correct.mean())
     interval = intervals.around(value, intervals.half_of_runs(correct))
-    return Measured(value, {counted_as: len(items)}, interval, real, _by_class(correct, items.labels, inputs.classes))
+    return MetricValue(
+        value, {counted_as: len(items)}, interval, real, _by_class(correct, items.labels, inputs.classes)
+    )
 
 
 def _by_class(correct: Correct, labels: Labels, classes: tuple[str, ...]) -> dict[str, float]:
@@ -97,24 +101,24 @@ def _by_class(correct: Correct, labels: Labels, classes: tuple[str, ...]) -> dic
     return {label: float(means[labels == n].mean()) for n, label in enumerate(classes) if (labels == n).any()}
 
 
-def _lift(gains: Correct, inputs: MetricInputs) -> dict[str, Measured | SkipError]:
+def _lift(gains: Correct, inputs: MetricInputs) -> dict[str, MetricValue | MetricSkippedError]:
     lift = _mean(gains, inputs, inputs.test, real=0.0)
     assert lift.interval
-    ends = {name: Measured(end, lift.n) for name, end in zip(("lift_low", "lift_high"), lift.interval, strict=True)}
+    ends = {name: MetricValue(end, lift.n) for name, end in zip(("lift_low", "lift_high"), lift.interval, strict=True)}
     return {"lift": lift, **ends}
 
 
-def _ratio(synthetic: Correct, real: Correct, test: FeatureSet) -> Measured:
+def _ratio(synthetic: Correct, real: Correct, test: FeatureSet) -> MetricValue:
     """Ratio of two means over the same items; its interval by linearisation."""
     ratio = float(synthetic.mean() / real.mean())
     half = intervals.half_of_runs((synthetic - ratio * real) / real.mean())
-    return Measured(ratio, {"test": len(test)}, intervals.around(ratio, half), 1.0)
+    return MetricValue(ratio, {"test": len(test)}, intervals.around(ratio, half), 1.0)
 
 
-def _label_ratio(labelled: Correct, real: Correct) -> Measured:
+def _label_ratio(labelled: Correct, real: Correct) -> MetricValue:
     """Ratio of two means over different items; its interval by linearisation."""
     ratio = float(labelled.mean() / real.mean())
     halves = intervals.half_of_runs(labelled), ratio * intervals.half_of_runs(real)
     half = float(np.hypot(*halves)) / float(real.mean())
     n = {"test": real.shape[1], "made": labelled.shape[1]}
-    return Measured(ratio, n, intervals.around(ratio, half), 1.0)
+    return MetricValue(ratio, n, intervals.around(ratio, half), 1.0)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from genset.interfaces import Figure
+from genset.interfaces import MetricInfo
 
 GROUPS = {
     "headline": "in short",
@@ -75,7 +75,7 @@ def interval(ends: Sequence[float] | None) -> str:
     return f"{number(ends[0])} to {number(ends[1])}" if ends else ""
 
 
-def goal(figure: Figure) -> str:
+def goal(figure: MetricInfo) -> str:
     """Which values of a figure are better."""
     if figure.goal == "target":
         return f"near {figure.target:g}"
@@ -90,7 +90,7 @@ def by_reason(skipped: Mapping[str, str]) -> list[str]:
     return [f"{', '.join(own)}: {reason}" for reason, own in names.items()]
 
 
-def grouped(names: Sequence[str], figures: Mapping[str, Figure]) -> dict[str, list[str]]:
+def grouped(names: Sequence[str], figures: Mapping[str, MetricInfo]) -> dict[str, list[str]]:
     """The names by group, in the order of `GROUPS`; headline figures are also in their own group."""
     groups = {"headline": [name for name in names if figures[name].headline]}
     for name in names:

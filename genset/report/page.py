@@ -12,7 +12,7 @@ from functools import cached_property
 from importlib import resources
 from typing import ClassVar
 
-from genset.interfaces import Exhibit
+from genset.interfaces import Preview
 from genset.report import charts, media
 from genset.report.formatting import Tone
 
@@ -23,7 +23,7 @@ class Card:
 
     name: str  # for screen readers
     caption: str
-    exhibits: Sequence[Exhibit]
+    exhibits: Sequence[Preview]
     facts: Mapping[str, str] = field(default_factory=dict)  # shown when the card is opened
     label: str = ""  # to filter by
     source: str = ""
@@ -49,12 +49,12 @@ class Card:
         return " ".join([self.caption, self.label, self.source, self.text, *self.facts.values()]).lower()
 
     @property
-    def images(self) -> Sequence[Exhibit]:
+    def images(self) -> Sequence[Preview]:
         """The previews that are images."""
         return [exhibit for exhibit in self.exhibits if exhibit.media_type.startswith("image/")]
 
     @property
-    def sounds(self) -> Sequence[Exhibit]:
+    def sounds(self) -> Sequence[Preview]:
         """The previews that are sounds."""
         return [exhibit for exhibit in self.exhibits if exhibit.media_type.startswith("audio/")]
 

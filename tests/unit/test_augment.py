@@ -2,7 +2,7 @@
 
 import json
 
-from genset.pipeline.augment import Transformed, copies, filled, next_numbers
+from genset.pipeline.augment.copies import Transformed, copies, filled, next_numbers
 from tests.unit.builders import record, records
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from genset.config import Balance
+from genset.config.sections import Balance
 from genset.dataset import Record
 from genset.errors import GensetError
-from genset.pipeline.augment import Copy, copies
-from genset.pipeline.balance import Target, filling, missing, shrunk, targets
+from genset.pipeline.augment.balance import Target, balance_fill, downsample, missing, targets
+from genset.pipeline.augment.copies import Copy, copies
 from tests.unit.builders import record, records
 
 HAVE = {"a": 10, "b": 4, "c": 1}
@@ -53,12 +53,12 @@ def test_an_unknown_class_is_answered_with_the_nearest() -> None:
 def test_without_shrinking_nothing_is_left_out() -> None:
     train = records(5)
     asked = copies(train, 2, {})
-    result = shrunk(train, asked, Balance(target=1), label_of, 0)
+    result = downsample(train, asked, Balance(target=1), label_of, 0)
     assert (result.left_out, result.copies, result.problems) == (frozenset(), asked, [])
 
 
 def _shrunk(train: list[Record], asked: list[Copy], target: Any, seed: int = 0) -> Any:
-    return shrunk(train, asked, Balance(target=target, shrink=True), label_of, seed)
+    return downsample(train, asked, Balance(target=target, shrink=True), label_of, seed)
 
 
 def test_copies_go_before_synthetic_items_and_those_before_real_ones() -> None:
@@ -102,7 +102,7 @@ def test_each_class_that_shrinks_is_reported_with_its_numbers() -> None:
 
 def _filled(lacking: dict[str, int], section: Balance, **how: Any) -> Any:
     real = [*records(3), *records(2, "b")]
-    return filling(lacking, real, how.pop("start", {}), section, label_of, **{"has_model": True, **how})
+    return balance_fill(lacking, real, how.pop("start", {}), section, label_of, **{"has_model": True, **how})
 
 
 def test_with_a_model_classes_are_filled_with_generated_items() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from genset.interfaces import Exhibit, Figure
+from genset.interfaces import MetricInfo, Preview
 from genset.report import charts, formatting
 from genset.report.learning_curves import curve_points, draw_curves
 from genset.report.media import element
@@ -60,7 +60,7 @@ def test_closeness_is_relative_to_the_usual_distance() -> None:
 
 
 def test_each_goal_has_a_word() -> None:
-    goals = [Figure("a", "higher", ""), Figure("b", "neutral", ""), Figure("c", "target", "", target=0.5)]
+    goals = [MetricInfo("a", "higher", ""), MetricInfo("b", "neutral", ""), MetricInfo("c", "target", "", target=0.5)]
     assert [formatting.goal(figure) for figure in goals] == ["higher", "", "near 0.5"]
 
 
@@ -71,8 +71,8 @@ def test_skipped_figures_are_listed_by_reason() -> None:
 
 def test_headline_figures_come_first_and_in_their_own_group() -> None:
     figures = {
-        "copies": Figure("copies", "lower", "", group="privacy", headline=True),
-        "cas": Figure("cas", "higher", "", group="utility"),
+        "copies": MetricInfo("copies", "lower", "", group="privacy", headline=True),
+        "cas": MetricInfo("cas", "higher", "", group="utility"),
     }
     assert list(formatting.grouped(["copies", "cas"], figures).items()) == [
         ("headline", ["copies"]),
@@ -142,5 +142,5 @@ def test_long_names_are_shortened() -> None:
     ],
 )
 def test_previews_are_self_contained_and_escaped(media_type: str, start: str) -> None:
-    markup = element(Exhibit(media_type, b"&"), "<b>")
+    markup = element(Preview(media_type, b"&"), "<b>")
     assert markup.startswith(start) and "&lt;b&gt;" in markup and "<b>" not in markup

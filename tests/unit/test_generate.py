@@ -4,18 +4,15 @@ import json
 
 import pytest
 
-from genset.config import Generate
-from genset.pipeline.generate import (
-    Tally,
+from genset.config.sections import Generate
+from genset.pipeline.generate.counts import rare_class_problems, shares, skipped_classes, target_counts
+from genset.pipeline.generate.sampling import (
+    GenerationTally,
     at_once,
-    given_up,
-    left_out,
     next_numbers,
-    rare,
-    shares,
+    rejected_problems,
     stretch,
     stretches,
-    wanted,
 )
 from tests.unit.builders import record
 
@@ -40,19 +37,21 @@ def test_shares_of_no_items_are_zero() -> None:
 
 
 def test_a_number_for_each_class_or_a_total() -> None:
-    assert wanted(COUNTS, Generate(per_class=7)) == {"a": 7, "b": 7, "c": 7}
-    assert wanted(COUNTS, Generate(count=31)) == {"a": 20, "b": 10, "c": 1}
+    assert target_counts(COUNTS, Generate(per_class=7)) == {"a": 7, "b": 7, "c": 7}
+    assert target_counts(COUNTS, Generate(count=31)) == {"a": 20, "b": 10, "c": 1}
 
 
 def test_rare_classes_are_left_out_where_the_config_says_so() -> None:
     section = Generate(per_class=7, rare_classes="leave_out")
-    assert left_out(COUNTS, section) == {"c"} and left_out(COUNTS, Generate()) == set()
-    assert wanted(COUNTS, section) == {"a": 7, "b": 7, "c": 0}
+    assert skipped_classes(COUNTS, section) == {"c"} and skipped_classes(COUNTS, Generate()) == set()
+    assert target_counts(COUNTS, section) == {"a": 7, "b": 7, "c": 0}
 
 
 def test_rare_classes_are_reported_unless_there_is_only_one_class() -> None:
-    assert [(problem.path, problem.kind) for problem in rare(COUNTS, Generate())] == [("c", "rare_class")]
-    assert rare({"only": 2}, Generate()) == []
+    assert [(problem.path, problem.kind) for problem in rare_class_problems(COUNTS, Generate())] == [
+        ("c", "rare_class")
+    ]
+    assert rare_class_problems({"only": 2}, Generate()) == []
 
 
 def test_a_stretch_counts_over_all_labels() -> None:
@@ -87,8 +86,8 @@ def test_numbers_go_on_after_items_of_the_same_model_and_seed() -> None:
 
 
 def test_a_tally_adds_up_parts() -> None:
-    tally = Tally(10)
+    tally = GenerationTally(10)
     tally.add({"blank": 2}, {("a", "blank"): 1}, 4)
     tally.add({"blank": 1, "near_copy": 1}, {("a", "blank"): 1}, 3)
     assert (tally.done, tally.kept, tally.redrawn) == (9, 7, {"blank": 3, "near_copy": 1})
-    assert [(problem.path, problem.kind) for problem in given_up(tally.given_up)] == [("a", "blank")]
+    assert [(problem.path, problem.kind) for problem in rejected_problems(tally.given_up)] == [("a", "blank")]

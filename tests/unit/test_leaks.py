@@ -1,7 +1,7 @@
 """What is in two parts of a split, or came from one into another."""
 
 from genset.dataset import Record
-from genset.pipeline.leaks import leaks
+from genset.pipeline.split.leaks import leaks
 from tests.unit.builders import record
 
 

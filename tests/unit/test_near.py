@@ -5,15 +5,15 @@ import random
 import numpy as np
 import pytest
 
-from genset.pipeline.near import Near, candidates, clusters
+from genset.pipeline.clean.near_duplicates import NearPair, candidates, clusters
 
 
-def pairs(*rows: tuple[int, int]) -> list[Near]:
-    return [Near(first, second, 1.0) for first, second in rows]
+def pairs(*rows: tuple[int, int]) -> list[NearPair]:
+    return [NearPair(first, second, 1.0) for first, second in rows]
 
 
 def test_the_other_of_a_pair() -> None:
-    pair = Near(3, 8, 0.9)
+    pair = NearPair(3, 8, 0.9)
     assert (pair.other(3), pair.other(8)) == (8, 3)
 
 

@@ -2,24 +2,24 @@
 
 from typing import Any
 
-from genset.config import Augment, Balance
-from genset.pipeline.plan import Plan, plan
+from genset.config.sections import Augment, Balance
+from genset.pipeline.augment.plan import ClassPlan, plan
 from tests.unit.builders import record, records
 
 TRAIN = [*records(6), *records(2, "b")]
 
 
-def planned(section: Augment | None = None, target: Balance | None = None, **how: Any) -> Plan:
+def planned(section: Augment | None = None, target: Balance | None = None, **how: Any) -> ClassPlan:
     train, start = how.pop("train", TRAIN), how.pop("start", {})
     return plan(train, start, section or Augment(), target or Balance(), 0, **{"has_model": False, **how})
 
 
-def numbers(of: Plan) -> list[tuple[str, int]]:
+def numbers(of: ClassPlan) -> list[tuple[str, int]]:
     return [(copy.parent.id, copy.number) for copy in of.copies]
 
 
 def test_nothing_requested_is_nothing_planned() -> None:
-    assert planned() == Plan([], {"a": 0, "b": 0}, frozenset(), [])
+    assert planned() == ClassPlan([], {"a": 0, "b": 0}, frozenset(), [])
 
 
 def test_copies_are_of_real_items_alone_and_go_on_from_their_numbers() -> None:
@@ -51,13 +51,13 @@ def test_shrinking_limits_the_generated_items_to_the_room() -> None:
 
 
 def test_kept_records_are_those_that_are_not_left_out_in_their_order() -> None:
-    result = Plan([], {}, frozenset({"a1", "b0"}), [])
+    result = ClassPlan([], {}, frozenset({"a1", "b0"}), [])
     assert [item.id for item in result.kept(TRAIN)] == ["a0", "a2", "a3", "a4", "a5", "b1"]
 
 
 def test_rows_count_each_source_and_add_up() -> None:
     train = [*records(3), record("g", source="generated"), record("x", "b", source="augmented", origin="a0")]
-    rows = Plan([], {"b": 4, "new": 1}, frozenset({"a0"}), []).rows(train)
+    rows = ClassPlan([], {"b": 4, "new": 1}, frozenset({"a0"}), []).rows(train)
     assert rows == [
         {"label": "a", "real": 2, "augmented": 0, "generated": 1, "left_out": 1, "total": 3},
         {"label": "b", "real": 0, "augmented": 1, "generated": 4, "left_out": 0, "total": 5},

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from genset.pipeline.evenness import evened
+from genset.pipeline.split.rebalance import evened
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 

@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from genset.config import Split
+from genset.config.split_section import Split
 from genset.dataset import Record
 from genset.errors import GensetError
-from genset.pipeline.split import assign, deviations, folds, shares_of, units_of
+from genset.pipeline.split.assign import assign, deviations, folds, shares_of, units_of
 from tests.unit.builders import record, records
 
 RATIOS = (0.8, 0.1, 0.1)

@@ -8,8 +8,9 @@ import pytest
 
 from genset.errors import GensetError
 from genset.pipeline.job import up_to_date
-from genset.pipeline.shelf import prune, shelf
-from genset.versions import Root, Version
+from genset.versions.root import Root
+from genset.versions.version import Version
+from genset.workflows.versions import prune, shelf
 from tests.helpers import manifest_of
 
 

@@ -10,7 +10,7 @@ import PIL.Image
 import PIL.ImageColor
 import PIL.ImageOps
 
-from genset.interfaces import Item, UndecodableError
+from genset.interfaces import ItemArray, UndecodableError
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _DEPTHS = (1, 3, 4)  # channels that an array of pixels may have
@@ -81,25 +81,25 @@ def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
     return PIL.Image.fromarray(np.clip(np.rint(values * (255 / white)), 0, 255).astype(np.uint8))
 
 
-def pixels(image: PIL.Image.Image) -> Item:
+def pixels(image: PIL.Image.Image) -> ItemArray:
     """(H, W, C) uint8 pixels of an image in mode L, RGB or RGBA."""
     values = np.asarray(image, dtype=np.uint8)
     return values[..., None] if values.ndim == 2 else values
 
 
-def image_of(item: Item) -> PIL.Image.Image:
+def image_of(item: ItemArray) -> PIL.Image.Image:
     """A Pillow image of (H, W, C) uint8 pixels."""
     return PIL.Image.fromarray(item[..., 0] if item.shape[-1] == 1 else item)
 
 
-def png(item: Item) -> bytes:
+def png(item: ItemArray) -> bytes:
     """A PNG file of (H, W, C) uint8 pixels."""
     buffer = io.BytesIO()
     image_of(item).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def from_array(array: npt.NDArray[Any]) -> Item:
+def from_array(array: npt.NDArray[Any]) -> ItemArray:
     """(H, W, C) uint8 pixels of an array (H, W), (H, W, C) or (C, H, W) with values in 0 to 255 or, as floats, 0 to 1.
 
     Raises UndecodableError for other shapes and values.
@@ -113,5 +113,5 @@ def from_array(array: npt.NDArray[Any]) -> Item:
         image = np.round(255 * image)
     if image.dtype != np.uint8 and not (np.isfinite(image).all() and image.min() >= 0 and image.max() <= 255):
         raise UndecodableError(f"values from {image.min():g} to {image.max():g}: 0 to 255, or 0 to 1, are pixels")
-    item: Item = np.ascontiguousarray(image.astype(np.uint8))
+    item: ItemArray = np.ascontiguousarray(image.astype(np.uint8))
     return item

@@ -15,19 +15,19 @@ import PIL.ImageColor
 import pydantic
 
 from genset.interfaces import (
-    Choice,
-    Exhibit,
+    DecodedInfo,
+    Fingerprint,
     Floats,
-    Item,
+    ItemArray,
     Items,
-    Likeness,
+    ItemSource,
     Modality,
     Network,
-    Probe,
-    Raw,
+    Preview,
     Section,
-    Sketch,
+    Similarity,
     Step,
+    SuggestedSetting,
     Tensor,
     Tensors,
 )
@@ -80,19 +80,19 @@ class Image(Modality):
     def __init__(self, settings: ImageSettings) -> None:
         self.settings = settings
 
-    def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
+    def probe(self, raw: ItemSource, *, sketched: bool = False, measured: bool = False) -> DecodedInfo:
         image = codec.read(_path(raw))
         pixels = np.asarray(codec.convert(image, "RGBA"))
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": codec.is_grey(image.mode)}
         flat = codec.convert(image, "RGB", self.settings.background) if sketched or measured else None
         drawn = near_duplicates.fingerprint(flat) if flat and sketched else None
-        return Probe(
+        return DecodedInfo(
             digest, traits, codec.loadable_suffix(image), drawn, item_rules.values(flat) if flat and measured else {}
         )
 
     @classmethod
-    def settle(cls, settings: ImageSettings, probes: Sequence[Probe]) -> ImageSettings:
+    def settle(cls, settings: ImageSettings, probes: Sequence[DecodedInfo]) -> ImageSettings:
         """The median of the longer sides, within the limits of the networks, and grey when all images are grey."""
         size = settings.size
         if size is None:
@@ -101,28 +101,28 @@ class Image(Modality):
         mode: Literal["L", "RGB"] = "L" if all(p.traits["grey"] for p in probes) else "RGB"
         return settings.model_copy(update={"size": size, "mode": settings.mode or mode})
 
-    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
+    def choices(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
         longer = sorted(max(p.traits["width"], p.traits["height"]) for p in probes)
         colours = sum(not p.traits["grey"] for p in probes)
         oblong = sum(p.traits["width"] != p.traits["height"] for p in probes)
         sides = f"all are {longer[0]}" if longer[0] == longer[-1] else f"longer sides are {longer[0]} to {longer[-1]}"
         limit = f"; {MAX_SIZE} is the maximum" if longer[-1] > MAX_SIZE else ""
         mode = f"{colours:,} of {len(probes):,} have colours" if colours else "all are grey"
-        squared = Choice(
+        squared = SuggestedSetting(
             "fit", "crop", f"{oblong:,} are not square: stretch keeps all of an image, crop its centre", False
         )
         return (
-            Choice("size", self.settings.size, f"pixels: {sides}{limit}"),
-            Choice("mode", self.settings.mode, mode),
+            SuggestedSetting("size", self.settings.size, f"pixels: {sides}{limit}"),
+            SuggestedSetting("mode", self.settings.mode, mode),
             *([squared] if oblong else []),
         )
 
-    def native(self, raw: Raw) -> Item:
+    def native(self, raw: ItemSource) -> ItemArray:
         image = codec.read(_path(raw))
         mode = self.settings.mode or ("L" if codec.is_grey(image.mode) else "RGB")
         return codec.pixels(codec.convert(image, mode, self.settings.background))
 
-    def decode(self, raw: Raw) -> Item:
+    def decode(self, raw: ItemSource) -> ItemArray:
         size = self.item_shape[0]
         image = codec.convert(codec.read(_path(raw)), self._mode, self.settings.background)
         if image.size != (size, size):
@@ -133,10 +133,10 @@ class Image(Modality):
             image = image.resize((size, size), PIL.Image.Resampling.BICUBIC, box=box)  # Pillow antialiases
         return codec.pixels(image)
 
-    def encode(self, item: Item) -> bytes:
+    def encode(self, item: ItemArray) -> bytes:
         return codec.png(item)
 
-    def from_array(self, array: npt.NDArray[Any]) -> Item:
+    def from_array(self, array: npt.NDArray[Any]) -> ItemArray:
         return codec.from_array(array)
 
     @property
@@ -186,16 +186,16 @@ class Image(Modality):
     def closeness(self, items: Items) -> Floats:
         return features.pixels(items)
 
-    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
+    def likeness(self, sketches: Sequence[Fingerprint]) -> Similarity:
         return near_duplicates.ImageSimilarity(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, titles)
 
-    def exhibit(self, item: Item) -> Sequence[Exhibit]:
-        return (Exhibit("image/png", self.encode(item)),)
+    def exhibit(self, item: ItemArray) -> Sequence[Preview]:
+        return (Preview("image/png", self.encode(item)),)
 
-    def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
+    def describe(self, probes: Sequence[DecodedInfo]) -> Mapping[str, Mapping[str, int]]:
         sizes = Counter(f"{p.traits['width']}x{p.traits['height']}" for p in probes)
         return {
             "size": dict(sizes.most_common()),
@@ -203,7 +203,7 @@ class Image(Modality):
         }
 
 
-def _path(raw: Raw) -> Path:
+def _path(raw: ItemSource) -> Path:
     """Every image is a file."""
     assert isinstance(raw, Path), raw
     return raw

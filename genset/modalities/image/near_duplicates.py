@@ -14,7 +14,7 @@ import numpy.typing as npt
 import PIL.Image
 import PIL.ImageFilter
 
-from genset.interfaces import Floats, Likeness, Pairs, Sketch
+from genset.interfaces import Fingerprint, Floats, Pairs, Similarity
 from genset.memory import fill_arrays
 from genset.modalities.lsh import plane_keys
 
@@ -38,7 +38,7 @@ _KINDS = (*_STEPS, *_CHANGES)
 Halves = npt.NDArray[np.float16]
 
 
-def fingerprint(image: PIL.Image.Image) -> Sketch:
+def fingerprint(image: PIL.Image.Image) -> Fingerprint:
     """(32, 32, 3) uint8 smoothed brightness and colour (YCbCr, ITU-R BT.601) of an RGB image.
 
     (32, 32, 1) for an image without colour, because the fingerprints of all items are in memory at once.
@@ -51,10 +51,10 @@ def fingerprint(image: PIL.Image.Image) -> Sketch:
     return out if (out[..., 1:] != _GREY).any() else out[..., :1].copy()
 
 
-class ImageSimilarity(Likeness):
+class ImageSimilarity(Similarity):
     """Similarity of images, mirrored or not: 1 for equal ones, 0 for different ones."""
 
-    def __init__(self, sketches: Sequence[Sketch]) -> None:
+    def __init__(self, sketches: Sequence[Fingerprint]) -> None:
         bands = max(sketch.shape[2] for sketch in sketches)  # 1 when no image has colour
         self._straight, self._mirrored = _Coarse.of_all(sketches, bands, 1), _Coarse.of_all(sketches, bands, -1)
         self._blocks = _BlockMeans.of_all(sketches, bands)
@@ -86,7 +86,7 @@ class _Coarse:
     mean: Floats  # (N,) brightness
 
     @classmethod
-    def of_all(cls, sketches: Sequence[Sketch], bands: int, step: Literal[1, -1]) -> Self:
+    def of_all(cls, sketches: Sequence[Fingerprint], bands: int, step: Literal[1, -1]) -> Self:
         """Coarse pictures of fingerprints; a step of -1 mirrors them."""
         mirrored = (planes[:, :, ::step, :bands] for planes in _in_parts(sketches))
         return cls(
@@ -104,7 +104,7 @@ class _BlockMeans:
     contrast: Floats  # (N,)
 
     @classmethod
-    def of_all(cls, sketches: Sequence[Sketch], bands: int) -> Self:
+    def of_all(cls, sketches: Sequence[Fingerprint], bands: int) -> Self:
         """Block means of fingerprints."""
         return cls(*fill_arrays(len(sketches), (cls._of(planes, bands) for planes in _in_parts(sketches))))
 
@@ -143,13 +143,13 @@ def _full(means: Halves | Floats) -> Floats:
     return out
 
 
-def _in_parts(sketches: Sequence[Sketch]) -> Iterator[Floats]:
+def _in_parts(sketches: Sequence[Fingerprint]) -> Iterator[Floats]:
     """(B, SIDE, SIDE, 3) pictures of fingerprints, a part at a time."""
     for start in range(0, len(sketches), _AT_ONCE):
         yield _planes(sketches[start : start + _AT_ONCE])
 
 
-def _planes(sketches: Sequence[Sketch]) -> Floats:
+def _planes(sketches: Sequence[Fingerprint]) -> Floats:
     """(N, SIDE, SIDE, 3) brightness in [0, 1], and weighted colour around 0."""
     out = np.full((len(sketches), SIDE, SIDE, 3), _GREY, np.float32)
     for row, sketch in enumerate(sketches):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Entry, Floats, Item, Piece, Raw, UndecodableError
+from genset.interfaces import AudioSegment, Floats, ItemArray, ItemSource, SourceEntry, UndecodableError
 from genset.modalities.sound import truncation
 
 SHORTEST = 0.01  # seconds; nothing can be learned from shorter sounds
@@ -30,11 +30,11 @@ class Clip:
     container: str  # libsndfile's name of the format, such as WAV
 
 
-def read(raw: Raw) -> Clip:
+def read(raw: ItemSource) -> Clip:
     """The content of a file, or of a segment of one. Raises UndecodableError with the reason, and OSError."""
     import soundfile
 
-    path = raw.path if isinstance(raw, Piece) else Path(raw)
+    path = raw.path if isinstance(raw, AudioSegment) else Path(raw)
     if not os.path.getsize(path):
         raise UndecodableError("the file is empty")
     fault = truncation.missing(path)
@@ -44,7 +44,7 @@ def read(raw: Raw) -> Clip:
         with soundfile.SoundFile(os.fsencode(path)) as file:
             rate = file.samplerate
             start, stop = 0, -1
-            if isinstance(raw, Piece):
+            if isinstance(raw, AudioSegment):
                 start, stop = round(raw.start * rate), round(raw.stop * rate)
                 file.seek(min(start, file.frames))
             _check_room((stop if stop > 0 else file.frames) - start, file.channels)
@@ -89,28 +89,28 @@ def _check(clip: Clip) -> None:
         raise UndecodableError("silent: all its samples are equal")
 
 
-def windows(path: Path, seconds: float) -> Iterator[Entry]:
+def windows(path: Path, seconds: float) -> Iterator[SourceEntry]:
     """A recording cut into segments of equal length, all of one group, so that they stay in one split."""
     import soundfile
 
     fault = truncation.missing(path)
     if fault:
-        yield Entry(fault=fault)
+        yield SourceEntry(fault=fault)
         return
     try:
         info = soundfile.info(os.fsencode(path))
     except soundfile.LibsndfileError as error:
-        yield Entry(fault=_reason(error))
+        yield SourceEntry(fault=_reason(error))
         return
     length = info.frames / info.samplerate
     count = max(1, int(length / seconds + 1 - _MIN_LAST_WINDOW))
     for number in range(count):
         start = number * seconds
         piece = (round(start, 6), round(min(length, start + seconds), 6))
-        yield Entry(place=f"{start:.2f}s", piece=piece)
+        yield SourceEntry(place=f"{start:.2f}s", piece=piece)
 
 
-def at_rate(clip: Clip, rate: int, channels: int) -> Item:
+def at_rate(clip: Clip, rate: int, channels: int) -> ItemArray:
     """(T, channels) int16 samples at a rate. Mono is copied to both channels; surplus channels are averaged."""
     samples = clip.samples
     if channels == 1 or samples.shape[1] > channels:
@@ -124,11 +124,11 @@ def at_rate(clip: Clip, rate: int, channels: int) -> Item:
     return quantised(samples)
 
 
-def quantised(samples: Floats) -> Item:
+def quantised(samples: Floats) -> ItemArray:
     """16-bit samples of a waveform in [-1, 1], scaled down if it exceeds full scale."""
     peak = float(np.abs(samples).max(initial=0.0))
     scaled = samples * np.float32(FULL * min(1.0, (1 - 1 / FULL) / peak if peak else 1.0))
-    item: Item = np.clip(np.rint(scaled), -FULL, FULL - 1).astype(np.int16)
+    item: ItemArray = np.clip(np.rint(scaled), -FULL, FULL - 1).astype(np.int16)
     return item
 
 
@@ -138,14 +138,14 @@ def waveform(items: npt.NDArray[Any]) -> Floats:
     return out
 
 
-def fitted(item: Item, length: int) -> Item:
+def fitted(item: ItemArray, length: int) -> ItemArray:
     """(length, channels): cut at the end, or padded with silence."""
     out = np.zeros((length, item.shape[1]), item.dtype)
     out[: min(length, len(item))] = item[:length]
     return out
 
 
-def from_array(array: npt.NDArray[Any]) -> Item:
+def from_array(array: npt.NDArray[Any]) -> ItemArray:
     """(T, channels) int16 samples of an array (T,), (T, C) or (C, T): 16-bit integers, or floats in [-1, 1].
 
     Raises UndecodableError for other shapes and values.
@@ -159,17 +159,17 @@ def from_array(array: npt.NDArray[Any]) -> Item:
         samples = np.round(samples * (FULL - 1))
     if samples.dtype != np.int16 and not (np.isfinite(samples).all() and np.abs(samples).max() <= FULL):
         raise UndecodableError("samples beyond 16 bits: they must be in -1 to 1, or whole numbers up to 32,767")
-    item: Item = samples.clip(-FULL, FULL - 1).astype(np.int16)
+    item: ItemArray = samples.clip(-FULL, FULL - 1).astype(np.int16)
     return item
 
 
-def sounding(item: Item) -> int:
+def sounding(item: ItemArray) -> int:
     """The number of samples up to the last one that is not 0."""
     (places,) = np.nonzero(item.any(axis=1))
     return int(places[-1]) + 1 if len(places) else 0
 
 
-def wav(item: Item, rate: int) -> bytes:
+def wav(item: ItemArray, rate: int) -> bytes:
     """A 16-bit PCM WAV file: the only kind that every loader reads."""
     import soundfile
 

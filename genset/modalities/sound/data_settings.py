@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genset.errors import GensetError
-from genset.interfaces import Choice, Probe
+from genset.interfaces import DecodedInfo, SuggestedSetting
 
 _DEFAULT_RATE = 8000  # Hz, without any clip
 _MAX_SECONDS = 4.0  # largest length that is taken from the data
@@ -16,12 +16,12 @@ _COVERED = 0.99  # share of the clips that are not cut
 _MAX_VALUES = 2**20  # values of one clip in a network: a batch of larger clips does not fit into memory
 
 
-def usual_rate(probes: Sequence[Probe]) -> int:
+def usual_rate(probes: Sequence[DecodedInfo]) -> int:
     """The most frequent sample rate."""
     return int(statistics.mode(probe.traits["rate"] for probe in probes)) if probes else _DEFAULT_RATE
 
 
-def settled(settings: Any, probes: Sequence[Probe]) -> Mapping[str, Any]:
+def settled(settings: Any, probes: Sequence[DecodedInfo]) -> Mapping[str, Any]:
     """The sample rate, length and kind of lengths, each from the settings or else from the data."""
     rate = settings.sample_rate or min(_MAX_RATE, usual_rate(probes))
     lengths = sorted(probe.traits["seconds"] for probe in probes) or [1.0]
@@ -45,7 +45,7 @@ def check_size(values: int, seconds: float, rate: int) -> None:
         )
 
 
-def choices(probes: Sequence[Probe], rate: int, channels: int, room: float) -> Sequence[Choice]:
+def choices(probes: Sequence[DecodedInfo], rate: int, channels: int, room: float) -> Sequence[SuggestedSetting]:
     """The settings of a config with their reasons; `room` is the length of a clip in seconds."""
     rates = Counter(p.traits["rate"] for p in probes)
     lengths = sorted(p.traits["seconds"] for p in probes)
@@ -55,16 +55,18 @@ def choices(probes: Sequence[Probe], rate: int, channels: int, room: float) -> S
     longer = sum(seconds > room + 1 / rate for seconds in lengths)
     high = f"; above {_MAX_RATE:,} Hz training only takes longer" if usual > _MAX_RATE else ""
     cut = f"; {longer:,} are cut" if longer else ""
-    windows = Choice("long_files", "windows", "long files become several clips, and nothing is cut off", False)
+    windows = SuggestedSetting(
+        "long_files", "windows", "long files become several clips, and nothing is cut off", False
+    )
     return (
-        Choice("sample_rate", rate, f"{count:,} of {len(probes):,} have {usual:,} Hz{high}"),
-        Choice("seconds", math.ceil(room * 1000) / 1000, f"they last {span} s{cut}"),
-        Choice("channels", channels, f"{stereo:,} of {len(probes):,} have more than one"),
+        SuggestedSetting("sample_rate", rate, f"{count:,} of {len(probes):,} have {usual:,} Hz{high}"),
+        SuggestedSetting("seconds", math.ceil(room * 1000) / 1000, f"they last {span} s{cut}"),
+        SuggestedSetting("channels", channels, f"{stereo:,} of {len(probes):,} have more than one"),
         *([windows] if longer > len(probes) * (1 - _COVERED) + 1 else []),
     )
 
 
-def conversions(probes: Sequence[Probe], rate: int, channels: int, room: float) -> str:
+def conversions(probes: Sequence[DecodedInfo], rate: int, channels: int, room: float) -> str:
     """The number of clips that are resampled, mixed or cut, in a line; "" for none."""
     rates = Counter(p.traits["rate"] for p in probes if p.traits["rate"] != rate).most_common()
     others = Counter(p.traits["channels"] for p in probes if p.traits["channels"] != channels).most_common()
@@ -75,7 +77,7 @@ def conversions(probes: Sequence[Probe], rate: int, channels: int, room: float) 
     return f"of {len(probes):,} clips: {', '.join(changes)}" if changes else ""
 
 
-def counts(probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
+def counts(probes: Sequence[DecodedInfo]) -> Mapping[str, Mapping[str, int]]:
     """How many clips have each rate, number of channels, length and way of storing samples."""
     values = {
         "rate": (f"{p.traits['rate']:,} Hz" for p in probes),

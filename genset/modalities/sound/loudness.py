@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Floats, Item, Items, Labels
+from genset.interfaces import Floats, ItemArray, Items, Labels
 from genset.modalities.sound import codec
 
 _QUANTILES = 33
@@ -101,7 +101,7 @@ def finished(
     return out
 
 
-def _finished(waveform: Floats, target: float, rate: int, peaks: tuple[float, float]) -> Item:
+def _finished(waveform: Floats, target: float, rate: int, peaks: tuple[float, float]) -> ItemArray:
     faded = waveform.astype(np.float64)
     faded -= faded.mean(axis=0)
     for side, seconds in ((1, _FADE_IN), (-1, _FADE_OUT)):
@@ -115,7 +115,7 @@ def _finished(waveform: Floats, target: float, rate: int, peaks: tuple[float, fl
         level = np.sqrt(np.mean(np.square(limited))) + _QUIET
         factor = min(max(factor * 10 ** (target / 20) / level, lowest), _MAX_DRIVE * highest)
         limited = _limited(faded * factor, peak * highest) if factor > highest else faded * factor
-    item: Item = np.rint(limited * (codec.FULL - 1)).astype(np.int16)
+    item: ItemArray = np.rint(limited * (codec.FULL - 1)).astype(np.int16)
     return item
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Figure, Item, Items, SkipError
+from genset.interfaces import ItemArray, Items, MetricInfo, MetricSkippedError
 from genset.modalities.sound import codec
 from genset.modalities.sound.loudness import loudness
 
@@ -15,30 +15,30 @@ FAULTS: Mapping[str, str] = {
     "offset": "off centre: its mean was far from 0",
 }
 FIGURES = (
-    Figure("level_difference", "lower", "dB between the median loudness of synthetic and of real training clips"),
-    Figure(
+    MetricInfo("level_difference", "lower", "dB between the median loudness of synthetic and of real training clips"),
+    MetricInfo(
         "loudness",
         "neutral",
         "median loudness of synthetic clips, in dBFS",
         low=float("-inf"),
         high=0,
     ),
-    Figure("loudness_real", "neutral", "the same of real held-out clips", low=float("-inf"), high=0),
-    Figure(
+    MetricInfo("loudness_real", "neutral", "the same of real held-out clips", low=float("-inf"), high=0),
+    MetricInfo(
         "peak_quietest",
         "neutral",
         "lowest peak of synthetic clips, in dBFS",
         low=float("-inf"),
         high=0,
     ),
-    Figure("peak_loudest", "lower", "highest peak of synthetic clips, in dBFS", low=float("-inf"), high=0),
-    Figure("offset", "lower", "largest mean of the samples of a synthetic clip, as a share of full scale", high=1),
-    Figure("clipped_share", "lower", "share of synthetic clips with samples at full scale", high=1),
-    Figure("silent_share", "lower", "share of synthetic clips that are silent", high=1),
-    Figure("click_share", "lower", "share of synthetic clips that start or end abruptly", high=1),
-    Figure("click_share_real", "neutral", "the same of real held-out clips", high=1),
-    Figure("seconds", "neutral", "median length of synthetic clips, up to their end"),
-    Figure("seconds_real", "neutral", "the same of real held-out clips"),
+    MetricInfo("peak_loudest", "lower", "highest peak of synthetic clips, in dBFS", low=float("-inf"), high=0),
+    MetricInfo("offset", "lower", "largest mean of the samples of a synthetic clip, as a share of full scale", high=1),
+    MetricInfo("clipped_share", "lower", "share of synthetic clips with samples at full scale", high=1),
+    MetricInfo("silent_share", "lower", "share of synthetic clips that are silent", high=1),
+    MetricInfo("click_share", "lower", "share of synthetic clips that start or end abruptly", high=1),
+    MetricInfo("click_share_real", "neutral", "the same of real held-out clips", high=1),
+    MetricInfo("seconds", "neutral", "median length of synthetic clips, up to their end"),
+    MetricInfo("seconds_real", "neutral", "the same of real held-out clips"),
 )
 _SILENT = -60.0  # dB relative to full scale
 _AT_FULL_SCALE = codec.FULL - 8
@@ -52,7 +52,7 @@ def faults(items: Items) -> npt.NDArray[np.str_]:
     return np.array([_fault(item) for item in items], dtype="U16")
 
 
-def _fault(item: Item) -> str:
+def _fault(item: ItemArray) -> str:
     end = codec.sounding(item)
     if not end or loudness(codec.waveform(item[:end])) < _SILENT:
         return "silent"
@@ -66,9 +66,9 @@ def _fault(item: Item) -> str:
 def measure(train: Items, test: Items, synthetic: Items, rate: int) -> dict[str, float]:
     """The values of FIGURES. Raises SkipError."""
     if not len(synthetic):
-        raise SkipError("no item was generated")
+        raise MetricSkippedError("no item was generated")
     if not len(train) or not len(test):
-        raise SkipError("needs real training and held-out items")
+        raise MetricSkippedError("needs real training and held-out items")
     real, held_out, ours = (_measured(items) for items in (train, test, synthetic))
     return {
         "level_difference": abs(_median(ours, "loudness") - _median(real, "loudness")),

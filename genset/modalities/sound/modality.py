@@ -11,22 +11,22 @@ import numpy.typing as npt
 import pydantic
 
 from genset.interfaces import (
-    Choice,
-    Entry,
-    Exhibit,
+    DecodedInfo,
+    Fingerprint,
     Floats,
-    Item,
+    ItemArray,
     Items,
+    ItemSource,
     Labels,
-    Likeness,
     Modality,
     Network,
-    Probe,
-    Raw,
+    Preview,
     Sampling,
     Section,
-    Sketch,
+    Similarity,
+    SourceEntry,
     Step,
+    SuggestedSetting,
     Tensor,
     Tensors,
     UndecodableError,
@@ -115,19 +115,19 @@ class Sound(Modality):
     near = 0.86
     rules = item_rules.RULES
     figures = metrics.FIGURES
-    faults_told = metrics.FAULTS
+    fault_messages = metrics.FAULTS
     settings: SoundSettings
 
     def __init__(self, settings: SoundSettings, loudness: ClassLoudness | None = None) -> None:
         self.settings = settings
         self._loudness = loudness
 
-    def entries(self, path: Path, *, top: bool) -> Iterable[Entry]:
+    def entries(self, path: Path, *, top: bool) -> Iterable[SourceEntry]:
         if self.settings.long_files == "windows" and self.settings.seconds:
             return codec.windows(path, self.settings.seconds)
-        return (Entry(),)
+        return (SourceEntry(),)
 
-    def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
+    def probe(self, raw: ItemSource, *, sketched: bool = False, measured: bool = False) -> DecodedInfo:
         clip = codec.read(raw)
         shape = (clip.rate, clip.samples.shape)
         digest = hashlib.sha256(repr(shape).encode() + clip.samples.tobytes()).hexdigest()
@@ -141,10 +141,10 @@ class Sound(Modality):
         plain = isinstance(raw, Path) and (clip.container, clip.subtype) == ("WAV", "PCM_16")
         fingerprint = near_duplicates.fingerprint(clip) if sketched else None
         values = item_rules.values(clip) if measured else {}
-        return Probe(digest, traits, self.suffix if plain else "", fingerprint, values)
+        return DecodedInfo(digest, traits, self.suffix if plain else "", fingerprint, values)
 
     @classmethod
-    def settle(cls, settings: SoundSettings, probes: Sequence[Probe]) -> SoundSettings:
+    def settle(cls, settings: SoundSettings, probes: Sequence[DecodedInfo]) -> SoundSettings:
         """The most frequent rate, and a length that is enough for all but a few clips.
 
         Raises GensetError for clips that are too long for a network.
@@ -153,10 +153,10 @@ class Sound(Modality):
         data_settings.check_size(int(np.prod(cls(out).tensor_shape)), out.seconds or 0.0, out.sample_rate or 0)
         return out
 
-    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
+    def choices(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
         return data_settings.choices(probes, self.rate, self.settings.channels, self.item_shape[0] / self.rate)
 
-    def conversions(self, probes: Sequence[Probe]) -> str:
+    def conversions(self, probes: Sequence[DecodedInfo]) -> str:
         return data_settings.conversions(probes, self.rate, self.settings.channels, self.item_shape[0] / self.rate)
 
     @property
@@ -166,23 +166,23 @@ class Sound(Modality):
             raise ValueError("the sample rate is not settled yet")
         return self.settings.sample_rate
 
-    def beside(self, probes: Sequence[Probe]) -> Self:
+    def beside(self, probes: Sequence[DecodedInfo]) -> Self:
         if self.settings.sample_rate or not probes:
             return self
         update = {"sample_rate": data_settings.usual_rate(probes)}
         return type(self)(self.settings.model_copy(update=update), self._loudness)
 
-    def native(self, raw: Raw) -> Item:
+    def native(self, raw: ItemSource) -> ItemArray:
         return codec.at_rate(codec.read(raw), self.rate, self.settings.channels)
 
-    def decode(self, raw: Raw) -> Item:
+    def decode(self, raw: ItemSource) -> ItemArray:
         return codec.fitted(self.native(raw), self.item_shape[0])
 
-    def encode(self, item: Item) -> bytes:
+    def encode(self, item: ItemArray) -> bytes:
         end = codec.sounding(item) if self.settings.lengths == "variable" else 0
         return codec.wav(item[: end or None], self.rate)
 
-    def from_array(self, array: npt.NDArray[Any]) -> Item:
+    def from_array(self, array: npt.NDArray[Any]) -> ItemArray:
         if self.settings.sample_rate is None:
             raise UndecodableError("an array has no sample rate: set modality.sample_rate to the rate of the arrays")
         return codec.from_array(array)
@@ -279,21 +279,21 @@ class Sound(Modality):
             return features.from_spectra(np.clip(tensor, 0, 1))
         return super().tensor_features(tensor)
 
-    def there_and_back(self, items: Items) -> Items | None:
+    def round_trip(self, items: Items) -> Items | None:
         return self._deterministic(self.to_tensor(items), _DEFAULT_LOUDNESS)
 
     def closeness(self, items: Items) -> Floats:
         return self._representation(_MEL).map_blocks(items, features.pooled_spectra)
 
-    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
+    def likeness(self, sketches: Sequence[Fingerprint]) -> Similarity:
         return near_duplicates.SoundSimilarity(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, self._representation(_MEL).from_items(items), titles)
 
-    def exhibit(self, item: Item) -> Sequence[Exhibit]:
+    def exhibit(self, item: ItemArray) -> Sequence[Preview]:
         (levels,) = self._representation(_MEL).from_items(item[None])
-        return (Exhibit("image/png", preview.picture(item, levels)), Exhibit("audio/wav", preview.wav(item, self.rate)))
+        return (Preview("image/png", preview.picture(item, levels)), Preview("audio/wav", preview.wav(item, self.rate)))
 
-    def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
+    def describe(self, probes: Sequence[DecodedInfo]) -> Mapping[str, Mapping[str, int]]:
         return data_settings.counts(probes)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Floats, Keys, Likeness, Pairs, Sketch
+from genset.interfaces import Fingerprint, Floats, Keys, Pairs, Similarity
 from genset.modalities.lsh import plane_keys
 from genset.modalities.sound import spectra
 from genset.modalities.sound.codec import Clip
@@ -22,7 +22,7 @@ _BLOCK = (8, 3)  # frames and bands that are averaged
 _MAX_DIFFERENCE_DB = 20.0  # largest difference of a block with which the similarity is 0
 
 
-def fingerprint(clip: Clip) -> Sketch:
+def fingerprint(clip: Clip) -> Fingerprint:
     """(frames, bands) uint8 levels in mel bands, from just before the start of the sound; 255 is the loudest place."""
     import soxr
 
@@ -35,14 +35,14 @@ def fingerprint(clip: Clip) -> Sketch:
     start = int(np.argmax(loudness >= loudness.max(initial=0) * 10 ** (_START_DB / 20)))
     part = mel[max(0, start - _LEAD) : start + _FRAMES]
     decibels = 20 * np.log10(np.maximum(part / max(float(mel.max()), 1e-9), 10 ** (-_RANGE_DB / 20)))
-    levels: Sketch = np.rint(255 * (1 + decibels / _RANGE_DB)).astype(np.uint8)
+    levels: Fingerprint = np.rint(255 * (1 + decibels / _RANGE_DB)).astype(np.uint8)
     return levels
 
 
-class SoundSimilarity(Likeness):
+class SoundSimilarity(Similarity):
     """Similarity of sounds by their largest difference in a block: 1 without any, 0 from 20 dB on."""
 
-    def __init__(self, sketches: Sequence[Sketch]) -> None:
+    def __init__(self, sketches: Sequence[Fingerprint]) -> None:
         self._blocks = np.stack([_blocks(sketch) for sketch in sketches])  # (N, lags, d)
         still = self._blocks[:, len(_LAGS) // 2].astype(np.float32)
         self.keys: Keys = plane_keys(still)[0]
@@ -57,7 +57,7 @@ class SoundSimilarity(Likeness):
         return out
 
 
-def _blocks(sketch: Sketch) -> npt.NDArray[np.float16]:
+def _blocks(sketch: Fingerprint) -> npt.NDArray[np.float16]:
     """(lags, d) mean levels in dB of blocks of frames and bands, with the sound shifted by each lag."""
     margin = len(_LAGS) // 2
     wide = np.zeros((_FRAMES + 2 * margin, _BANDS), np.float32)

@@ -9,7 +9,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from genset.interfaces import Floats, Item, Items
+from genset.interfaces import Floats, ItemArray, Items
 from genset.modalities.sound import codec
 
 _WIDTH, _WAVE, _SPECTRUM = 112, 28, 64  # pixels of a clip
@@ -42,12 +42,12 @@ def sheet(items: Items, levels: Floats, titles: Sequence[str]) -> bytes:
     return _png(picture)
 
 
-def picture(item: Item, levels: Floats) -> bytes:
+def picture(item: ItemArray, levels: Floats) -> bytes:
     """A PNG of one clip (T, channels) and its spectrum (frames, bins, channels) in [0, 1]."""
     return _png(_cell(item, levels))
 
 
-def wav(item: Item, rate: int) -> bytes:
+def wav(item: ItemArray, rate: int) -> bytes:
     """A WAV file of the start of a clip (T, channels), in mono, at a rate that is enough for speech."""
     max_seconds, max_rate = _PLAYED
     end = max(1, codec.sounding(item))
@@ -59,7 +59,7 @@ def wav(item: Item, rate: int) -> bytes:
     return codec.wav(codec.at_rate(codec.Clip(samples, rate, "", ""), played, 1), played)
 
 
-def _cell(item: Item, levels: Floats) -> PIL.Image.Image:
+def _cell(item: ItemArray, levels: Floats) -> PIL.Image.Image:
     """The waveform of a clip above its spectrum."""
     cell = PIL.Image.new("RGB", (_WIDTH, _WAVE + _SPECTRUM), _PAPER)
     cell.paste(_wave(item), (0, 0))
@@ -73,7 +73,7 @@ def _png(image: PIL.Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _wave(item: Item) -> PIL.Image.Image:
+def _wave(item: ItemArray) -> PIL.Image.Image:
     """A line from the lowest to the highest sample in each column, on the scale of 16 bits."""
     samples = codec.waveform(item).mean(axis=1)
     starts = np.arange(_WIDTH) * len(samples) // _WIDTH

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genset.interfaces import Item, Items, UndecodableError
+from genset.interfaces import ItemArray, Items, UndecodableError
 
 FIELD, TURN, ROLE = "\x1f", "\x1e", "\x1d"
 SEPARATORS = FIELD + TURN + ROLE
 
 
-def encode(text: str, length: int = 0) -> Item:
+def encode(text: str, length: int = 0) -> ItemArray:
     """(L,) the bytes of a text, padded to at least `length`."""
     data = text.encode()
     out = np.zeros(max(length, len(data)), np.uint8)
@@ -36,7 +36,7 @@ def encode_all(texts: Sequence[str], length: int) -> Items:
     return out
 
 
-def decode(item: Item) -> str:
+def decode(item: ItemArray) -> str:
     """The text of an item. Bytes that are not UTF-8, which only a model can produce, become U+FFFD."""
     return item.tobytes().rstrip(b"\0").decode("utf-8", "replace")
 

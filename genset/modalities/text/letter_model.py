@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Sketch
+from genset.interfaces import Fingerprint
 
 _WEIGHTS = (0.6, 0.3, 0.09, 0.01)  # of three, two and one letters, and of any (Jelinek and Mercer 1980)
 _MIN_TEXTS = 5  # of a script, so that its own median is known
 _PRIOR_LETTERS = 5  # letters of the usual likelihood added to each text: few letters say little
 
 
-def unlikelihood(fingerprints: Sequence[Sketch], scripts: Sequence[str]) -> npt.NDArray[np.float64]:
+def unlikelihood(fingerprints: Sequence[Fingerprint], scripts: Sequence[str]) -> npt.NDArray[np.float64]:
     """(N,) nats a letter of each text by a trigram model of all other texts.
 
     The values of a script with a larger spread or another median than the set are scaled to the set: a text in a rare
@@ -36,7 +36,7 @@ def _median_and_deviation(values: npt.NDArray[np.float64]) -> tuple[float, float
     return median, float(np.median(np.abs(values - median)))
 
 
-def _nats(fingerprints: Sequence[Sketch]) -> npt.NDArray[np.float64]:
+def _nats(fingerprints: Sequence[Fingerprint]) -> npt.NDArray[np.float64]:
     letters = np.unique(np.concatenate([np.zeros(1, np.uint32), *fingerprints]), return_inverse=True)[1][1:]
     lengths = np.array([len(fingerprint) for fingerprint in fingerprints])
     item = np.repeat(np.arange(len(fingerprints)), lengths)

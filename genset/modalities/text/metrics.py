@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Figure, SkipError
+from genset.interfaces import MetricInfo, MetricSkippedError
 from genset.modalities.text.character_model import CharacterModel
 from genset.modalities.text.codec import FIELD, SEPARATORS
 
@@ -19,27 +19,31 @@ FAULTS: Mapping[str, str] = {
     "incomplete": "incomplete: a part was missing",
 }
 FIGURES = (
-    Figure("exact_copies", "lower", "share of synthetic texts that are in the training set, word for word", high=1),
-    Figure("exact_copies_real", "neutral", "the same for real held-out texts", high=1),
-    Figure(
+    MetricInfo("exact_copies", "lower", "share of synthetic texts that are in the training set, word for word", high=1),
+    MetricInfo("exact_copies_real", "neutral", "the same for real held-out texts", high=1),
+    MetricInfo(
         "near_copies", "lower", "share of synthetic texts that differ from a training text by one word at most", high=1
     ),
-    Figure("near_copies_real", "neutral", "the same for real held-out texts", high=1),
-    Figure("overlap_train", "neutral", "share of the 4-grams of synthetic texts that are in the training set", high=1),
-    Figure("overlap_test", "higher", "the same for an equal number of real held-out texts", high=1),
-    Figure("overlap_real", "neutral", "the same for training and held-out texts: the best possible value", high=1),
-    Figure("self_overlap", "lower", "share of the 4-grams of synthetic texts that another synthetic text has", high=1),
-    Figure("self_overlap_real", "neutral", "the same among training texts", high=1),
-    Figure("distinct_1", "higher", "different words per word of synthetic texts", high=1),
-    Figure("distinct_2", "higher", "different pairs of words per pair of synthetic texts", high=1),
-    Figure("distinct_2_real", "neutral", "the same for training texts", high=1),
-    Figure(
+    MetricInfo("near_copies_real", "neutral", "the same for real held-out texts", high=1),
+    MetricInfo(
+        "overlap_train", "neutral", "share of the 4-grams of synthetic texts that are in the training set", high=1
+    ),
+    MetricInfo("overlap_test", "higher", "the same for an equal number of real held-out texts", high=1),
+    MetricInfo("overlap_real", "neutral", "the same for training and held-out texts: the best possible value", high=1),
+    MetricInfo(
+        "self_overlap", "lower", "share of the 4-grams of synthetic texts that another synthetic text has", high=1
+    ),
+    MetricInfo("self_overlap_real", "neutral", "the same among training texts", high=1),
+    MetricInfo("distinct_1", "higher", "different words per word of synthetic texts", high=1),
+    MetricInfo("distinct_2", "higher", "different pairs of words per pair of synthetic texts", high=1),
+    MetricInfo("distinct_2_real", "neutral", "the same for training texts", high=1),
+    MetricInfo(
         "length_distance", "lower", "distance between the lengths of synthetic and real texts: 0 equal, 1 apart", high=1
     ),
-    Figure("character_distance", "lower", "the same for the frequencies of characters", high=1),
-    Figure("perplexity", "lower", "of synthetic texts, per character, by an n-gram model of training texts", low=1),
-    Figure("perplexity_real", "neutral", "the same for real held-out texts: compare the other two with it", low=1),
-    Figure("perplexity_back", "lower", "of real held-out texts, by an n-gram model of synthetic texts", low=1),
+    MetricInfo("character_distance", "lower", "the same for the frequencies of characters", high=1),
+    MetricInfo("perplexity", "lower", "of synthetic texts, per character, by an n-gram model of training texts", low=1),
+    MetricInfo("perplexity_real", "neutral", "the same for real held-out texts: compare the other two with it", low=1),
+    MetricInfo("perplexity_back", "lower", "of real held-out texts, by an n-gram model of synthetic texts", low=1),
 )
 _NGRAM = 4  # words
 _MAX_TEXTS = 2000  # of each set: figures depend on the number of texts, so all sets have the same
@@ -92,7 +96,7 @@ def measure(train: Sequence[str], test: Sequence[str], synthetic: Sequence[str])
     """The values of FIGURES. Raises SkipError."""
     count = min(_MAX_TEXTS, len(train), len(test), len(synthetic))
     if count < 2:
-        raise SkipError("needs at least two training, held-out and synthetic texts")
+        raise MetricSkippedError("needs at least two training, held-out and synthetic texts")
     parts = [_sample(texts, count) for texts in (train, test, synthetic)]
     known = set(train)
     return {

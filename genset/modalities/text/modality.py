@@ -13,21 +13,21 @@ import numpy.typing as npt
 import pydantic
 
 from genset.interfaces import (
-    Choice,
-    Entry,
-    Exhibit,
+    DecodedInfo,
+    Fingerprint,
     Floats,
-    Item,
+    ItemArray,
     Items,
+    ItemSource,
     Labels,
-    Likeness,
     Modality,
     Network,
-    Probe,
-    Raw,
+    Preview,
     Section,
-    Sketch,
+    Similarity,
+    SourceEntry,
     Step,
+    SuggestedSetting,
     Tensor,
     Tensors,
 )
@@ -117,7 +117,7 @@ class Text(Modality):
     near = 0.8
     rules = item_rules.RULES
     figures = metrics.FIGURES
-    faults_told = metrics.FAULTS
+    fault_messages = metrics.FAULTS
     settings: TextSettings
 
     def __init__(self, settings: TextSettings, tokenizer: TextTokenizer | None = None) -> None:
@@ -139,12 +139,12 @@ class Text(Modality):
             settings = settings.model_copy(update=update)
         return type(self)(settings, self._tokenizer)
 
-    def entries(self, path: Path, *, top: bool) -> Iterable[Entry]:
+    def entries(self, path: Path, *, top: bool) -> Iterable[SourceEntry]:
         settings = self.settings
         if path.suffix.lower() in table_files.TABLES:
             return table_files.table_entries(path, settings.encoding, self._layout, settings.max_characters)
         if not top:
-            return (Entry(),)
+            return (SourceEntry(),)
         return text_files.line_entries(path.read_bytes(), settings.encoding, settings.max_characters)
 
     def file_label(self, path: Path) -> str:
@@ -157,56 +157,58 @@ class Text(Modality):
         fields = tuple(settings.fields or ["text"])
         return table_files.RowLayout(fields, settings.label or "label", tuple(settings.turn_keys))
 
-    def probe(self, raw: Raw, *, sketched: bool = False, measured: bool = False) -> Probe:
+    def probe(self, raw: ItemSource, *, sketched: bool = False, measured: bool = False) -> DecodedInfo:
         text = self._read(raw)
         data = text.encode()
         traits = {"bytes": len(data), "characters": len(text), "script": item_rules.script_of(text)}
         drawn = near_duplicates.fingerprint(text) if sketched or measured else None  # `gibberish` needs it, too
-        return Probe(hashlib.sha256(data).hexdigest(), traits, "", drawn, item_rules.values(text) if measured else {})
+        return DecodedInfo(
+            hashlib.sha256(data).hexdigest(), traits, "", drawn, item_rules.values(text) if measured else {}
+        )
 
-    def measured(self, probes: Sequence[Probe]) -> Mapping[str, npt.NDArray[Any]]:
+    def measured(self, probes: Sequence[DecodedInfo]) -> Mapping[str, npt.NDArray[Any]]:
         own = {name: np.array([probe.values[name] for probe in probes]) for name in item_rules.SINGLE_ITEM_RULES}
         scripts = [probe.traits["script"] for probe in probes]
         sketches = [probe.sketch for probe in probes if probe.sketch is not None]
         return {**own, item_rules.GIBBERISH: letter_model.unlikelihood(sketches, scripts)}
 
     @classmethod
-    def settle(cls, settings: TextSettings, probes: Sequence[Probe]) -> TextSettings:
+    def settle(cls, settings: TextSettings, probes: Sequence[DecodedInfo]) -> TextSettings:
         """The settings with the length of the longest item."""
         longest = max((probe.traits["bytes"] for probe in probes), default=1)
         return settings.model_copy(update={"max_bytes": settings.max_bytes or longest})
 
-    def choices(self, probes: Sequence[Probe]) -> Sequence[Choice]:
+    def choices(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
         settings = self.settings
         longest = max(probe.traits["characters"] for probe in probes)
         scripts = Counter(probe.traits["script"] for probe in probes)
-        fields = [Choice("fields", settings.fields, "these columns are one item")] if settings.fields else []
+        fields = [SuggestedSetting("fields", settings.fields, "these columns are one item")] if settings.fields else []
         script = scripts.most_common(1)[0][0]
         tokens = f"parts of words, for any script; most texts are {script}, with at most {longest:,} characters"
-        return (*fields, Choice("tokens", settings.tokens, tokens))
+        return (*fields, SuggestedSetting("tokens", settings.tokens, tokens))
 
-    def _read(self, raw: Raw) -> str:
+    def _read(self, raw: ItemSource) -> str:
         if isinstance(raw, Path):
             return text_files.read_single(raw.read_bytes(), self.settings.encoding, self.settings.max_characters)
         assert isinstance(raw, str), raw
         return raw
 
-    def native(self, raw: Raw) -> Item:
+    def native(self, raw: ItemSource) -> ItemArray:
         return codec.encode(self._read(raw))
 
-    def decode(self, raw: Raw) -> Item:
-        item: Item = codec.encode_all([self._read(raw)], self.item_shape[0])[0]
+    def decode(self, raw: ItemSource) -> ItemArray:
+        item: ItemArray = codec.encode_all([self._read(raw)], self.item_shape[0])[0]
         return item
 
-    def encode(self, item: Item) -> bytes:
+    def encode(self, item: ItemArray) -> bytes:
         return codec.decode(item).encode()
 
-    def raw(self, text: str) -> Raw:
+    def raw(self, text: str) -> ItemSource:
         if os.path.isfile(text):  # Path.is_file raises an error for a text that is too long for a file name
             return Path(text)
         return table_files.parse_argument(text, self._layout, self.settings.max_characters)
 
-    def fields(self, item: Item) -> Mapping[str, Any]:
+    def fields(self, item: ItemArray) -> Mapping[str, Any]:
         return table_files.split_fields(codec.decode(item), self._layout)
 
     @property
@@ -280,16 +282,16 @@ class Text(Modality):
     def closeness(self, items: Items) -> Floats:
         return features.character_ngrams(codec.decode_all(items))
 
-    def likeness(self, sketches: Sequence[Sketch]) -> Likeness:
+    def likeness(self, sketches: Sequence[Fingerprint]) -> Similarity:
         return near_duplicates.TextSimilarity(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(codec.decode_all(items), titles)
 
-    def exhibit(self, item: Item) -> Sequence[Exhibit]:
-        return (Exhibit("text/plain; charset=utf-8", codec.readable(codec.decode(item)).encode()),)
+    def exhibit(self, item: ItemArray) -> Sequence[Preview]:
+        return (Preview("text/plain; charset=utf-8", codec.readable(codec.decode(item)).encode()),)
 
-    def describe(self, probes: Sequence[Probe]) -> Mapping[str, Mapping[str, int]]:
+    def describe(self, probes: Sequence[DecodedInfo]) -> Mapping[str, Mapping[str, int]]:
         powers_of_two = (1 << max(0, probe.traits["characters"] - 1).bit_length() for probe in probes)
         sizes = Counter(f"up to {size:,}" for size in powers_of_two)
         scripts = Counter(probe.traits["script"] for probe in probes)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from genset.interfaces import Floats, Keys, Likeness, Pairs, Sketch
+from genset.interfaces import Fingerprint, Floats, Keys, Pairs, Similarity
 
 _RUN_LENGTH = 3  # characters
 # The probability that a pair with Jaccard similarity s has a key in common is 1 - (1 - s^4)^24: 0.9999 at 0.8
@@ -15,7 +15,7 @@ _SEED = 21
 _PRIME = np.uint64(0x9E3779B97F4A7C15)  # odd, for multiplicative hashing
 
 
-def fingerprint(text: str) -> Sketch:
+def fingerprint(text: str) -> Fingerprint:
     """(L,) code points of a text without case, accents, punctuation and repeated spaces."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     kept = (" " if not c.isalnum() else c for c in plain if not unicodedata.combining(c))
@@ -24,10 +24,10 @@ def fingerprint(text: str) -> Sketch:
     return np.array([ord(character) for character in f" {rest} "], np.uint32)
 
 
-class TextSimilarity(Likeness):
+class TextSimilarity(Similarity):
     """Jaccard similarity of the sets of character runs of texts; candidates by MinHash (Broder 1997) in bands."""
 
-    def __init__(self, fingerprints: Sequence[Sketch]) -> None:
+    def __init__(self, fingerprints: Sequence[Fingerprint]) -> None:
         self._runs = [_hashed_runs(fingerprint) for fingerprint in fingerprints]
         rng = np.random.Generator(np.random.Philox(_SEED))
         factors = rng.integers(1, 2**63, _BANDS * _ROWS, np.uint64) * np.uint64(2) + np.uint64(1)
@@ -37,7 +37,7 @@ class TextSimilarity(Likeness):
         return np.array([_jaccard(self._runs[a], self._runs[b]) for a, b in pairs], np.float32)
 
 
-def _hashed_runs(codes: Sketch) -> npt.NDArray[np.uint64]:
+def _hashed_runs(codes: Fingerprint) -> npt.NDArray[np.uint64]:
     """The hashes of the different character runs of a text, sorted."""
     wide = codes.astype(np.uint64)
     out = np.zeros(max(1, len(wide) - _RUN_LENGTH + 1), np.uint64)

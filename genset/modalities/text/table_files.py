@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genset.dataset import as_text, lone_surrogate
 from genset.errors import GensetError
-from genset.interfaces import Entry, UndecodableError
-from genset.jsons import parsed
+from genset.interfaces import SourceEntry, UndecodableError
 from genset.modalities.text.codec import FIELD, ROLE, TURN
 from genset.modalities.text.text_files import check_text, decode_lines, is_binary
+from genset.safe_json import as_text, lone_surrogate, parse_json
 
 TABLES = (".jsonl", ".csv", ".tsv")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -71,11 +70,11 @@ def _layout_of(row: dict[str, Any], path: Path, fields: Sequence[str] | None, la
     return RowLayout(names, label or "label", tuple(turns[0])[:2] if has_keys else ())
 
 
-def table_entries(path: Path, encoding: str, layout: RowLayout, max_characters: int) -> Iterator[Entry]:
+def table_entries(path: Path, encoding: str, layout: RowLayout, max_characters: int) -> Iterator[SourceEntry]:
     """The items of a table, one for each row."""
     for line, row, fault in _rows(path, encoding):
         if fault:
-            yield Entry(place=line, fault=fault)
+            yield SourceEntry(place=line, fault=fault)
             continue
         try:
             text, columns = join_fields(row, layout)
@@ -83,11 +82,11 @@ def table_entries(path: Path, encoding: str, layout: RowLayout, max_characters: 
             if any(lone_surrogate(value) for value in (json.dumps(columns, ensure_ascii=False), *columns)):
                 raise UndecodableError("a column contains half a character (a lone surrogate)")
         except UndecodableError as reason:
-            yield Entry(place=line, fault=str(reason))
+            yield SourceEntry(place=line, fault=str(reason))
             continue
         label = columns.pop(layout.label, None)
         label = label if label is None or isinstance(label, str) else json.dumps(label)
-        yield Entry(text, line, label, {name: as_text(value) for name, value in columns.items()})
+        yield SourceEntry(text, line, label, {name: as_text(value) for name, value in columns.items()})
 
 
 def _check_parts(text: str, max_characters: int) -> str:
@@ -105,7 +104,7 @@ def parse_argument(text: str, layout: RowLayout, max_characters: int) -> str:
     if len(layout.fields) == 1 and not layout.turn_keys:
         return check_text(text, max_characters)
     try:
-        row = parsed(text)
+        row = parse_json(text)
     except ValueError:
         row = None
     if not isinstance(row, dict):

@@ -6,7 +6,7 @@ characters, which no item may contain, or are part of a text.
 
 from collections.abc import Iterator
 
-from genset.interfaces import Entry, UndecodableError
+from genset.interfaces import SourceEntry, UndecodableError
 from genset.modalities.text.codec import normalise
 
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
@@ -49,10 +49,10 @@ def is_binary(data: bytes) -> bool:
     return b"\0" in data and not any(data.startswith(mark) for mark in _BYTE_ORDER_MARKS)
 
 
-def line_entries(data: bytes, encoding: str, max_characters: int) -> Iterator[Entry]:
+def line_entries(data: bytes, encoding: str, max_characters: int) -> Iterator[SourceEntry]:
     """The items of a file, one for each line that is not empty."""
     if is_binary(data):
-        yield Entry(fault="it is not text: it contains zero bytes")
+        yield SourceEntry(fault="it is not text: it contains zero bytes")
         return
     is_empty = True
     for number, line, fault in decode_lines(data, encoding):
@@ -60,14 +60,14 @@ def line_entries(data: bytes, encoding: str, max_characters: int) -> Iterator[En
             continue
         is_empty = False
         if line is None:
-            yield Entry(place=str(number), fault=fault)
+            yield SourceEntry(place=str(number), fault=fault)
             continue
         try:
-            yield Entry(check_text(line, max_characters), str(number))
+            yield SourceEntry(check_text(line, max_characters), str(number))
         except UndecodableError as reason:
-            yield Entry(place=str(number), fault=str(reason))
+            yield SourceEntry(place=str(number), fault=str(reason))
     if is_empty:
-        yield Entry(fault="it contains no text")
+        yield SourceEntry(fault="it contains no text")
 
 
 def read_single(data: bytes, encoding: str, max_characters: int) -> str:

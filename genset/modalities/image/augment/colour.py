@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from genset.interfaces import Augmentation, Drawn, Item
+from genset.interfaces import Augmentation, Drawn, ItemArray
 from genset.modalities.image.augment.geometry import around_one, uniform
 
 _VALUES = np.arange(256, dtype=np.float64)
@@ -26,7 +26,7 @@ class Brightness(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"added": uniform(rng, self.max_change)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         added = round(drawn["added"] * 255)
         change = cv2.add if added > 0 else cv2.subtract  # which saturate
         return change(item, np.full_like(item, abs(added))).reshape(item.shape)
@@ -44,7 +44,7 @@ class Contrast(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"factor": around_one(rng, self.max_change)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         mean = sum(cv2.mean(item)) / item.shape[2]
         return _mapped(item, mean + (_VALUES - mean) * drawn["factor"])
 
@@ -61,7 +61,7 @@ class Gamma(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"exponent": around_one(rng, self.max_change)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         return _mapped(item, 255 * (_VALUES / 255) ** drawn["exponent"])
 
 
@@ -75,7 +75,7 @@ class Invert(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         return 255 - item
 
 
@@ -90,7 +90,7 @@ class Posterise(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"bits": int(rng.integers(1, max(1, round(self.bits)) + 1))}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         step = 2 ** drawn["bits"]
         return _mapped(item, _VALUES // step * step * (255 / (256 - step)))  # white stays white
 
@@ -106,7 +106,7 @@ class Hue(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"degrees": uniform(rng, self.degrees)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         if item.shape[2] == 1:
             return item
         hsv = cv2.cvtColor(item, cv2.COLOR_RGB2HSV_FULL)
@@ -126,14 +126,14 @@ class Saturation(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"factor": around_one(rng, self.max_change)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         if item.shape[2] == 1:
             return item
         grey = cv2.cvtColor(cv2.cvtColor(item, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         return np.asarray(cv2.addWeighted(item, drawn["factor"], grey, 1 - drawn["factor"], 0), np.uint8)
 
 
-def _mapped(item: Item, values: npt.NDArray[np.float64]) -> Item:
+def _mapped(item: ItemArray, values: npt.NDArray[np.float64]) -> ItemArray:
     """The image with its values 0 to 255 replaced by `values` (256,), rounded and clipped."""
     table = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return cv2.LUT(item, table).reshape(item.shape)

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pydantic
 
-from genset.interfaces import Augmentation, Drawn, Item
+from genset.interfaces import Augmentation, Drawn, ItemArray
 
 
 class Blur(Augmentation):
@@ -24,7 +24,7 @@ class Blur(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"pixels": _up_to(rng, self.sigma)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         return _blurred(item, drawn["pixels"])
 
 
@@ -40,7 +40,7 @@ class Sharpen(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"amount": _up_to(rng, self.max_amount)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         amount = drawn["amount"]
         return cv2.addWeighted(item, 1 + amount, _blurred(item, 1.0), -amount, 0).reshape(item.shape)
 
@@ -57,7 +57,7 @@ class GaussianNoise(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"deviation": _up_to(rng, self.std)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         noise = rng.standard_normal(item.shape, dtype=np.float32)
         noise *= np.float32(drawn["deviation"] * 255)
         noise += item
@@ -75,7 +75,7 @@ class Jpeg(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"quality": int(rng.integers(self.min_quality, 96))}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         buffer = io.BytesIO()
         PIL.Image.fromarray(item[..., 0] if item.shape[2] == 1 else item).save(buffer, "JPEG", quality=drawn["quality"])
         with PIL.Image.open(buffer) as image:
@@ -96,14 +96,14 @@ class Erase(Augmentation):
         sides = {"height": _up_to(rng, self.max_side), "width": _up_to(rng, self.max_side)}
         return {**sides, "down": _up_to(rng, 1.0), "right": _up_to(rng, 1.0)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         rows, columns = window(item, drawn["height"], drawn["width"], drawn["down"], drawn["right"])
         out = item.copy()
         out[rows, columns] = np.rint(cv2.mean(item)[: item.shape[2]]).astype(np.uint8)
         return out
 
 
-def window(item: Item, height: float, width: float, down: float, right: float) -> tuple[slice, slice]:
+def window(item: ItemArray, height: float, width: float, down: float, right: float) -> tuple[slice, slice]:
     """(rows, columns) of a rectangle of at least one pixel.
 
     `height` and `width` are shares of the image's sides; `down` and `right` say where the rectangle starts, from 0 to 1
@@ -119,7 +119,7 @@ def _up_to(rng: np.random.Generator, limit: float) -> float:
     return round(rng.random() * limit, 6)
 
 
-def _blurred(item: Item, sigma: float) -> Item:
+def _blurred(item: ItemArray, sigma: float) -> ItemArray:
     """The image blurred by a Gaussian with a standard deviation in pixels; 0 leaves it unchanged."""
     if not sigma:
         return item

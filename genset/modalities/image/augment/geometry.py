@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pydantic
 
 from genset.errors import GensetError
-from genset.interfaces import Augmentation, Drawn, Item
+from genset.interfaces import Augmentation, Drawn, ItemArray
 
 _SMALL = 64  # pixels a side: linear interpolation would blur the strokes of a smaller image, so cubic is used
 _MAX_SIDE = 32_766  # pixels that OpenCV can warp
@@ -26,7 +26,7 @@ class Flip(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         return cv2.flip(item, 1).reshape(item.shape)
 
 
@@ -40,7 +40,7 @@ class FlipVertical(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         return cv2.flip(item, 0).reshape(item.shape)
 
 
@@ -55,7 +55,7 @@ class Rotate(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"degrees": uniform(rng, self.degrees)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         return _warped(item, _rotation(drawn["degrees"]))
 
 
@@ -71,7 +71,7 @@ class Shift(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"down": uniform(rng, self.max_shift), "right": uniform(rng, self.max_shift)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         return _warped(item, np.eye(2), drawn["right"], drawn["down"])
 
 
@@ -87,7 +87,7 @@ class Zoom(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"factor": around_one(rng, self.max_zoom)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         return _warped(item, np.eye(2) * drawn["factor"])
 
 
@@ -115,7 +115,7 @@ class Affine(Augmentation):
             "right": uniform(rng, self.max_shift),
         }
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         across, along = np.tan(np.deg2rad(drawn["shear"]))
         sheared = np.array([[1.0, across], [along, 1.0]])
         return _warped(item, drawn["factor"] * _rotation(drawn["degrees"]) @ sheared, drawn["right"], drawn["down"])
@@ -135,7 +135,7 @@ class RandomResizedCrop(Augmentation):
         cut = round(float(rng.uniform(0, self.max_crop)), 6)
         return {"cut": cut, "down": uniform(rng, cut / 2), "right": uniform(rng, cut / 2)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         factor = 1 / (1 - drawn["cut"])
         return _warped(item, np.eye(2) * factor, -drawn["right"] * factor, -drawn["down"] * factor)
 
@@ -152,7 +152,7 @@ class Perspective(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"corners": [[uniform(rng, self.max_shift), uniform(rng, self.max_shift)] for _ in range(4)]}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         height, width = _sides(item)
         corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
         moved = corners + np.array(drawn["corners"], np.float32) * np.array([width, height], np.float32)
@@ -176,7 +176,7 @@ class Elastic(Augmentation):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"move": round(float(rng.uniform(0, self.max_shift)), 6)}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         height, width = _sides(item)
         noise = rng.standard_normal((height, width, 2), dtype=np.float32)
         field = cv2.GaussianBlur(noise, (0, 0), self.sigma * min(height, width), borderType=cv2.BORDER_REFLECT)
@@ -202,7 +202,7 @@ def _rotation(degrees: float) -> Matrix:
     return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
 
-def _sides(item: Item) -> tuple[int, int]:
+def _sides(item: ItemArray) -> tuple[int, int]:
     """(height, width). Raises GensetError for an image that OpenCV cannot warp."""
     height, width = item.shape[:2]
     if max(height, width) > _MAX_SIDE:
@@ -214,12 +214,12 @@ def _sides(item: Item) -> tuple[int, int]:
     return height, width
 
 
-def _interpolation(item: Item) -> int:
+def _interpolation(item: ItemArray) -> int:
     """OpenCV's interpolation for an image of this size."""
     return cv2.INTER_CUBIC if min(item.shape[:2]) < _SMALL else cv2.INTER_LINEAR
 
 
-def _warped(item: Item, matrix: Matrix, right: float = 0.0, down: float = 0.0) -> Item:
+def _warped(item: ItemArray, matrix: Matrix, right: float = 0.0, down: float = 0.0) -> ItemArray:
     """The image transformed by a matrix (2, 2) of (x, y) about the centre, then moved by shares of the sides."""
     height, width = _sides(item)
     centre = np.array([(width - 1) / 2, (height - 1) / 2])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pydantic
 
-from genset.interfaces import Company, Drawn, Item, Mixing, Partner
+from genset.interfaces import Drawn, ItemArray, MixContext, Mixing, MixPartner
 from genset.modalities.image.augment.degradation import window
 
 
@@ -22,8 +22,8 @@ class MixUp(Mixing):
         return {"share": round(_share(rng, self.alpha), 6)}
 
     def mixed(
-        self, item: Item, partner: Partner, rng: np.random.Generator, company: Company, **drawn: Any
-    ) -> tuple[Item, float]:
+        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
+    ) -> tuple[ItemArray, float]:
         share = drawn["share"]
         other = _converted(partner.item, item)
         return cv2.addWeighted(item, 1 - share, other, share, 0).reshape(item.shape), share
@@ -41,8 +41,8 @@ class CutMix(Mixing):
         return {"side": side, "down": round(rng.random(), 6), "right": round(rng.random(), 6)}
 
     def mixed(
-        self, item: Item, partner: Partner, rng: np.random.Generator, company: Company, **drawn: Any
-    ) -> tuple[Item, float]:
+        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
+    ) -> tuple[ItemArray, float]:
         rows, columns = window(item, drawn["side"], drawn["side"], drawn["down"], drawn["right"])
         out = item.copy()
         out[rows, columns] = _converted(partner.item, item)[rows, columns]
@@ -56,7 +56,7 @@ def _share(rng: np.random.Generator, alpha: float) -> float:
     return min(share, 1 - share)
 
 
-def _converted(other: Item, item: Item) -> Item:
+def _converted(other: ItemArray, item: ItemArray) -> ItemArray:
     """The other image with the size and the channels of the first."""
     height, width, channels = item.shape
     if other.shape[2] > channels:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pydantic
 
 from genset.errors import GensetError
-from genset.interfaces import Augmentation, Floats, Item, Modality, UndecodableError
+from genset.interfaces import Augmentation, Floats, ItemArray, Modality, UndecodableError
 from genset.modalities.sound import codec, spectra
 
 FULL_SCALE_PEAK = 1 - 2 / codec.FULL  # highest peak of a transformed clip, as a share of full scale
@@ -30,7 +30,7 @@ class SoundStep(Augmentation):
         out._rate = getattr(modality, "rate", _RATE)
         return out
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         end = codec.sounding(item)
         if not end:
             return item.copy()
@@ -59,7 +59,7 @@ class FolderStep(SoundStep):
         return super().bound(modality)
 
 
-def as_item(waveform: Floats, item: Item) -> Item:
+def as_item(waveform: Floats, item: ItemArray) -> ItemArray:
     """A waveform (T, channels) as int16 samples with the length of `item`, scaled down if it exceeds full scale."""
     out = np.zeros_like(item)
     cut = waveform[: len(item)]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pydantic
 
-from genset.interfaces import Company, Drawn, Item, Mixing, Partner
+from genset.interfaces import Drawn, ItemArray, MixContext, Mixing, MixPartner
 from genset.modalities.sound import codec
 from genset.modalities.sound.augment.base import as_item, check_order, power_ratio, uniform
 
@@ -32,8 +32,8 @@ class Mix(Mixing):
         return {"snr": uniform(rng, self.min_snr_db, self.max_snr_db)}
 
     def mixed(
-        self, item: Item, partner: Partner, rng: np.random.Generator, company: Company, **drawn: Any
-    ) -> tuple[Item, float]:
+        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
+    ) -> tuple[ItemArray, float]:
         first, second = (codec.waveform(each[: codec.sounding(each)]) for each in (item, partner.item))
         if not len(first) or not len(second):
             return item.copy(), 0.0

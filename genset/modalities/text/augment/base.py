@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pydantic
 
-from genset.interfaces import Augmentation, Item
+from genset.interfaces import Augmentation, ItemArray
 from genset.modalities.text.codec import ROLE, SEPARATORS, decode, encode
 
 # A word of letters, a Chinese, Japanese or Korean character, a number, or a punctuation mark.
@@ -48,7 +48,7 @@ class TextStep(Augmentation):
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
         return {}
 
-    def apply(self, item: Item, rng: np.random.Generator, **drawn: Any) -> Item:
+    def apply(self, item: ItemArray, rng: np.random.Generator, **drawn: Any) -> ItemArray:
         text = decode(item)
         result = "".join(span.text for span in self.changed(self._spans(text), rng, **drawn))
         parts = [part if part in SEPARATORS else part.strip() for part in re.split(f"([{SEPARATORS}])", result)]

@@ -1,0 +1,1 @@
+"""The config: its sections, how it is read from YAML, and its messages."""

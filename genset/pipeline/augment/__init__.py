@@ -1,0 +1,1 @@
+"""Sixth stage: transformed copies of real items, mixing and balancing."""

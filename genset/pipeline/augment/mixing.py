@@ -1,0 +1,85 @@
+"""What transforms that mix items need: real training items as partners, and a model for codes between two."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+
+from genset.dataset import Record
+from genset.errors import GensetError
+from genset.interfaces import ItemArray, MixContext, MixPartner
+from genset.models.onnx_network import OnnxNetwork
+from genset.pipeline.generate.generator import SampleModel
+from genset.pipeline.generate.variations import encoder
+from genset.versions.version import Version
+
+
+class PartnerPool:
+    """The real training items, in an order that depends on their content only."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        real = [record for record in records if record.source == "collected" and record.split == "train"]
+        self._every = sorted(real, key=lambda record: record.id)
+        self._of_class: dict[str, list[Record]] = defaultdict(list)
+        for record in self._every:
+            self._of_class[record.label].append(record)
+
+    def other(self, record: Record, where: float, among: Literal["same_class", "any_class"]) -> Record | None:
+        """The item at a position in [0, 1) among all others; None if there is no other."""
+        records = self._every if among == "any_class" else self._of_class[record.label]
+        last = len(records) - 1
+        if last < 1:
+            return None
+        chosen = records[int(where * last)]
+        return records[last] if chosen.id == record.id else chosen  # the last one replaces the item itself
+
+
+@dataclass(frozen=True)
+class LatentMixer:
+    """A model that decodes items between two others."""
+
+    model: SampleModel
+    encode: OnnxNetwork
+
+    @classmethod
+    def from_version(cls, version: Version) -> Self:
+        """Open a model version. Raises GensetError for a model without an encoder."""
+        return cls(SampleModel.open(version), encoder(version))
+
+    def between(self, first: Record, last: Record, share: float, rng: np.random.Generator) -> ItemArray:
+        """The item at a fraction of the way between the codes of two items of one class."""
+        modality = self.model.modality
+        items = np.stack([modality.decode(record.raw) for record in (first, last)])
+        (codes,) = self.encode(modality.to_tensor(items))
+        z = ((1 - share) * codes[:1] + share * codes[1:]).astype(np.float32)
+        label = self.model.one_hot([first.label])
+        mixed: ItemArray = modality.render(self.model.models, z, label, [rng], self.model.sampling)[0]
+        return mixed
+
+
+@dataclass(frozen=True)
+class TrainContext(MixContext):
+    """One training item and the others that it can be mixed with."""
+
+    parent: Record
+    pool: PartnerPool
+    decode: Callable[[Record], ItemArray]
+    latent: LatentMixer | None
+
+    @property
+    def label(self) -> str:
+        """The class of the item."""
+        return self.parent.label
+
+    def partner(self, rng: np.random.Generator, among: Literal["same_class", "any_class"]) -> MixPartner | None:
+        """Another training item, drawn with one random number, so that a replay uses the generator equally."""
+        record = self.pool.other(self.parent, rng.random(), among)
+        return None if record is None else MixPartner(record, self.decode(record))
+
+    def between(self, partner: MixPartner, share: float, rng: np.random.Generator) -> ItemArray:
+        """The item that the model decodes between both codes. Raises GensetError without a model."""
+        if self.latent is None:
+            raise GensetError("`latent_mix` needs a model", where="augment.steps", hint="Give --model MODEL.")
+        return self.latent.between(self.parent, partner.record, share, rng)

@@ -1,0 +1,1 @@
+"""Second stage: find undecodable items, duplicates, near-duplicates, outliers and label errors."""

@@ -1,0 +1,1 @@
+"""First stage: find the items of folders, files, tables, containers and versions."""

@@ -1,0 +1,1 @@
+"""Seventh stage: measure synthetic items against real ones."""

@@ -1,0 +1,1 @@
+"""Fifth stage: sample synthetic items from a trained model."""

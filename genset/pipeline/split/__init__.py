@@ -1,0 +1,1 @@
+"""Third stage: assign real items to train, validation and test, without leaks."""

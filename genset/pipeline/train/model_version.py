@@ -1,0 +1,213 @@
+"""Write a trained model as a version: networks, limits, curves, samples, manifest."""
+
+import csv
+import io
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genset.atomic import writing
+from genset.config.loading import dump
+from genset.config.sections import Config
+from genset.export.card import model_card
+from genset.interfaces import INFORMATION, Items, Modality, Networks, Problem
+from genset.models.npz import npz_bytes
+from genset.models.onnx_network import OnnxNetwork
+from genset.pipeline.generate import outliers
+from genset.pipeline.generate.counts import shares
+from genset.pipeline.generate.generator import ENCODER, LABEL_FILTER, PRIOR, Limits, SampleModel, spread
+from genset.pipeline.job import Job, as_dicts, as_json, counts, key_of
+from genset.pipeline.prepare import Prepared
+from genset.quality.label_filter import LabelFilter, label_limit
+from genset.quality.neighbours import copy_limit, nearest_others
+from genset.quality.privacy import EXPECTED_SHARE
+from genset.report.learning_curves import draw_curves
+from genset.versions.draft import Draft
+from genset.versions.version import CONFIG, Version
+
+if TYPE_CHECKING:
+    from genset.models.trainer import TrainingResult
+from typing import TYPE_CHECKING
+
+CHECKPOINT = "checkpoint.npz"
+ASKED = ("modality", "model", "train")  # the sections that a training settles: the manifest has both forms
+_SHEET_COLUMNS = 12
+_MOST_SHEET_ROWS = 20
+_SAMPLED = 1000  # items that show how often the model misses its label
+_BLANK = 0.5  # of the smallest spread of a train item
+
+
+class TrainedParts:
+    """What a training leaves behind, before it is written."""
+
+    def __init__(self, config: Config, modality: Modality, nets: Networks, outcome: "TrainingResult") -> None:
+        self.config, self.modality, self.nets, self.outcome = config, modality, nets, outcome
+
+
+def write_model(draft: Draft, trained: TrainedParts, prepared: Prepared, job: Job, key: str, asked: Config) -> Version:
+    """Write a trained model as a version. Raises GensetError."""
+    job.progress.say("exporting the model")
+    config, outcome, modality = trained.config, trained.outcome, trained.modality
+    networks, encoder = _write_networks(draft, trained)
+    _write_curves(draft, trained)
+    draft.write(CONFIG, dump(config).encode())
+    resolved_key = key_for(config, prepared.identity)
+    judge = _judge(prepared)
+    if judge:
+        draft.write(LABEL_FILTER, npz_bytes(judge.arrays))
+    model = {
+        **_facts(trained, prepared),
+        "reference": f"{config.name}-{resolved_key[:10]}",
+        "judge": judge is not None,
+        "limits": asdict(_limits(prepared)),
+        "networks": list(networks),
+        "samples": f"samples{modality.sheet_suffix}",
+    }
+    generator = SampleModel.from_parts(networks, outcome.prior, config, modality, model, judge)
+    model["limits"] |= _measured_limits(generator, prepared, encoder)
+    draft.write(model["samples"], _samples(generator, job))
+    problems = [Problem("", *note) for note in outcome.notes if note[0] != INFORMATION]
+    manifest = job.manifest(
+        config,
+        kind="model",
+        name=draft.name,
+        id=draft.id,
+        status="ok",
+        modality=prepared.modality.kind,
+        keys=sorted({key, resolved_key}),
+        seed=config.seed,
+        inputs={"identity": prepared.identity, "items": len(prepared.dataset)},
+        asked={name: as_json(getattr(asked, name)) for name in ASKED},
+        parents=[],
+        counts=counts(prepared.dataset),
+        model=model,
+        problems=as_dicts([*prepared.problems, *problems]),
+    )
+    draft.write("README.md", model_card(config.name, manifest, model))
+    return job.root.commit(draft, manifest)
+
+
+def _write_networks(draft: Draft, trained: TrainedParts) -> tuple[dict[str, bytes], bytes | None]:
+    """Write all networks and the prior; (the exported ones by name, the exported encoder where there is one)."""
+    from genset.models.export import keras_bytes, onnx_bytes
+
+    modality, family, seed = trained.modality, trained.config.model.family, trained.config.seed
+    with writing(draft.path):  # keras exports to files
+        models = family.sampler(trained.nets, modality)
+        networks = {name: onnx_bytes(network, seed) for name, network in models.items()}
+        whole = keras_bytes(family.keras_model(trained.nets, modality))
+        network = family.encoder(trained.nets, modality)
+        encoder = None if network is None else onnx_bytes(network, seed)
+    if encoder is not None:
+        draft.write(ENCODER, encoder)
+    for name, data in {**{f"{name}.onnx": data for name, data in networks.items()}, **modality.state}.items():
+        draft.write(name, data)
+    draft.write(PRIOR, npz_bytes(trained.outcome.prior))
+    draft.write("model.keras", whole)
+    return networks, encoder
+
+
+def _write_curves(draft: Draft, trained: TrainedParts) -> None:
+    """Write the losses, and samples from the course of the training where some were taken."""
+    outcome = trained.outcome
+    draft.write("history.csv", _history(outcome.history))
+    draft.write("curves.png", draw_curves(outcome.history, outcome.best_step))
+    if outcome.frames:
+        frames = np.concatenate([items for _, items in outcome.frames])
+        sheet = trained.modality.sheet(frames, [f"step {step:,}" for step, _ in outcome.frames])
+        draft.write("progress.png", sheet)
+
+
+def _measured_limits(generator: SampleModel, prepared: Prepared, encoder: bytes | None) -> dict[str, float]:
+    """The limits that take the model itself: label, and error where it has an encoder and validation items."""
+    limits = {"label": _label_limit(generator, prepared)}
+    validation, rows = prepared.part("validation")
+    if encoder is not None and len(validation):
+        labels = [prepared.classes[row] for row in rows]
+        limits["error"] = float(outliers.errors(generator, OnnxNetwork(encoder), validation, labels).max())
+    return limits
+
+
+def _facts(trained: TrainedParts, prepared: Prepared) -> dict[str, Any]:
+    """What `inspect` says of a model."""
+    model, outcome = trained.config.model, trained.outcome
+    best = next((row for row in outcome.history if row["step"] == outcome.best_step), outcome.history[-1])
+    return {
+        "family": model.family.kind,
+        "network": model.network.kind,
+        "latent_dim": model.latent_dim,
+        "prior": model.density.kind,
+        "parameters": sum(net.count_params() for net in trained.nets.models.values()),
+        "item_shape": list(prepared.modality.item_shape),
+        "classes": list(prepared.classes),
+        "train_counts": prepared.dataset.where(split="train").counts("label"),
+        "steps": outcome.steps_done,
+        "planned_steps": outcome.plan.steps,
+        "best_step": outcome.best_step,
+        "stopped_early": outcome.stopped_early,
+        **{kind: text for kind, text in outcome.notes if kind == INFORMATION},
+        "losses": {name: value for name, value in best.items() if name.endswith("loss")},
+    }
+
+
+def key_for(config: Config, identity: str) -> str:
+    """The key of a training by a settled config on the items of an identity."""
+    return key_of("model", identity, config.seed, config.model.model_dump(), config.train.model_dump())
+
+
+def _limits(prepared: Prepared) -> Limits:
+    """What a made item may be like. The copy limit comes from the validation part, or where there is none from the
+    distances of the train items to each other."""
+    validation = prepared.part("validation")[0]
+    train = prepared.modality.closeness(prepared.part("train")[0])
+    if len(validation):
+        copy = copy_limit(prepared.modality.closeness(validation), train, EXPECTED_SHARE)
+    else:
+        copy = float(np.quantile(nearest_others(train), EXPECTED_SHARE))
+    return Limits(copy, _BLANK * float(spread(train).min()))
+
+
+def _judge(prepared: Prepared) -> LabelFilter | None:
+    items, labels = prepared.part("train")
+    if len(prepared.classes) < 2:
+        return None
+    modality = prepared.modality
+    return LabelFilter.train(
+        modality.features(items),
+        labels,
+        len(prepared.classes),
+        shared_unit=modality.shared_unit,
+        overwrite_features=True,
+    )
+
+
+def _label_limit(made: SampleModel, prepared: Prepared) -> float:
+    """From as many items of each class as the train part has, a thousand in all, beside the validation part."""
+    real, real_labels = prepared.part("validation")
+    if made.judge is None or not len(real):
+        return 0.0
+    train_counts = prepared.dataset.where(split="train").counts("label")
+    wanted = shares(train_counts, _SAMPLED)
+    places = [(label, number) for label, count in wanted.items() for number in range(count)]
+    labels = np.array([made.classes.index(label) for label, _ in places])
+    features = prepared.modality.features
+    probabilities = made.judge.probabilities(features(made.at(places, made.seed, 0)))
+    return label_limit(probabilities, labels, made.judge.probabilities(features(real)), real_labels)
+
+
+def _samples(made: SampleModel, job: Job) -> bytes:
+    """The sample sheet: a row of items for each class."""
+    classes = made.classes[:_MOST_SHEET_ROWS]
+    rows = [made.sample(label, made.seed, range(_SHEET_COLUMNS)) for label in classes]
+    items: Items = np.concatenate(rows)
+    return made.modality.sheet(items, classes)
+
+
+def _history(history: list[dict[str, float]]) -> bytes:
+    text = io.StringIO()
+    columns = dict.fromkeys(name for row in history for name in row)  # those of all stages, in order of appearance
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: f"{value:.8g}" for name, value in row.items()} for row in history)
+    return text.getvalue().encode()

@@ -1,0 +1,1 @@
+"""Last stage: write items as a dataset version."""

@@ -1,0 +1,271 @@
+"""Put real, generated and augmented items together and write them as one dataset version."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from genset.config.by_modality import EVERY_FIGURE
+from genset.config.loading import dump as dump_config
+from genset.config.sections import Augment, Config
+from genset.dataset import SPLIT_FOLDERS, SPLITS, ExportItem, Record, same_columns
+from genset.errors import GensetError, did_you_mean
+from genset.export.card import dataset_card
+from genset.export.croissant import croissant
+from genset.export.folder import FolderExporter
+from genset.interfaces import Exporter, ItemArray, Modality, Problem, Step
+from genset.metadata import read_version
+from genset.modalities.composition import may_run_late, walk
+from genset.pipeline.augment import copies as augment_copies
+from genset.pipeline.augment.latent import uses_model
+from genset.pipeline.augment.mixing import LatentMixer, PartnerPool, TrainContext
+from genset.pipeline.evaluate.verdict import QUALITY, Verdict
+from genset.pipeline.job import COUNTED, Job, as_dicts
+from genset.pipeline.pages.dataset import dataset_page
+from genset.pipeline.pages.subject import Subject
+from genset.safe_json import json_bytes
+from genset.versions.draft import Draft
+from genset.versions.version import CONFIG, Version
+
+REPORT = "report.html"
+CROISSANT = "croissant.json"
+
+
+def to_export_item(record: Record, item: ItemArray, modality: Modality) -> ExportItem:
+    """An item as an exporter takes it: the bytes of a file, or columns of a row."""
+    fields = modality.fields(item)
+    return ExportItem(record, modality.encode(item) if fields is None else b"", modality.suffix, fields, array=item)
+
+
+def to_export_items(records: Sequence[Record], items: Iterable[ItemArray], modality: Modality) -> list[ExportItem]:
+    """Records and their items as an exporter takes them."""
+    return [to_export_item(*pair, modality) for pair in zip(records, items, strict=True)]
+
+
+def encode_all(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[ExportItem]:
+    """Records and their items as files."""
+    return job.engine.map(lambda pair: to_export_item(*pair, modality), pairs)
+
+
+@dataclass(frozen=True)
+class CopyJob:
+    """Copies that are to be made, and by what."""
+
+    copies: Sequence[augment_copies.Copy]
+    recipe: augment_copies.Recipe
+    latent: LatentMixer | None
+
+
+def augmented_copies(
+    parents: Iterable[tuple[Record, ItemArray | Callable[[], ItemArray]]],
+    copying: CopyJob,
+    modality: Modality,
+    job: Job,
+    problems: list[Problem],
+) -> Iterator[ExportItem]:
+    """The copies of a plan as files; each parent comes with its item, or with a function that decodes it.
+
+    Real ones of the train part among them may be mixed in. A copy that no try makes differ from its parent is left out,
+    and noted among the problems.
+    """
+    items = {record.id: (record, source) for record, source in parents}
+    pool = PartnerPool([record for record, _ in items.values()])
+
+    def decode(record: Record) -> ItemArray:
+        source = items[record.id][1]
+        return source() if callable(source) else source
+
+    def make(copy: augment_copies.Copy) -> ExportItem | Problem:
+        company = TrainContext(copy.parent, pool, decode, copying.latent)
+        made = augment_copies.transform(decode(copy.parent), copy, copying.recipe, company)
+        if made is None:
+            return Problem(copy.parent.place, "unchanged", "no transform changes it: a copy was left out")
+        return to_export_item(augment_copies.record(copy, copying.recipe, made), made.item, modality)
+
+    for outcome in job.engine.map(make, copying.copies):
+        if isinstance(outcome, Problem):
+            problems.append(outcome)
+        else:
+            yield outcome
+
+
+@dataclass
+class ExportTally:
+    """What is kept of the items of a version that is being written: nothing that grows with their number."""
+
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {key: Counter() for key in COUNTED})
+    models: set[str] = field(default_factory=set)
+    columns: dict[str, None] = field(default_factory=dict)  # in their order
+
+    def add(self, item: ExportItem) -> None:
+        """Count an item."""
+        record = item.record
+        for key, counter in self.counts.items():
+            counter[str(getattr(record, key))] += 1
+        if record.model:
+            self.models.add(record.model)
+        own = ["file_name"] if item.fields is None else ["id", *item.fields]
+        self.columns.update(dict.fromkeys([*own, *record.row()]))
+
+    def merge(self, told: Mapping[str, Any]) -> None:
+        """Count what another one counted, `as_dict`."""
+        for key, counter in self.counts.items():
+            counter.update(told["counts"][key])
+        self.models.update(told["models"])
+        self.columns.update(dict.fromkeys(told["columns"]))
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"counts": self.total(), "models": sorted(self.models), "columns": list(self.columns)}
+
+    def total(self) -> dict[str, dict[str, int]]:
+        """Items by split, class and source, as `counts` gives them."""
+        return {key: dict(sorted(counter.items())) for key, counter in self.counts.items()}
+
+
+ItemStream = Callable[[Draft], ExportTally]  # writes the items of a version into its draft
+
+
+def write_dataset(
+    name: str,
+    items: Iterable[ExportItem] | ItemStream,
+    expected: int,
+    job: Job,
+    *,
+    exporter: Exporter,
+    modality: Modality,
+    config: Config | None = None,
+    verdict: Verdict | None = None,
+    problems: Sequence[Problem] = (),
+    **fields: Any,
+) -> tuple[Version, dict[str, dict[str, int]]]:
+    """Write one dataset version; (the version, its counts). Needs the root's lock.
+
+    A version whose gates failed is written and marked, and `latest` stays where it was. One that was judged has a
+    report page.
+    """
+    exporter.ready()
+    with job.root.draft("datasets", name) as draft:
+        tally = _write_items(draft, items, expected, exporter, modality, job)
+        judged = verdict.as_dict() if verdict else {}
+        failed = bool(verdict and verdict.failed_gates)
+        manifest = job.manifest(
+            config,
+            kind="dataset",
+            name=name,
+            id=draft.id,
+            status="failed" if failed else "ok",
+            modality=modality.kind,
+            form=dict(modality.form),
+            format=exporter.kind,
+            counts=tally.total(),
+            **fields,
+        )
+        if config:
+            draft.write(CONFIG, dump_config(config).encode())
+        _write_about(draft, manifest, tally, judged, problems, exporter, modality, job)
+        version = job.root.commit(draft, manifest, latest=not failed)
+    return version, tally.total()
+
+
+def _write_items(
+    draft: Draft,
+    items: Iterable[ExportItem] | ItemStream,
+    expected: int,
+    exporter: Exporter,
+    modality: Modality,
+    job: Job,
+) -> ExportTally:
+    """Write all items of a version, and count them."""
+    tally = ExportTally()
+    if callable(items):
+        tally = items(draft)
+    else:
+        exporter.write(draft, _noted(items, tally, expected, job), modality)
+    warn_of_labels(() if modality.rows else tally.total()["label"], job)
+    return tally
+
+
+def _write_about(
+    draft: Draft,
+    manifest: Mapping[str, Any],
+    tally: ExportTally,
+    judged: Mapping[str, Any],
+    problems: Sequence[Problem],
+    exporter: Exporter,
+    modality: Modality,
+    job: Job,
+) -> None:
+    """Write what tells people of a version: figures and problems, the card, and the report of one that was judged."""
+    draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
+    draft.write("README.md", dataset_card(draft.name, manifest, EVERY_FIGURE, judged, exporter, modality))
+    if judged and exporter.kind != FolderExporter().kind:
+        job.progress.say(f"no {REPORT}: it is made of the files of output.format: {FolderExporter().kind}")
+    elif judged:
+        job.progress.say("writing the report")
+        records = read_version(draft.path, modality).records
+        subject = Subject(draft.reference, modality, records, judged, as_dicts(problems), manifest=manifest)
+        draft.write(REPORT, dataset_page(subject, job.engine))
+    columns, origins = list(tally.columns), _origins(tally, manifest)
+    draft.write(CROISSANT, croissant(draft.name, manifest, exporter, draft.sums, columns, origins))
+
+
+def _origins(tally: ExportTally, manifest: Mapping[str, Any]) -> list[str]:
+    """The models and datasets that a version was made from, by names that are the same in every output root."""
+    return sorted(tally.models or {parent.partition("@")[0] for parent in manifest.get("parents", ())})
+
+
+def _noted(items: Iterable[ExportItem], tally: ExportTally, expected: int, job: Job) -> Iterator[ExportItem]:
+    for done, item in enumerate(items, start=1):
+        tally.add(item)
+        job.progress.tick("write", done, expected, "")
+        yield item
+
+
+def one_schema(records: Sequence[Record]) -> list[Record]:
+    """Records in the order in which a version holds them, with the same columns everywhere."""
+    place = {split: number for number, split in enumerate(SPLITS)}
+    return same_columns(sorted(records, key=lambda record: (place[record.split], record.label, record.id)))
+
+
+def warn_of_labels(labels: Iterable[str], job: Job) -> None:
+    """Say which class names loaders take for splits; the metadata keeps them right."""
+    for label in sorted(labels):
+        if label.lower() in SPLIT_FOLDERS:
+            job.progress.say(
+                f"the class {label!r} has the name of a split: some loaders will misread its folder; "
+                "metadata.jsonl has the right label"
+            )
+
+
+def steps_of(
+    section: Augment, modality: Modality, classes: Collection[str], *, needed: bool = False, has_model: bool = True
+) -> tuple[Step, ...]:
+    """The transforms that a section asks for.
+
+    Raises GensetError when there is none and copies need one, when they name a class that is not there, and for a
+    `latent_mix` that has no model or does not come first.
+    """
+    steps = modality.default_steps if section.steps is None else tuple(section.steps)
+    if (section.copies or needed) and not steps:
+        raise GensetError(
+            "copies are asked for and no transform: each would be its parent again",
+            where="augment.steps",
+            hint=f"Name one of {', '.join(modality.augmentations)}, or leave `steps` out for mild ones.",
+        )
+    for label in (label for step in walk(steps) for label in (*(step.only_for or ()), *(step.not_for or ()))):
+        if label not in classes:
+            raise GensetError(
+                f"no class {label!r}{did_you_mean(label, classes)}",
+                where="augment.steps",
+                hint=f"The classes are {', '.join(sorted(classes))}.",
+            )
+    if uses_model(steps) and not has_model:
+        raise GensetError("`latent_mix` needs a model", where="augment.steps", hint="Give --model MODEL.")
+    if may_run_late(steps):
+        raise GensetError(
+            "`latent_mix` starts from two real items, so no other transform can come before it",
+            where="augment.steps",
+            hint="Let it be the first step.",
+        )
+    return tuple(step.bound(modality) for step in steps)

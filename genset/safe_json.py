@@ -1,0 +1,35 @@
+"""Read and write JSON that a stranger may have written."""
+
+import json
+from typing import Any
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text. Raises ValueError, also for endless nesting and endless digits."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except json.JSONDecodeError:
+        raise
+    except UnicodeDecodeError:
+        raise
+    except ValueError:  # from int(), with a text about Python's settings
+        raise ValueError("a number with too many digits") from None
+
+
+def lone_surrogate(text: str) -> bool:
+    """Whether a text contains half a character, which no file can store."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def as_text(value: object) -> str:
+    """A value of a row as text."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON as genset writes it to files: indented, in a stable order."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()

@@ -1,0 +1,1 @@
+"""Versioned output folders, their checksums, and remote copies."""
