@@ -73,8 +73,7 @@ class TextSettings(Section):
     vocabulary_size: int | None = pydantic.Field(None, ge=10, le=50_000)
     """Number of different tokens; by default, it depends on the size of the training set."""
     max_tokens: int | None = pydantic.Field(None, ge=2, le=1024)
-    """Maximum length of a text in tokens, for the model; by default, the length that 99.5% of the training items do not
-    exceed, but at most 96."""
+    """Maximum length of a text in tokens, for the model. Default: that of 99.5% of the training items, at most 96."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "longest_text": "max_characters",

@@ -67,15 +67,31 @@ def write_model(draft: Draft, trained: TrainedParts, prepared: Prepared, job: Jo
     generator = SampleModel.from_parts(networks, outcome.prior, config, modality, model, judge)
     model["limits"] |= _measured_limits(generator, prepared, encoder)
     draft.write(model["samples"], _samples(generator, job))
-    problems = [Problem("", *note) for note in outcome.notes if note[0] != INFORMATION]
-    manifest = job.manifest(
+    manifest = _manifest(draft, trained, prepared, job, keys=sorted({key, resolved_key}), asked=asked, model=model)
+    draft.write("README.md", model_card(config.name, manifest, model))
+    return job.root.commit(draft, manifest)
+
+
+def _manifest(
+    draft: Draft,
+    trained: TrainedParts,
+    prepared: Prepared,
+    job: Job,
+    *,
+    keys: list[str],
+    asked: Config,
+    model: dict[str, Any],
+) -> dict[str, Any]:
+    config = trained.config
+    problems = [Problem("", *note) for note in trained.outcome.notes if note[0] != INFORMATION]
+    return job.manifest(
         config,
         kind="model",
         name=draft.name,
         id=draft.id,
         status="ok",
         modality=prepared.modality.kind,
-        keys=sorted({key, resolved_key}),
+        keys=keys,
         seed=config.seed,
         inputs={"identity": prepared.identity, "items": len(prepared.dataset)},
         asked={name: as_json(getattr(asked, name)) for name in ASKED},
@@ -84,8 +100,6 @@ def write_model(draft: Draft, trained: TrainedParts, prepared: Prepared, job: Jo
         model=model,
         problems=as_dicts([*prepared.problems, *problems]),
     )
-    draft.write("README.md", model_card(config.name, manifest, model))
-    return job.root.commit(draft, manifest)
 
 
 def _write_networks(draft: Draft, trained: TrainedParts) -> tuple[dict[str, bytes], bytes | None]:
