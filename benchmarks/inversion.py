@@ -28,7 +28,7 @@ def main() -> None:
     files = sorted(path for path in arguments.folder.rglob("*") if path.suffix in Sound.suffixes)
     files = files[:: max(1, len(files) // arguments.clips)][: arguments.clips]
     raw = Sound(SoundSettings())
-    sound = Sound(Sound.settle(raw.settings, [raw.probe(path) for path in files]))
+    sound = Sound(Sound.resolve_settings(raw.settings, [raw.probe(path) for path in files]))
     form = representations.Mel(representations.padded_length(sound.item_shape[0], sound.rate), 1, sound.rate)
     clips = np.zeros((len(files), form.length), np.float32)
     clips[:, : sound.item_shape[0]] = waveform(np.stack([sound.decode(path) for path in files]))[..., 0]

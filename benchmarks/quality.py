@@ -185,7 +185,7 @@ def _read(train: Path) -> tuple[Modality, Items, Labels, list[str]]:
     files = [(path, label) for label, name in enumerate(names) for path in sorted((train / name).iterdir())]
     table = MODALITIES["image"]
     probes: list[DecodedInfo] = list(Local(workers=2).map(lambda pair: table(table.Settings()).probe(pair[0]), files))
-    modality = table(table.settle(table.Settings(), probes))
+    modality = table(table.resolve_settings(table.Settings(), probes))
     items = np.stack([modality.decode(path) for path, _ in files])
     return modality, items, np.array([label for _, label in files]), names
 

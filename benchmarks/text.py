@@ -206,7 +206,7 @@ def _copies(made: Sequence[str], train: Sequence[str]) -> float:
 def _texts(folder: Path) -> list[str]:
     modality = Text(Text.Settings())
     files = sorted(path for path in folder.rglob("*") if path.suffix in modality.suffixes)
-    modality = modality.opened(files)
+    modality = modality.for_files(files)
     return [entry.content for path in files for entry in modality.entries(path, top=True) if entry.content]
 
 
@@ -250,7 +250,7 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
     )
     network = check(tree).model.network
     held_out = len(items) // 10
-    modality = Text(Text.Settings(max_bytes=length)).learned(items[held_out:])
+    modality = Text(Text.Settings(max_bytes=length)).fitted(items[held_out:])
     family = LanguageModel()
     nets = family.build(modality, network, 1, 1)
     parts = [Examples(part, np.zeros(len(part), np.int64)) for part in (items[held_out:], items[:held_out])]

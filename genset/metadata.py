@@ -187,7 +187,7 @@ def _version_rows(path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, A
 def _from_item_row(row: dict[str, Any], modality: "Modality", path: Path, where: str, split: str) -> Record:
     """The record of a row that contains its item."""
     _check_columns(row, ("id", *(name for name in COLUMNS if name != "file_name")), where)
-    content, rest = modality.content(row)
+    content, rest = modality.from_row(row)
     ours: dict[str, Any] = {name: as_text(rest.pop(name)) for name in COLUMNS if name != "file_name"}
     if ours["label"]:
         check_label(ours["label"], where)

@@ -94,8 +94,8 @@ def _item(kind: str, name: str, **settings: object) -> Target:
     def target(data: bytes) -> None:
         path = _file(name, data)
         try:
-            modality.probe(path, sketched=True, measured=True)
-            modality.native(path)
+            modality.probe(path, fingerprinted=True, measured=True)
+            modality.decode_native(path)
             modality.decode(path)
         except (UndecodableError, GensetError):
             return
@@ -109,10 +109,10 @@ def _rows(name: str) -> Target:
     def target(data: bytes) -> None:
         path = _file(name, data)
         try:
-            modality = table(table.Settings()).opened([path])
+            modality = table(table.Settings()).for_files([path])
             for entry in modality.entries(path, top=True):
                 if entry.content is not None and not entry.fault:
-                    modality.probe(entry.content, sketched=True, measured=True)
+                    modality.probe(entry.content, fingerprinted=True, measured=True)
         except (GensetError, UndecodableError):
             return
 

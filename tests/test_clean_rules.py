@@ -174,7 +174,7 @@ def test_real_digits_are_not_taken_for_each_other(tmp_path: Path) -> None:
 def test_texts_are_compared_without_case_marks_and_accents(one: str, other: str, near: bool) -> None:
     table = MODALITIES["text"]
     found = near_pairs(
-        modality("text").likeness([text_fingerprint(one), text_fingerprint(other)]), table.near, at_work()
+        modality("text").similarity([text_fingerprint(one), text_fingerprint(other)]), table.near, at_work()
     )
     assert bool(found) is near
 
@@ -199,7 +199,7 @@ def test_a_sound_is_found_at_another_level_a_moment_later_or_recoded(change: Cal
     paths = sorted((ROOT / "samples" / "sound").glob("*/*.flac"))[:40]
     clips = [read_sound(path) for path in paths]
     changed = Clip(change(clips[5]), clips[5].rate, "", "")
-    likeness = modality("sound").likeness([sound_fingerprint(clip) for clip in [*clips, changed]])
+    likeness = modality("sound").similarity([sound_fingerprint(clip) for clip in [*clips, changed]])
     found = near_pairs(likeness, MODALITIES["sound"].near, at_work())
     assert (5, 40) in {(pair.first, pair.second) for pair in found}
 
@@ -263,7 +263,7 @@ def test_a_coloured_picture_changes_nothing_of_how_alike_grey_ones_are() -> None
     red = image_fingerprint(Image.new("RGB", (28, 28), (255, 0, 0)))
     assert {sketch.shape[2] for sketch in grey} == {1} and red.shape[2] == 3
     pairs = np.array([(first, second) for first in range(len(grey)) for second in range(first + 1, len(grey))])
-    alone, beside = modality("image").likeness(grey)(pairs), modality("image").likeness([*grey, red])(pairs)
+    alone, beside = modality("image").similarity(grey)(pairs), modality("image").similarity([*grey, red])(pairs)
     np.testing.assert_allclose(alone, beside, atol=1e-5)
     told = {tuple(pair) for pair, value in zip(pairs.tolist(), alone, strict=True) if value >= MODALITIES["image"].near}
     assert {(0, 12), (13, 14)} <= told  # the darker one, and the two that show nothing

@@ -46,7 +46,7 @@ SELDOM = ("hue", "saturation")
 @functools.cache
 def opened(kind: str) -> Modality:
     table = MODALITIES[kind]
-    return table(table.settle(found(kind).settings, [found(kind).probe(raw) for raw in raws(kind)]))
+    return table(table.resolve_settings(found(kind).settings, [found(kind).probe(raw) for raw in raws(kind)]))
 
 
 @functools.cache
@@ -57,7 +57,7 @@ def files(kind: str) -> list[Path]:
 @functools.cache
 def found(kind: str) -> Modality:
     table = MODALITIES[kind]
-    return table(table.Settings()).opened(files(kind))
+    return table(table.Settings()).for_files(files(kind))
 
 
 @functools.cache
@@ -79,7 +79,7 @@ def colours() -> ItemArray:
 
 
 def varied(kind: str) -> list[ItemArray]:
-    extra = {"text": lambda: [opened("text").native(raw) for raw in TEXTS], "image": lambda: [colours()]}
+    extra = {"text": lambda: [opened("text").decode_native(raw) for raw in TEXTS], "image": lambda: [colours()]}
     return [*items(kind), *extra.get(kind, list)()]
 
 
@@ -94,7 +94,7 @@ def made_step(kind: str, step: str) -> Step:
     (made,) = pydantic.TypeAdapter(list[Annotated[Step, Kinds(step_kinds(MODALITIES[kind]))]]).validate_python(
         [{"kind": step, **NEEDS.get(step, {}), **parts}]
     )
-    return made.bound(opened(kind))
+    return made.for_modality(opened(kind))
 
 
 # Every step but the one that needs a model.
@@ -130,20 +130,20 @@ def test_a_file_round_trips(kind: str, tmp_path: Path) -> None:
         path.write_bytes(modality.encode(item))
         assert (modality.decode(path) == item).all()
         if modality.rows:
-            assert modality.content({**modality.fields(item), "other": 1}) == (
+            assert modality.from_row({**modality.to_row(item), "other": 1}) == (
                 modality.encode(item).decode(),
                 {"other": 1},
             )
         else:
-            assert (modality.native(path) == item).all()
+            assert (modality.decode_native(path) == item).all()
             assert modality.probe(path).loadable == modality.suffix
 
 
 @pytest.mark.parametrize("kind", MODALITIES)
 def test_tensors_are_in_range_and_come_back(kind: str) -> None:
     real = items(kind)
-    modality = opened(kind).learned(real, np.arange(len(real)) % 2)
-    modality = opened(kind).restored(modality.state)
+    modality = opened(kind).fitted(real, np.arange(len(real)) % 2)
+    modality = opened(kind).with_state(modality.state)
     tensor = modality.to_tensor(real)
     assert tensor.shape == (len(real), *modality.tensor_shape)
     assert tensor.dtype == modality.tensor_dtype
@@ -207,7 +207,7 @@ def test_a_transform_makes_the_same_bytes_with_any_number_of_workers_and_for_one
     form = modality.settings.model_dump(mode="json")
     recipe = copies.Recipe((made_step(kind, step),), 7, form, True)
     copying = dataset.CopyJob(copies.copies(real, 2, {}), recipe, None)
-    parents = [(record, functools.partial(modality.native, record.raw)) for record in real]
+    parents = [(record, functools.partial(modality.decode_native, record.raw)) for record in real]
     outcomes = []
     for workers in (1, 2, 4):
         job = Job("augment", Root(tmp_path), Local(workers=workers), Progress())
@@ -235,7 +235,7 @@ def test_a_sheet_shows_items_and_descriptions_count_every_item(kind: str) -> Non
 @pytest.mark.parametrize("kind", MODALITIES)
 def test_what_a_page_shows_of_an_item_is_small_and_cannot_break_out_of_it(kind: str) -> None:
     modality = opened(kind)
-    exhibits = modality.exhibit(items(kind)[0])
+    exhibits = modality.preview(items(kind)[0])
     assert exhibits
     for exhibit in exhibits:
         assert 0 < len(exhibit.data) < 250_000
@@ -294,7 +294,7 @@ class ShortTraining:
         short = [raw[:2] if isinstance(raw, str) else raw for raw in raws(kind)]
         self.items = np.stack([opened(kind).decode(raw) for raw in short])
         self.labels = np.arange(len(self.items)) % 2
-        self.modality = opened(kind).learned(self.items, self.labels)
+        self.modality = opened(kind).fitted(self.items, self.labels)
         name, _, space = family.partition(" of ")
         settings = {"space": space} if space else {}
         self.family = FAMILIES[name](kind=name, **settings).for_modality(type(self.modality))

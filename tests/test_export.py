@@ -163,7 +163,7 @@ def test_parquet_is_read_with_the_item_and_its_columns(made: Callable[[str], Mad
     assert [row["id"] for row in rows] == version.ids("train")
     item = version.items["train"][0][1]
     if version.modality.rows:
-        assert rows[0]["text"] == version.modality.fields(item)["text"]
+        assert rows[0]["text"] == version.modality.to_row(item)["text"]
     else:
         assert rows[0][version.modality.feature.lower()]["bytes"] == version.modality.encode(item)
     own = "user_image" if version.modality.feature == "Image" else "image"
@@ -195,7 +195,7 @@ def test_numpy_reads_the_arrays(made: Callable[[str], Made]) -> None:
         assert Counter(arrays["label"].tolist()) == version.labels("train")
         items = [item for _, item in version.items["train"]]
         if version.modality.rows:
-            assert arrays["text"].tolist() == [version.modality.fields(item)["text"] for item in items]
+            assert arrays["text"].tolist() == [version.modality.to_row(item)["text"] for item in items]
         else:
             assert (arrays["x"] == np.stack(items)).all()
 

@@ -92,12 +92,12 @@ def test_size_and_mode_are_taken_from_the_data(tmp_path: Path) -> None:
     grey = ImageModality(ImageSettings()).probe(saved(Image.new("L", (20, 30)), tmp_path / "g.png"))
     colour = ImageModality(ImageSettings()).probe(saved(Image.new("RGB", (500, 10)), tmp_path / "c.png"))
     tiny = ImageModality(ImageSettings()).probe(saved(Image.new("L", (2, 2)), tmp_path / "t.png"))
-    settle = lambda *probes: ImageModality.settle(ImageSettings(), probes)  # noqa: E731
+    settle = lambda *probes: ImageModality.resolve_settings(ImageSettings(), probes)  # noqa: E731
     assert (settle(grey).size, settle(grey).mode) == (30, "L")
     assert (settle(colour).size, settle(colour).mode) == (64, "RGB")
     assert settle(tiny).size == 8
     assert settle(grey, grey, colour).mode == "RGB"
-    assert ImageModality.settle(ImageSettings(size=12, mode="L"), [colour]).size == 12
+    assert ImageModality.resolve_settings(ImageSettings(size=12, mode="L"), [colour]).size == 12
 
 
 def test_more_pixels_than_memory_should_hold_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,12 +157,14 @@ def test_settings_are_taken_from_the_data_and_too_long_clips_are_rejected() -> N
     def probes(*facts: tuple[int, float]) -> list[Any]:
         return [Sound.Settings and _Probe({"rate": rate, "seconds": seconds}) for rate, seconds in facts]
 
-    settled = Sound.settle(SoundSettings(), probes((44_100, 0.5), (16_000, 0.7), (16_000, 1.0)))
+    settled = Sound.resolve_settings(SoundSettings(), probes((44_100, 0.5), (16_000, 0.7), (16_000, 1.0)))
     assert (settled.sample_rate, settled.seconds, settled.lengths) == (16_000, 1.0, "variable")
-    assert Sound.settle(SoundSettings(), probes((44_100, 9.0), (44_100, 9.0))).sample_rate == 22_050
-    assert Sound.settle(SoundSettings(), probes((8000, 9.0), (8000, 9.0))).lengths == "fixed"
+    assert Sound.resolve_settings(SoundSettings(), probes((44_100, 9.0), (44_100, 9.0))).sample_rate == 22_050
+    assert Sound.resolve_settings(SoundSettings(), probes((8000, 9.0), (8000, 9.0))).lengths == "fixed"
     with pytest.raises(GensetError) as error:
-        Sound.settle(SoundSettings(seconds=60.0, sample_rate=48_000, representation="waveform"), probes((48_000, 60.0)))
+        Sound.resolve_settings(
+            SoundSettings(seconds=60.0, sample_rate=48_000, representation="waveform"), probes((48_000, 60.0))
+        )
     assert str(error.value) == (
         "modality.seconds: a clip of 60 s at 48,000 Hz has 2,883,584 values for a network; at most 1,048,576 fit "
         "into memory\n  Set fewer seconds, a lower sample_rate, or long_files: windows."
@@ -264,7 +266,7 @@ def test_a_page_shows_a_clip_and_plays_its_beginning() -> None:
     modality = sound(sample_rate=48_000, seconds=8.0, channels=2)
     left = np.round(tone(523.0, 48_000, 7.0) * 32767)
     item = codec.fitted(np.stack([left, left], axis=1).astype(np.int16), 8 * 48_000)
-    shown, played = modality.exhibit(item)
+    shown, played = modality.preview(item)
     assert (shown.media_type, played.media_type) == ("image/png", "audio/wav")
     image = PIL.Image.open(io.BytesIO(shown.data))
     assert image.size == (112, 92)
@@ -274,7 +276,7 @@ def test_a_page_shows_a_clip_and_plays_its_beginning() -> None:
     assert pitch(samples, rate) == pytest.approx(523, abs=0.5)
     assert abs(int(samples[-1])) < 200
     short = tone(seconds=0.3)
-    _, whole = sound().exhibit(codec.fitted(np.round(short[:, None] * 32767).astype(np.int16), RATE))
+    _, whole = sound().preview(codec.fitted(np.round(short[:, None] * 32767).astype(np.int16), RATE))
     rate, samples = scipy.io.wavfile.read(io.BytesIO(whole.data))
     assert (rate, samples.shape) == (RATE, (2400,))
     assert element(whole, 'kick "1" & 2').startswith('<audio controls preload="none" src="data:audio/wav;base64,UklGR')
@@ -289,7 +291,7 @@ def test_faults_of_clips_are_named() -> None:
 
 
 def step(kind: str, item: Items, drawn: dict[str, Any] | None = None, seed: int = 0, **settings: Any) -> Items:
-    made = AUGMENTATIONS[kind](kind=kind, **settings).bound(sound())
+    made = AUGMENTATIONS[kind](kind=kind, **settings).for_modality(sound())
     rng = np.random.default_rng(seed)
     return made.apply(item, rng, **(made.draw(rng) if drawn is None else drawn))
 

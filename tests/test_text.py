@@ -54,7 +54,7 @@ def test_files_of_class_folders_are_items_and_lines_have_no_label(tmp_path: Path
     (tmp_path / "b" / "lines.txt").write_text("x\ny\n")
     (record,) = collect_from(tmp_path / "a").records
     modality = Text(TextSettings())
-    assert (codec.decode(modality.native(record.raw)), record.label) == ("two\nlines", "spam")
+    assert (codec.decode(modality.decode_native(record.raw)), record.label) == ("two\nlines", "spam")
     assert [(r.text, r.label) for r in collect_from(tmp_path / "b").records] == [("x", ""), ("y", "")]
     assert [r.text for r in collect_from(tmp_path / "b" / "lines.txt").records] == ["x", "y"]
 
@@ -92,7 +92,7 @@ def test_a_dialogue_is_one_item_and_keeps_its_columns(row: dict[str, Any], tmp_p
     result = collect_from(path)
     (record,) = result.records
     assert record.label == "chat"
-    assert result.modality.fields(result.modality.native(record.raw)) == row
+    assert result.modality.to_row(result.modality.decode_native(record.raw)) == row
 
 
 REJECTED = {
@@ -168,7 +168,7 @@ def test_a_text_that_is_too_long_for_a_file_name_is_a_text(tmp_path: Path) -> No
     assert modality.raw("word " * 100) == ("word " * 100).strip()
     path = tmp_path / "x.txt"
     path.write_text("in a file\n")
-    assert codec.decode(modality.native(modality.raw(str(path)))) == "in a file"
+    assert codec.decode(modality.decode_native(modality.raw(str(path)))) == "in a file"
 
 
 def test_texts_are_normalised_and_items_keep_every_byte() -> None:
@@ -412,7 +412,7 @@ def untrained_gan() -> tuple[Text, Any]:
     from genset.models import FAMILIES
 
     keras.utils.set_random_seed(0)
-    modality = Text(TextSettings(max_bytes=20)).learned(
+    modality = Text(TextSettings(max_bytes=20)).fitted(
         codec.encode_all(["abc abd", "ab"] * 20, 20), np.zeros(40, np.int64)
     )
     rule = FAMILIES["gan"](kind="gan", space="items").for_modality(Text)
@@ -426,7 +426,7 @@ def test_tokens_drawn_for_a_discriminator_equal_those_of_the_exported_models(
     rng = np.random.default_rng(0)
     z, label = rng.normal(0, 9, (30, 3)).astype(np.float32), np.eye(2, dtype=np.float32)[np.arange(30) % 2]
     noise = np.ones_like(modality.draw_noise(rng, 30)["exponential"])  # none: the likeliest token
-    synthetic = nets.network.made(nets, {"z": z, "label": label, "exponential": noise})
+    synthetic = nets.network.generate(nets, {"z": z, "label": label, "exponential": noise})
     models = {
         name: lambda *arrays, model=model: [np.array(out) for out in model(list(arrays))]
         for name, model in nets.network.exported(nets, modality).items()
@@ -449,7 +449,7 @@ def test_gradients_of_a_discriminator_reach_a_generator_of_tokens(untrained_gan:
     z = tf.constant(rng.normal(size=(4, 3)), tf.float32)
     weights = nets["decoder"].trainable_variables
     with tf.GradientTape() as tape:
-        synthetic = nets.network.made(nets, {"z": z, "label": label, **modality.draw_noise(rng, 4)})
+        synthetic = nets.network.generate(nets, {"z": z, "label": label, **modality.draw_noise(rng, 4)})
         score = nets["discriminator"]([synthetic, label])
     gradients = tape.gradient(score, weights)
     assert all(np.abs(np.asarray(tf.convert_to_tensor(gradient))).max() > 0 for gradient in gradients)

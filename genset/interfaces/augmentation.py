@@ -62,16 +62,16 @@ class Step(Section):
     not_for: list[str] | None = None
     """Classes that the step does not change, such as ["6", "9"] for a mirror."""
 
-    def placed(self, start: Path) -> Self:
+    def with_base_folder(self, start: Path) -> Self:
         """The step with paths relative to a folder: that of the config file that contains them."""
         return self
 
-    def bound(self, modality: "Modality") -> Self:
+    def for_modality(self, modality: "Modality") -> Self:
         """The step for items of a modality, such as sounds of one sample rate. Raises GensetError if a file that the
         step needs is missing."""
         return self
 
-    def fits(self, label: str) -> bool:
+    def applies_to(self, label: str) -> bool:
         """Whether the step applies to items of a class."""
         return label not in (self.not_for or ()) and (self.only_for is None or label in self.only_for)
 
@@ -79,10 +79,12 @@ class Step(Section):
         """The steps that this one chooses among; none for a transform."""
         return ()
 
-    def take(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
+    def maybe_run(
+        self, item: ItemArray, rng: np.random.Generator, company: MixContext
+    ) -> tuple[ItemArray, list[Drawn]]:
         """(the item, transformed if the step applies to its class and `p` allows it; one row of drawn parameters for
         each transform that was applied)."""
-        if not self.fits(company.label) or rng.random() >= self.p:
+        if not self.applies_to(company.label) or rng.random() >= self.p:
             return item, []
         return self.run(item, rng, company)
 
@@ -127,7 +129,7 @@ class Mixing(Step):
         partner, drawn = company.partner(rng, self.partners), self.draw(rng)
         if partner is None:
             return item, []
-        mixed, share = self.mixed(item, partner, rng, company, **drawn)
+        mixed, share = self.mix(item, partner, rng, company, **drawn)
         details = {"partner": partner.record.id, "partner_label": partner.record.label, "share": share}
         return mixed, [{"kind": self.kind, **drawn, **details}]
 
@@ -136,7 +138,7 @@ class Mixing(Step):
         """The parameters of one application."""
 
     @abstractmethod
-    def mixed(
+    def mix(
         self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
         """(the mixed item, with the shape, dtype and range of the first; the partner's share of it, in [0, 0.5])."""

@@ -65,7 +65,9 @@ class Modality(ABC):
     rows: ClassVar[bool] = False  # whether a version holds rows instead of files
     class_column: ClassVar[str] = ""  # the setting that names the class column, if items are rows of tables
     near: ClassVar[float]  # default similarity at or above which two items are near-duplicates
-    denoises: ClassVar[bool] = False  # whether the reconstruction target of a perturbed item is the unperturbed one
+    reconstructs_clean: ClassVar[bool] = (
+        False  # whether the reconstruction target of a perturbed item is the unperturbed one
+    )
     figures: ClassVar[tuple["MetricInfo", ...]] = ()  # figures that only this modality has
     shared_unit: ClassVar[bool] = False  # whether all features have one unit; otherwise each is divided by its spread
     rules: ClassVar[Mapping[str, Rule]] = {}  # possible problems of single items, by name
@@ -79,7 +81,7 @@ class Modality(ABC):
 
     settings: Any
 
-    def opened(self, files: Sequence[Path]) -> Self:
+    def for_files(self, files: Sequence[Path]) -> Self:
         """The modality with what the user's files say before any is decoded, such as the names of columns."""
         return self
 
@@ -92,7 +94,7 @@ class Modality(ABC):
         return ""
 
     @abstractmethod
-    def probe(self, raw: ItemSource, *, sketched: bool = False, measured: bool = False) -> DecodedInfo:
+    def probe(self, raw: ItemSource, *, fingerprinted: bool = False, measured: bool = False) -> DecodedInfo:
         """Decode an item without conversion; compute its fingerprint and the values of the rules if requested.
 
         Raises UndecodableError with the reason.
@@ -104,10 +106,10 @@ class Modality(ABC):
 
     @classmethod
     @abstractmethod
-    def settle(cls, settings: Any, probes: Sequence[DecodedInfo]) -> Any:
+    def resolve_settings(cls, settings: Any, probes: Sequence[DecodedInfo]) -> Any:
         """The settings, with what the user left open (size, rate, length) taken from the data."""
 
-    def choices(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
+    def suggested_settings(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
         """The settings that suit the user's items, as config keys, with the reasons."""
         return ()
 
@@ -115,13 +117,13 @@ class Modality(ABC):
         """One line about what the configured form changes in the items; "" if nothing worth reporting."""
         return ""
 
-    def beside(self, probes: Sequence[DecodedInfo]) -> Self:
+    def for_native_sizes(self, probes: Sequence[DecodedInfo]) -> Self:
         """The modality that can write items in their own size, where that depends on all items, such as the sample
         rate of sounds."""
         return self
 
     @abstractmethod
-    def native(self, raw: ItemSource) -> ItemArray:
+    def decode_native(self, raw: ItemSource) -> ItemArray:
         """One item in its own size. Raises UndecodableError."""
 
     @abstractmethod
@@ -140,29 +142,29 @@ class Modality(ABC):
         """The item that a user names on the command line: a path, unless the modality accepts items themselves."""
         return Path(text)
 
-    def fields(self, item: ItemArray) -> Mapping[str, Any] | None:
+    def to_row(self, item: ItemArray) -> Mapping[str, Any] | None:
         """The item as columns of a row, for a modality whose versions hold rows; None for files."""
         return None
 
     @property
     def form(self) -> Mapping[str, Any]:
-        """The settings that `content` needs to read the rows of a version."""
+        """The settings that `from_row` needs to read the rows of a version."""
         return {}
 
-    def content(self, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """(the item, the other columns) of a row that `fields` wrote."""
+    def from_row(self, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """(the item, the other columns) of a row that `to_row` wrote."""
         raise NotImplementedError(f"{self.kind} items are files")
 
-    def learned(self, items: Items, labels: Labels) -> Self:
+    def fitted(self, items: Items, labels: Labels) -> Self:
         """The modality with what it learns itself from the training items and their classes, such as tokens."""
         return self
 
     @property
     def state(self) -> Mapping[str, bytes]:
-        """What `learned` added, as the files of `state_files`."""
+        """What `fitted` added, as the files of `state_files`."""
         return {}
 
-    def restored(self, state: Mapping[str, bytes]) -> Self:
+    def with_state(self, state: Mapping[str, bytes]) -> Self:
         """The modality with a saved `state`."""
         return self
 
@@ -174,7 +176,7 @@ class Modality(ABC):
     @property
     @abstractmethod
     def tensor_shape(self) -> tuple[int, ...]:
-        """Shape of one item as the networks see it. Some modalities know it only after `learned`."""
+        """Shape of one item as the networks see it. Some modalities know it only after `fitted`."""
 
     @property
     @abstractmethod
@@ -218,7 +220,7 @@ class Modality(ABC):
         return {}
 
     def draw_noise(self, rng: np.random.Generator, size: int) -> Mapping[str, Tensors]:
-        """The random inputs of `Network.synthetic` for a batch, (B, ...) each."""
+        """The random inputs of `Network.generate` for a batch, (B, ...) each."""
         return {}
 
     @abstractmethod
@@ -248,7 +250,7 @@ class Modality(ABC):
         """(N, d) vectors whose Euclidean distance says how close two items are to being the same."""
 
     @abstractmethod
-    def likeness(self, sketches: Sequence[Fingerprint]) -> Similarity:
+    def similarity(self, sketches: Sequence[Fingerprint]) -> Similarity:
         """The similarity of items, by the fingerprints of their probes."""
 
     @abstractmethod
@@ -257,7 +259,7 @@ class Modality(ABC):
         k // (len(items) // len(titles))."""
 
     @abstractmethod
-    def exhibit(self, item: ItemArray) -> Sequence[Preview]:
+    def preview(self, item: ItemArray) -> Sequence[Preview]:
         """What a page shows of an item in the configured form: pictures, sounds, plain text. The size is bounded for
         every item."""
 

@@ -34,7 +34,7 @@ class Network(Section):
     @abstractmethod
     def trunk(self, modality: "Modality", role: Trunk) -> Any:
         """A keras model from (B, *modality.tensor_shape) to (B, d) features: an encoder without its last layer; or,
-        from items as `real` and `synthetic` return them, a discriminator without its last layer."""
+        from items as `real` and `generate` return them, a discriminator without its last layer."""
 
     @abstractmethod
     def decoder(self, modality: "Modality", latent_dim: int, classes: int) -> Any:
@@ -48,21 +48,21 @@ class Network(Section):
         `likelihood` (x, rebuilt) is for values in [0, 1]; tokens always have their cross-entropy."""
 
     @abstractmethod
-    def rebuilt(self, nets: "Networks", z: Tensor) -> Tensor:
+    def reconstruct(self, nets: "Networks", z: Tensor) -> Tensor:
         """(B, *tensor_shape) reconstructions from codes z (B, latent_dim), differentiable (keras.ops); networks for
         tokens return (B, T, tokens) probabilities, used only by `Family.keras_model`."""
 
-    def made(self, nets: "Networks", batch: "Batch") -> Tensor:
+    def generate(self, nets: "Networks", batch: "Batch") -> Tensor:
         """(B, ...) synthetic items from the codes "z" and labels of a batch, as a discriminator sees them,
         differentiable."""
-        return self.rebuilt(nets, batch["z"])
+        return self.reconstruct(nets, batch["z"])
 
     def real(self, modality: "Modality", x: Tensor) -> Tensor:
         """(B, ...) real items x (B, *tensor_shape) as a discriminator sees them."""
         return x
 
     def items(self, made: Tensor) -> Tensor:
-        """(B, *tensor_shape) the items that an output of `synthetic` encodes."""
+        """(B, *tensor_shape) the items that an output of `generate` encodes."""
         return made
 
     @abstractmethod

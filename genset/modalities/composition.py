@@ -30,13 +30,13 @@ class CompositeStep(Step):
     def parts(self) -> Sequence[Step]:
         return tuple(getattr(self, self.kind))
 
-    def bound(self, modality: Modality) -> Self:
-        return self.model_copy(update={self.kind: [step.bound(modality) for step in self.parts()]})
+    def for_modality(self, modality: Modality) -> Self:
+        return self.model_copy(update={self.kind: [step.for_modality(modality) for step in self.parts()]})
 
     def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
         details: list[Drawn] = []
-        for step in self.chosen([step for step in self.parts() if step.fits(company.label)], rng):
-            item, drawn = step.take(item, rng, company)
+        for step in self.chosen([step for step in self.parts() if step.applies_to(company.label)], rng):
+            item, drawn = step.maybe_run(item, rng, company)
             details += drawn
         return item, details
 
@@ -138,7 +138,7 @@ class LatentMix(Mixing):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"way": round(float(rng.uniform(0, self.max_share)), 6)}
 
-    def mixed(
+    def mix(
         self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
         return company.between(partner, drawn["way"], rng), drawn["way"]

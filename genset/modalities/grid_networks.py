@@ -20,9 +20,9 @@ class _Feedforward(Network):
     def reconstruction_loss(
         self, nets: Networks, z: Tensor, x: Tensor, batch: Batch, likelihood: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
-        return likelihood(x, self.rebuilt(nets, z))
+        return likelihood(x, self.reconstruct(nets, z))
 
-    def rebuilt(self, nets: Networks, z: Tensor) -> Tensor:
+    def reconstruct(self, nets: Networks, z: Tensor) -> Tensor:
         from keras import ops
 
         return ops.sigmoid(ops.cast(nets["decoder"](z), "float32"))
@@ -31,7 +31,7 @@ class _Feedforward(Network):
         import keras
 
         z = keras.Input(nets["decoder"].input_shape[1:], name="z")
-        return {"generator": keras.Model(z, self.rebuilt(nets, z), name="sampler")}
+        return {"generator": keras.Model(z, self.reconstruct(nets, z), name="sampler")}
 
 
 class GridConv(_Feedforward):

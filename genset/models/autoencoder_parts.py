@@ -20,7 +20,7 @@ def input_and_target(modality: Modality, batch: Batch, context: LossContext, aug
     if not (augment and context.training):
         return batch["x"], batch["x"]
     x = modality.perturb(batch["x"], batch)
-    return x, batch["x"] if modality.denoises else x
+    return x, batch["x"] if modality.reconstructs_clean else x
 
 
 def decoder_batch(batch: Batch, context: LossContext) -> Batch:
@@ -33,7 +33,7 @@ def autoencoder(nets: Networks, modality: Modality, codes: Any, name: str) -> An
     import keras
 
     x = keras.Input(modality.tensor_shape, dtype=modality.tensor_dtype, name="x")
-    return keras.Model(x, [nets.network.rebuilt(nets, codes(nets, x)), nets["encoder"](x)], name=name)
+    return keras.Model(x, [nets.network.reconstruct(nets, codes(nets, x)), nets["encoder"](x)], name=name)
 
 
 def noise(

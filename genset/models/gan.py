@@ -156,10 +156,10 @@ class GAN(Family):
         z = keras.Input(generator.inputs[0].shape[1:], name="z")
         label = keras.Input(nets["discriminator"].input_shape[1][1:], name="label")
         code = generator(z) if on_codes else z
-        generated = code if on_codes else nets.network.rebuilt(nets, z)
+        generated = code if on_codes else nets.network.reconstruct(nets, z)
         outputs = [generated, nets["discriminator"]([generated, label])]
         if on_codes:
-            outputs.append(nets.network.rebuilt(nets, code))
+            outputs.append(nets.network.reconstruct(nets, code))
         return keras.Model([z, label], outputs, name=self.kind)
 
 
@@ -214,7 +214,7 @@ class _AdversarialTraining:
 
         if self.gan.space == "codes":
             return d, batch["code"], nets["generator"](batch["z"])
-        return d, nets.network.real(self.modality, batch["x"]), nets.network.made(nets, batch)
+        return d, nets.network.real(self.modality, batch["x"]), nets.network.generate(nets, batch)
 
     def _reconstruction_loss(self, nets: Networks, batch: Batch) -> Tensor:
         """() negative log-likelihood per value of items reconstructed from their codes, in nats: VAE/GAN (Larsen et al.

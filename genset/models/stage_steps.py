@@ -159,7 +159,7 @@ class StageSteps:
         if self.stage.space == "codes":
             return self._exported["codes"](batch["z"])
         network = self.task.nets.network
-        return network.items(network.made(self.task.nets, batch))
+        return network.items(network.generate(self.task.nets, batch))
 
 
 def draw_codes(

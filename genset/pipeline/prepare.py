@@ -150,7 +150,7 @@ def looked_at(collected: Collected, config: Config, job: Job) -> LookedAt:
     problems = (*collected.problems, *cleaned.problems)
     check_enough(cleaned.records, problems, config.data.source)
     table = type(collected.modality)
-    modality = table(table.settle(collected.modality.settings, cleaned.probes))
+    modality = table(table.resolve_settings(collected.modality.settings, cleaned.probes))
     told = modality.conversions(cleaned.probes)
     if told:
         problems += (Problem(", ".join(config.data.source), "converted", told),)

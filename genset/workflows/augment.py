@@ -109,7 +109,7 @@ def _check_classes(model: Version, planned: ClassPlan) -> None:
 def augment_version(made_of: AugmentPlan, name: str, job: Job) -> WrittenVersion:
     """The dataset as it is, with what the plan adds and without what it leaves out."""
     source, planned, records, model = made_of.source, made_of.plan, made_of.records, made_of.model
-    parents = [(record, partial(source.modality.native, record.raw)) for record in records]
+    parents = [(record, partial(source.modality.decode_native, record.raw)) for record in records]
     problems = [*source.problems, *planned.problems]
     parts = [
         as_they_are(records, source, job),
@@ -160,7 +160,10 @@ def _learned_of(generator: SampleModel, model: Version, source: OpenDataset, job
             where=model.reference,
             hint="Give --model a model that was trained on such items.",
         )
-    shape, own = table(table.settle(source.modality.settings, source.probes)).item_shape, generator.modality.item_shape
+    shape, own = (
+        table(table.resolve_settings(source.modality.settings, source.probes)).item_shape,
+        generator.modality.item_shape,
+    )
     if source.modality.fixed_shape and shape != own:
         raise GensetError(
             f"the model makes items of shape {own}, those of the dataset have {shape}",
@@ -185,7 +188,7 @@ def estimate(made_of: AugmentPlan, job: Job) -> Estimate:
     """What it takes beside reading what is there, by a few of the copies and generated items."""
     source, model = made_of.source, made_of.model
     there = Estimate(sum(map(size_of, made_of.records)))
-    parents = [(record, partial(source.modality.native, record.raw)) for record in made_of.records]
+    parents = [(record, partial(source.modality.decode_native, record.raw)) for record in made_of.records]
     places = [(label, n) for label, count in made_of.plan.generated.items() for n in range(count)] if model else []
     generator = SampleModel.open(model) if model and places else None
 

@@ -67,7 +67,7 @@ def contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
 def settled(found: Contents) -> Modality:
     """The modality in the form in which items of different sizes are shown alike."""
     table = type(found.modality)
-    return table(table.settle(found.modality.settings, found.probes))
+    return table(table.resolve_settings(found.modality.settings, found.probes))
 
 
 def with_outliers(found: Contents, model: Version, job: Job) -> Contents:
@@ -111,7 +111,7 @@ def against(
         )
     records, probes = [record for record, _ in pairs], [probe for _, probe in pairs]
     learned = _learned(version, job)
-    modality = learned.modality if learned else table(table.settle(real.modality.settings, probes))
+    modality = learned.modality if learned else table(table.resolve_settings(real.modality.settings, probes))
     if not any(record.split == "test" for record in records):
         if learned:
             records = _held_out(records, learned, job)

@@ -84,7 +84,7 @@ def open_dataset(
     manifest = version.manifest if version else {}
     sources = manifest.get("sources", []) if version else [str(path.absolute())]
     kept = tuple(replace(record, split=record.split or "train") for record in cleaned.records)
-    modality = modality.beside(cleaned.probes)
+    modality = modality.for_native_sizes(cleaned.probes)
     every = (*problems, *cleaned.problems)
     recipes = manifest.get("recipes", {})
     return OpenDataset(kept, every, modality, cleaned.probes, name, inputs, parents, sources, recipes, link)
@@ -100,6 +100,6 @@ def as_they_are(records: Sequence[Record], source: OpenDataset, job: Job) -> Ite
         if suffix:
             link = record.path if source.link or record.versioned else None
             return ExportItem(record, record.path.read_bytes(), suffix, link=link)
-        return dataset.to_export_item(record, modality.native(record.raw), modality)
+        return dataset.to_export_item(record, modality.decode_native(record.raw), modality)
 
     return job.engine.map(one, records)

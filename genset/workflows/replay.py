@@ -53,7 +53,7 @@ def replay(version: Version, name: str, model: Version | None, job: Job) -> Repl
     else:
         item, modality = _generated(version, record, model, job)
     data = modality.encode(item)
-    there = modality.encode(modality.native(record.raw)) if modality.rows else record.path.read_bytes()
+    there = modality.encode(modality.decode_native(record.raw)) if modality.rows else record.path.read_bytes()
     folder = job.root.path / FOLDER
     folder.mkdir(exist_ok=True)
     path = folder / f"{record.id}{modality.suffix}"
@@ -88,10 +88,10 @@ def copied(
     parent = records[record.origin.split()[0]]
     modality = table(table.Settings(**noted["modality"]))
     adapter = pydantic.TypeAdapter(list[Annotated[Step, Kinds(step_kinds(table))]])
-    steps = tuple(step.bound(modality) for step in adapter.validate_python(noted["steps"]))
+    steps = tuple(step.for_modality(modality) for step in adapter.validate_python(noted["steps"]))
 
     def decode(one: Record) -> ItemArray:
-        return modality.native(one.raw) if noted["native"] else modality.decode(one.raw)
+        return modality.decode_native(one.raw) if noted["native"] else modality.decode(one.raw)
 
     rows = iter([row for row in told["steps"] if "partner" in row])
     company = _AsRecorded(parent, PartnerPool([]), decode, latent, rows, records)

@@ -61,9 +61,9 @@ def scan(folder: Path, kind: str | None, job: Job) -> ScanResult:
     problems = [*found.problems, *cleaned.problems]
     check_enough(cleaned.records, problems, [str(source)])
     known = found.modality
-    settled = known.settle(known.settings, cleaned.probes)
+    settled = known.resolve_settings(known.settings, cleaned.probes)
     modality = table(settled)
-    choices = [*settings, *modality.choices(cleaned.probes)]
+    choices = [*settings, *modality.suggested_settings(cleaned.probes)]
     return ScanResult(
         _name(folder), source, modality, choices, cleaned.records, told, grouping(cleaned.records), problems
     )

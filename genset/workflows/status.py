@@ -83,7 +83,7 @@ def _settings(config: Config, found: Collected, versions: Sequence[Version], job
             if identity(config, settings, found.fingerprint) == manifest["inputs"]["identity"]:
                 return settings
     probes = clean(found.records, found.modality, job, config.clean).probes
-    settled: Section = table.settle(found.modality.settings, probes)
+    settled: Section = table.resolve_settings(found.modality.settings, probes)
     return settled
 
 

@@ -80,19 +80,19 @@ class Image(Modality):
     def __init__(self, settings: ImageSettings) -> None:
         self.settings = settings
 
-    def probe(self, raw: ItemSource, *, sketched: bool = False, measured: bool = False) -> DecodedInfo:
+    def probe(self, raw: ItemSource, *, fingerprinted: bool = False, measured: bool = False) -> DecodedInfo:
         image = codec.read(_path(raw))
         pixels = np.asarray(codec.convert(image, "RGBA"))
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         traits = {"width": image.width, "height": image.height, "mode": image.mode, "grey": codec.is_grey(image.mode)}
-        flat = codec.convert(image, "RGB", self.settings.background) if sketched or measured else None
-        drawn = near_duplicates.fingerprint(flat) if flat and sketched else None
+        flat = codec.convert(image, "RGB", self.settings.background) if fingerprinted or measured else None
+        drawn = near_duplicates.fingerprint(flat) if flat and fingerprinted else None
         return DecodedInfo(
             digest, traits, codec.loadable_suffix(image), drawn, item_rules.values(flat) if flat and measured else {}
         )
 
     @classmethod
-    def settle(cls, settings: ImageSettings, probes: Sequence[DecodedInfo]) -> ImageSettings:
+    def resolve_settings(cls, settings: ImageSettings, probes: Sequence[DecodedInfo]) -> ImageSettings:
         """The median of the longer sides, within the limits of the networks, and grey when all images are grey."""
         size = settings.size
         if size is None:
@@ -101,7 +101,7 @@ class Image(Modality):
         mode: Literal["L", "RGB"] = "L" if all(p.traits["grey"] for p in probes) else "RGB"
         return settings.model_copy(update={"size": size, "mode": settings.mode or mode})
 
-    def choices(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
+    def suggested_settings(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
         longer = sorted(max(p.traits["width"], p.traits["height"]) for p in probes)
         colours = sum(not p.traits["grey"] for p in probes)
         oblong = sum(p.traits["width"] != p.traits["height"] for p in probes)
@@ -117,7 +117,7 @@ class Image(Modality):
             *([squared] if oblong else []),
         )
 
-    def native(self, raw: ItemSource) -> ItemArray:
+    def decode_native(self, raw: ItemSource) -> ItemArray:
         image = codec.read(_path(raw))
         mode = self.settings.mode or ("L" if codec.is_grey(image.mode) else "RGB")
         return codec.pixels(codec.convert(image, mode, self.settings.background))
@@ -186,13 +186,13 @@ class Image(Modality):
     def closeness(self, items: Items) -> Floats:
         return features.pixels(items)
 
-    def likeness(self, sketches: Sequence[Fingerprint]) -> Similarity:
+    def similarity(self, sketches: Sequence[Fingerprint]) -> Similarity:
         return near_duplicates.ImageSimilarity(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, titles)
 
-    def exhibit(self, item: ItemArray) -> Sequence[Preview]:
+    def preview(self, item: ItemArray) -> Sequence[Preview]:
         return (Preview("image/png", self.encode(item)),)
 
     def describe(self, probes: Sequence[DecodedInfo]) -> Mapping[str, Mapping[str, int]]:

@@ -127,7 +127,7 @@ class Sound(Modality):
             return codec.windows(path, self.settings.seconds)
         return (SourceEntry(),)
 
-    def probe(self, raw: ItemSource, *, sketched: bool = False, measured: bool = False) -> DecodedInfo:
+    def probe(self, raw: ItemSource, *, fingerprinted: bool = False, measured: bool = False) -> DecodedInfo:
         clip = codec.read(raw)
         shape = (clip.rate, clip.samples.shape)
         digest = hashlib.sha256(repr(shape).encode() + clip.samples.tobytes()).hexdigest()
@@ -139,12 +139,12 @@ class Sound(Modality):
             "stored": clip.subtype,
         }
         plain = isinstance(raw, Path) and (clip.container, clip.subtype) == ("WAV", "PCM_16")
-        fingerprint = near_duplicates.fingerprint(clip) if sketched else None
+        fingerprint = near_duplicates.fingerprint(clip) if fingerprinted else None
         values = item_rules.values(clip) if measured else {}
         return DecodedInfo(digest, traits, self.suffix if plain else "", fingerprint, values)
 
     @classmethod
-    def settle(cls, settings: SoundSettings, probes: Sequence[DecodedInfo]) -> SoundSettings:
+    def resolve_settings(cls, settings: SoundSettings, probes: Sequence[DecodedInfo]) -> SoundSettings:
         """The most frequent rate, and a length that is enough for all but a few clips.
 
         Raises GensetError for clips that are too long for a network.
@@ -153,7 +153,7 @@ class Sound(Modality):
         data_settings.check_size(int(np.prod(cls(out).tensor_shape)), out.seconds or 0.0, out.sample_rate or 0)
         return out
 
-    def choices(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
+    def suggested_settings(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
         return data_settings.choices(probes, self.rate, self.settings.channels, self.item_shape[0] / self.rate)
 
     def conversions(self, probes: Sequence[DecodedInfo]) -> str:
@@ -166,17 +166,17 @@ class Sound(Modality):
             raise ValueError("the sample rate is not settled yet")
         return self.settings.sample_rate
 
-    def beside(self, probes: Sequence[DecodedInfo]) -> Self:
+    def for_native_sizes(self, probes: Sequence[DecodedInfo]) -> Self:
         if self.settings.sample_rate or not probes:
             return self
         update = {"sample_rate": data_settings.usual_rate(probes)}
         return type(self)(self.settings.model_copy(update=update), self._loudness)
 
-    def native(self, raw: ItemSource) -> ItemArray:
+    def decode_native(self, raw: ItemSource) -> ItemArray:
         return codec.at_rate(codec.read(raw), self.rate, self.settings.channels)
 
     def decode(self, raw: ItemSource) -> ItemArray:
-        return codec.fitted(self.native(raw), self.item_shape[0])
+        return codec.fitted(self.decode_native(raw), self.item_shape[0])
 
     def encode(self, item: ItemArray) -> bytes:
         end = codec.sounding(item) if self.settings.lengths == "variable" else 0
@@ -191,7 +191,7 @@ class Sound(Modality):
     def form(self) -> Mapping[str, Any]:
         return {"sample_rate": self.rate, "channels": self.settings.channels}
 
-    def learned(self, items: Items, labels: Labels) -> Self:
+    def fitted(self, items: Items, labels: Labels) -> Self:
         classes = int(labels.max(initial=0)) + 1
         return type(self)(self.settings, ClassLoudness.learn(items, labels, classes, self.representation.hop))
 
@@ -206,7 +206,7 @@ class Sound(Modality):
     def state(self) -> Mapping[str, bytes]:
         return {LOUDNESS_FILE: self.learned_loudness.as_bytes()}
 
-    def restored(self, state: Mapping[str, bytes]) -> Self:
+    def with_state(self, state: Mapping[str, bytes]) -> Self:
         return type(self)(self.settings, ClassLoudness.from_bytes(state[LOUDNESS_FILE]))
 
     @property
@@ -285,13 +285,13 @@ class Sound(Modality):
     def closeness(self, items: Items) -> Floats:
         return self._representation(_MEL).map_blocks(items, features.pooled_spectra)
 
-    def likeness(self, sketches: Sequence[Fingerprint]) -> Similarity:
+    def similarity(self, sketches: Sequence[Fingerprint]) -> Similarity:
         return near_duplicates.SoundSimilarity(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, self._representation(_MEL).from_items(items), titles)
 
-    def exhibit(self, item: ItemArray) -> Sequence[Preview]:
+    def preview(self, item: ItemArray) -> Sequence[Preview]:
         (levels,) = self._representation(_MEL).from_items(item[None])
         return (Preview("image/png", preview.picture(item, levels)), Preview("audio/wav", preview.wav(item, self.rate)))
 

@@ -108,7 +108,7 @@ class Text(Modality):
     adversarial_warm_start = 0.8
     free_bits = 0.25
     tensor_dtype = "int32"
-    denoises = True
+    reconstructs_clean = True
     shared_unit = True  # counts of words: a rare word is no strong evidence
     fixed_shape = False
     rows = True
@@ -130,7 +130,7 @@ class Text(Modality):
             raise ValueError("the tokenizer is not trained yet")
         return self._tokenizer
 
-    def opened(self, files: Sequence[Path]) -> Self:
+    def for_files(self, files: Sequence[Path]) -> Self:
         settings = self.settings
         layout = table_files.detect_layout(files, settings.encoding, settings.fields, settings.label)
         if layout:
@@ -156,11 +156,11 @@ class Text(Modality):
         fields = tuple(settings.fields or ["text"])
         return table_files.RowLayout(fields, settings.label or "label", tuple(settings.turn_keys))
 
-    def probe(self, raw: ItemSource, *, sketched: bool = False, measured: bool = False) -> DecodedInfo:
+    def probe(self, raw: ItemSource, *, fingerprinted: bool = False, measured: bool = False) -> DecodedInfo:
         text = self._read(raw)
         data = text.encode()
         traits = {"bytes": len(data), "characters": len(text), "script": item_rules.script_of(text)}
-        drawn = near_duplicates.fingerprint(text) if sketched or measured else None  # `gibberish` needs it, too
+        drawn = near_duplicates.fingerprint(text) if fingerprinted or measured else None  # `gibberish` needs it, too
         return DecodedInfo(
             hashlib.sha256(data).hexdigest(), traits, "", drawn, item_rules.values(text) if measured else {}
         )
@@ -172,12 +172,12 @@ class Text(Modality):
         return {**own, item_rules.GIBBERISH: letter_model.unlikelihood(sketches, scripts)}
 
     @classmethod
-    def settle(cls, settings: TextSettings, probes: Sequence[DecodedInfo]) -> TextSettings:
+    def resolve_settings(cls, settings: TextSettings, probes: Sequence[DecodedInfo]) -> TextSettings:
         """The settings with the length of the longest item."""
         longest = max((probe.traits["bytes"] for probe in probes), default=1)
         return settings.model_copy(update={"max_bytes": settings.max_bytes or longest})
 
-    def choices(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
+    def suggested_settings(self, probes: Sequence[DecodedInfo]) -> Sequence[SuggestedSetting]:
         settings = self.settings
         longest = max(probe.traits["characters"] for probe in probes)
         scripts = Counter(probe.traits["script"] for probe in probes)
@@ -192,7 +192,7 @@ class Text(Modality):
         assert isinstance(raw, str), raw
         return raw
 
-    def native(self, raw: ItemSource) -> ItemArray:
+    def decode_native(self, raw: ItemSource) -> ItemArray:
         return codec.encode(self._read(raw))
 
     def decode(self, raw: ItemSource) -> ItemArray:
@@ -207,17 +207,17 @@ class Text(Modality):
             return Path(text)
         return table_files.parse_argument(text, self._layout, self.settings.max_characters)
 
-    def fields(self, item: ItemArray) -> Mapping[str, Any]:
+    def to_row(self, item: ItemArray) -> Mapping[str, Any]:
         return table_files.split_fields(codec.decode(item), self._layout)
 
     @property
     def form(self) -> Mapping[str, Any]:
         return {"fields": list(self._layout.fields), "turn_keys": list(self._layout.turn_keys)}
 
-    def content(self, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def from_row(self, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         return table_files.join_fields(row, self._layout)
 
-    def learned(self, items: Items, labels: Labels) -> Self:
+    def fitted(self, items: Items, labels: Labels) -> Self:
         settings = self.settings
         texts = codec.decode_all(items)
         return type(self)(
@@ -228,7 +228,7 @@ class Text(Modality):
     def state(self) -> Mapping[str, bytes]:
         return {TOKENS: self.tokenizer.to_bytes()}
 
-    def restored(self, state: Mapping[str, bytes]) -> Self:
+    def with_state(self, state: Mapping[str, bytes]) -> Self:
         return type(self)(self.settings, TextTokenizer.from_bytes(state[TOKENS]))
 
     @property
@@ -281,13 +281,13 @@ class Text(Modality):
     def closeness(self, items: Items) -> Floats:
         return features.character_ngrams(codec.decode_all(items))
 
-    def likeness(self, sketches: Sequence[Fingerprint]) -> Similarity:
+    def similarity(self, sketches: Sequence[Fingerprint]) -> Similarity:
         return near_duplicates.TextSimilarity(sketches)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(codec.decode_all(items), titles)
 
-    def exhibit(self, item: ItemArray) -> Sequence[Preview]:
+    def preview(self, item: ItemArray) -> Sequence[Preview]:
         return (Preview("text/plain; charset=utf-8", codec.readable(codec.decode(item)).encode()),)
 
     def describe(self, probes: Sequence[DecodedInfo]) -> Mapping[str, Mapping[str, int]]:

@@ -81,7 +81,7 @@ class TokenNetwork(Network):
         losses = keras.losses.sparse_categorical_crossentropy(x, logits, from_logits=True)  # (B, T)
         return ops.mean(ops.sum(losses * ops.cast(ops.not_equal(x, PAD), "float32"), axis=1))
 
-    def rebuilt(self, nets: Networks, z: Tensor) -> Tensor:
+    def reconstruct(self, nets: Networks, z: Tensor) -> Tensor:
         """(B, T, tokens) probabilities without previous tokens and label: the output of model.keras."""
         from keras import ops
 
@@ -91,7 +91,7 @@ class TokenNetwork(Network):
         before = ops.cast(ops.repeat(blank, length, axis=1), "int32")
         return ops.softmax(decoder([z, ops.repeat(blank, classes, axis=1), before]))
 
-    def made(self, nets: Networks, batch: Batch) -> Tensor:
+    def generate(self, nets: Networks, batch: Batch) -> Tensor:
         """(B, T, tokens) one-hot rows of tokens, drawn one after the other, PAD after the end.
 
         Their gradient is that of soft tokens: the straight-through Gumbel-softmax estimator (Jang et al. 2017,

@@ -146,7 +146,7 @@ def attempted(item: ItemArray, copy: Copy, recipe: Recipe, company: MixContext, 
     rng = rng_for(recipe.seed, "augment", copy.parent.id, copy.number, attempt)
     drawn: list[Drawn] = []
     for step in recipe.steps:
-        item, rows = step.take(item, rng, company)
+        item, rows = step.maybe_run(item, rng, company)
         drawn += rows
     return Transformed(item, attempt, drawn)
 

@@ -80,11 +80,11 @@ def _distinct(
 
 def _probed(records: Sequence[Record], modality: Modality, job: Job, section: Clean) -> list[DecodedInfo | Problem]:
     measured = any(section.check(name).kind != "off" for name in modality.rules)
-    sketched = section.near_duplicates.kind != "off"
+    fingerprinted = section.near_duplicates.kind != "off"
     traits: dict[tuple[Any, ...], Mapping[str, Any]] = {}  # most items have those of others: each is held once
     out: list[DecodedInfo | Problem] = []
     for outcome in job.engine.map(
-        lambda record: _probe(record, modality, sketched=sketched, measured=measured), records
+        lambda record: _probe(record, modality, fingerprinted=fingerprinted, measured=measured), records
     ):
         if isinstance(outcome, DecodedInfo):
             shared = traits.setdefault((*outcome.traits.items(),), outcome.traits)
@@ -99,8 +99,8 @@ def _compared(
 ) -> tuple[Cleaned, ProblemsByRow, list[Conflict]]:
     """With the clusters of near-duplicates; which need not stay; and those that carry two labels."""
     asked = section.near_duplicates.threshold
-    sketched = [(record, probe.sketch) for record, probe in zip(looked.records, looked.probes, strict=True)]
-    found = _near(sketched, modality, modality.near if asked is None else asked, job)
+    fingerprinted = [(record, probe.sketch) for record, probe in zip(looked.records, looked.probes, strict=True)]
+    found = _near(fingerprinted, modality, modality.near if asked is None else asked, job)
     records = _together(looked.records, found)
     worse = _worse(records, found).items()
     told = {row: [_near_duplicate(records[row], records[pair.other(row)], pair)] for row, pair in worse}
@@ -170,7 +170,7 @@ def _near(
     if len(real) < 2:
         return []
     rows, sketches = zip(*real, strict=True)
-    found = near_pairs(modality.likeness(sketches), threshold, job)
+    found = near_pairs(modality.similarity(sketches), threshold, job)
     placed = [(*sorted((rows[each.first], rows[each.second])), each.likeness) for each in found]
     return [NearPair(*pair) for pair in sorted(placed)]
 
@@ -228,11 +228,11 @@ def _free_id(digest: str, used: set[str]) -> str:
     return name
 
 
-def _probe(record: Record, modality: Modality, *, sketched: bool, measured: bool) -> DecodedInfo | Problem:
+def _probe(record: Record, modality: Modality, *, fingerprinted: bool, measured: bool) -> DecodedInfo | Problem:
     try:
         if record.text is None and record.path.stat().st_size == 0:
             return Problem(record.place, "empty", "the file has no bytes")
-        return modality.probe(record.raw, sketched=sketched, measured=measured)
+        return modality.probe(record.raw, fingerprinted=fingerprinted, measured=measured)
     except UndecodableError as reason:
         return Problem(record.place, UNDECODABLE, str(reason))
     except OSError as error:

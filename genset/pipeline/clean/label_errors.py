@@ -75,7 +75,7 @@ def doubted(
     if not (labelled or section.outliers.kind != "off") or len(rows) < MIN_CLASS_SIZE:
         return {}
     try:
-        settled = type(modality)(modality.settle(modality.settings, [probes[row] for row in rows]))
+        settled = type(modality)(modality.resolve_settings(modality.settings, [probes[row] for row in rows]))
     except GensetError as error:  # sounds that are too long to be compared
         job.progress.say(f"labels and outliers are not looked for: {error.message}")
         return {}

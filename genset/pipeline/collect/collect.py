@@ -80,7 +80,7 @@ def _from_source(
         prefix = prefix or f"{source.name}/"
     problems = [replace(problem, path=f"{prefix}{problem.path}") for problem in (laid_out.problems if laid_out else ())]
     job.engine.require_paths([path])
-    modality = modality.opened(item_files(path, modality))
+    modality = modality.for_files(item_files(path, modality))
     records, more = _separate(find(path, modality, faults))
     problems += more
     if not records:

@@ -167,7 +167,7 @@ class Evaluator:
 
     def _copies(self, classes: Sequence[str], train: LabelledItems, count: int) -> ItemFeatures | None:
         """As many ordinary transformed copies of train items as there are made ones; None where there are no steps."""
-        steps = tuple(step.bound(self.modality) for step in self.modality.default_steps)
+        steps = tuple(step.for_modality(self.modality) for step in self.modality.default_steps)
         order = rng_for(0, "judge", "augmented").permutation(len(train.records))
         records = [train.records[row] for row in order]
         row = {record.id: int(place) for record, place in zip(records, order, strict=True)}

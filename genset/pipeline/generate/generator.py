@@ -98,7 +98,7 @@ class SampleModel:
         state = config.items.state_files
         hint = "Train the model again with --force, or restore the file."
         files = verified(version, (*networks.values(), *arrays, *state), hint)
-        modality = config.items.restored({name: files[name] for name in state})
+        modality = config.items.with_state({name: files[name] for name in state})
         prior, *judges = (load_npz(files[name], str(version.path / name)) for name in arrays)
         judge = LabelFilter(judges[0]) if judges else None
         models = {name: files[file] for name, file in networks.items()}

@@ -81,7 +81,7 @@ def _cards(
 
 def card_of(record: Record, modality: Modality) -> Card:
     """The card of an item that is read from where it lies."""
-    return card(record, modality.exhibit(modality.decode(record.raw)))
+    return card(record, modality.preview(modality.decode(record.raw)))
 
 
 def suspicious_section(subject: Subject, engine: Engine) -> list[PageSection]:

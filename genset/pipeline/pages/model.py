@@ -237,8 +237,8 @@ def _borrowed(explained: ModelInsights) -> PageSection:
     def rows() -> Iterator[CardRow]:
         for number, label in enumerate(labels):
             if number % _SAMPLES < _BORROWED:
-                own = Card(f"generated, class {label}", "generated", model.modality.exhibit(made[number]), label=label)
-                nearest = card(records[number], model.modality.exhibit(items[number]))
+                own = Card(f"generated, class {label}", "generated", model.modality.preview(made[number]), label=label)
+                nearest = card(records[number], model.modality.preview(items[number]))
                 yield CardRow(f"{label or 'no class'} · distance {distances[number]:.3g}", [own, nearest])
 
     table = []
@@ -257,7 +257,7 @@ def _borrowed(explained: ModelInsights) -> PageSection:
 
 
 def _row(explained: ModelInsights, title: str, items: Items, name: str) -> CardRow:
-    exhibit = explained.model.modality.exhibit
+    exhibit = explained.model.modality.preview
     shown: list[Sequence[Preview]] = [exhibit(item) for item in items]
     return CardRow(
         title, [Card(f"{name}, {number}", name, one, {"shown": name}) for number, one in enumerate(shown, 1)]

@@ -111,7 +111,7 @@ def _task(
     from genset.models.training_task import Examples, TrainingTask
 
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
-    modality, model = prepared.modality.learned(*prepared.part("train")), config.model
+    modality, model = prepared.modality.fitted(*prepared.part("train")), config.model
     train, validation = Examples(*prepared.part("train")), _seen(*prepared.part("validation"), config.seed)
     classes, latent_dim = len(prepared.classes), _latent_dim(config)
     with workers.scope(), precision.default_precision(chosen):

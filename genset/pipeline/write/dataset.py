@@ -33,7 +33,7 @@ CROISSANT = "croissant.json"
 
 def to_export_item(record: Record, item: ItemArray, modality: Modality) -> ExportItem:
     """An item as an exporter takes it: the bytes of a file, or columns of a row."""
-    fields = modality.fields(item)
+    fields = modality.to_row(item)
     return ExportItem(record, modality.encode(item) if fields is None else b"", modality.suffix, fields, array=item)
 
 
@@ -268,4 +268,4 @@ def steps_of(
             where="augment.steps",
             hint="Let it be the first step.",
         )
-    return tuple(step.bound(modality) for step in steps)
+    return tuple(step.for_modality(modality) for step in steps)

@@ -21,7 +21,7 @@ class MixUp(Mixing):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"share": round(_share(rng, self.alpha), 6)}
 
-    def mixed(
+    def mix(
         self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
         share = drawn["share"]
@@ -40,7 +40,7 @@ class CutMix(Mixing):
         side = round(math.sqrt(_share(rng, self.alpha)), 6)
         return {"side": side, "down": round(rng.random(), 6), "right": round(rng.random(), 6)}
 
-    def mixed(
+    def mix(
         self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
         rows, columns = window(item, drawn["side"], drawn["side"], drawn["down"], drawn["right"])

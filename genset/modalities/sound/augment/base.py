@@ -25,7 +25,7 @@ class SoundStep(Augmentation):
 
     _rate: int = pydantic.PrivateAttr(_RATE)
 
-    def bound(self, modality: Modality) -> Self:
+    def for_modality(self, modality: Modality) -> Self:
         out = self.model_copy()
         out._rate = getattr(modality, "rate", _RATE)
         return out
@@ -49,14 +49,14 @@ class FolderStep(SoundStep):
 
     folder: str | None = None
 
-    def placed(self, start: Path) -> Self:
+    def with_base_folder(self, start: Path) -> Self:
         return self.model_copy(update={"folder": self.folder and os.path.normpath(start / self.folder)})
 
-    def bound(self, modality: Modality) -> Self:
+    def for_modality(self, modality: Modality) -> Self:
         """Raises GensetError for a folder without recordings: before anything is trained or written."""
         if self.folder is not None:
             recordings(self.folder)
-        return super().bound(modality)
+        return super().for_modality(modality)
 
 
 def as_item(waveform: Floats, item: ItemArray) -> ItemArray:

@@ -31,7 +31,7 @@ class Mix(Mixing):
     def draw(self, rng: np.random.Generator) -> Drawn:
         return {"snr": uniform(rng, self.min_snr_db, self.max_snr_db)}
 
-    def mixed(
+    def mix(
         self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
         first, second = (codec.waveform(each[: codec.sounding(each)]) for each in (item, partner.item))
