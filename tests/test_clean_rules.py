@@ -261,7 +261,7 @@ def test_a_coloured_picture_changes_nothing_of_how_alike_grey_ones_are() -> None
     images += [ImageEnhance.Brightness(images[0]).enhance(0.9), Image.new("RGB", (28, 28)), Image.new("RGB", (28, 28))]
     grey = [image_fingerprint(image) for image in images]
     red = image_fingerprint(Image.new("RGB", (28, 28), (255, 0, 0)))
-    assert {sketch.shape[2] for sketch in grey} == {1} and red.shape[2] == 3
+    assert {fingerprint.shape[2] for fingerprint in grey} == {1} and red.shape[2] == 3
     pairs = np.array([(first, second) for first in range(len(grey)) for second in range(first + 1, len(grey))])
     alone, beside = modality("image").similarity(grey)(pairs), modality("image").similarity([*grey, red])(pairs)
     np.testing.assert_allclose(alone, beside, atol=1e-5)

@@ -43,7 +43,7 @@ class DecodedInfo:
     digest: str  # of the decoded content: the same pixels in a PNG and a BMP have one digest
     traits: Mapping[str, Any]  # what the modality's `resolve_settings` and `inspect` need, such as width and mode
     loadable: str = ""  # suffix with which every common loader reads the file's own bytes; "": encode it again
-    sketch: Fingerprint | None = None  # by which near-duplicates are found; None if it was not requested
+    fingerprint: Fingerprint | None = None  # by which near-duplicates are found; None if it was not requested
     values: Mapping[str, float | str] = field(
         default_factory=dict
     )  # the values that rules check, if they were requested

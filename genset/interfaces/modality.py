@@ -250,7 +250,7 @@ class Modality(ABC):
         """(N, d) vectors whose Euclidean distance says how close two items are to being the same."""
 
     @abstractmethod
-    def similarity(self, sketches: Sequence[Fingerprint]) -> Similarity:
+    def similarity(self, fingerprints: Sequence[Fingerprint]) -> Similarity:
         """The similarity of items, by the fingerprints of their probes."""
 
     @abstractmethod

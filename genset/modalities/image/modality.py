@@ -186,8 +186,8 @@ class Image(Modality):
     def closeness(self, items: Items) -> Floats:
         return features.pixels(items)
 
-    def similarity(self, sketches: Sequence[Fingerprint]) -> Similarity:
-        return near_duplicates.ImageSimilarity(sketches)
+    def similarity(self, fingerprints: Sequence[Fingerprint]) -> Similarity:
+        return near_duplicates.ImageSimilarity(fingerprints)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, titles)

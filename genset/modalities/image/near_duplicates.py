@@ -54,10 +54,10 @@ def fingerprint(image: PIL.Image.Image) -> Fingerprint:
 class ImageSimilarity(Similarity):
     """Similarity of images, mirrored or not: 1 for equal ones, 0 for different ones."""
 
-    def __init__(self, sketches: Sequence[Fingerprint]) -> None:
-        bands = max(sketch.shape[2] for sketch in sketches)  # 1 when no image has colour
-        self._straight, self._mirrored = _Coarse.of_all(sketches, bands, 1), _Coarse.of_all(sketches, bands, -1)
-        self._blocks = _BlockMeans.of_all(sketches, bands)
+    def __init__(self, fingerprints: Sequence[Fingerprint]) -> None:
+        bands = max(fingerprint.shape[2] for fingerprint in fingerprints)  # 1 when no image has colour
+        self._straight, self._mirrored = _Coarse.of_all(fingerprints, bands, 1), _Coarse.of_all(fingerprints, bands, -1)
+        self._blocks = _BlockMeans.of_all(fingerprints, bands)
         self.keys = np.minimum(*plane_keys(self._straight.cells, self._mirrored.cells))
 
     def __call__(self, pairs: Pairs) -> Floats:
@@ -86,11 +86,11 @@ class _Coarse:
     mean: Floats  # (N,) brightness
 
     @classmethod
-    def of_all(cls, sketches: Sequence[Fingerprint], bands: int, step: Literal[1, -1]) -> Self:
+    def of_all(cls, fingerprints: Sequence[Fingerprint], bands: int, step: Literal[1, -1]) -> Self:
         """Coarse pictures of fingerprints; a step of -1 mirrors them."""
-        mirrored = (planes[:, :, ::step, :bands] for planes in _in_parts(sketches))
+        mirrored = (planes[:, :, ::step, :bands] for planes in _in_parts(fingerprints))
         return cls(
-            *fill_arrays(len(sketches), ((_cells(planes), planes[..., 0].mean(axis=(1, 2))) for planes in mirrored))
+            *fill_arrays(len(fingerprints), ((_cells(planes), planes[..., 0].mean(axis=(1, 2))) for planes in mirrored))
         )
 
 
@@ -104,9 +104,9 @@ class _BlockMeans:
     contrast: Floats  # (N,)
 
     @classmethod
-    def of_all(cls, sketches: Sequence[Fingerprint], bands: int) -> Self:
+    def of_all(cls, fingerprints: Sequence[Fingerprint], bands: int) -> Self:
         """Block means of fingerprints."""
-        return cls(*fill_arrays(len(sketches), (cls._of(planes, bands) for planes in _in_parts(sketches))))
+        return cls(*fill_arrays(len(fingerprints), (cls._of(planes, bands) for planes in _in_parts(fingerprints))))
 
     @classmethod
     def _of(cls, planes: Floats, bands: int) -> tuple[npt.NDArray[Any], ...]:
@@ -143,17 +143,17 @@ def _full(means: Halves | Floats) -> Floats:
     return out
 
 
-def _in_parts(sketches: Sequence[Fingerprint]) -> Iterator[Floats]:
+def _in_parts(fingerprints: Sequence[Fingerprint]) -> Iterator[Floats]:
     """(B, SIDE, SIDE, 3) pictures of fingerprints, a part at a time."""
-    for start in range(0, len(sketches), _AT_ONCE):
-        yield _planes(sketches[start : start + _AT_ONCE])
+    for start in range(0, len(fingerprints), _AT_ONCE):
+        yield _planes(fingerprints[start : start + _AT_ONCE])
 
 
-def _planes(sketches: Sequence[Fingerprint]) -> Floats:
+def _planes(fingerprints: Sequence[Fingerprint]) -> Floats:
     """(N, SIDE, SIDE, 3) brightness in [0, 1], and weighted colour around 0."""
-    out = np.full((len(sketches), SIDE, SIDE, 3), _GREY, np.float32)
-    for row, sketch in enumerate(sketches):
-        out[row, ..., : sketch.shape[2]] = sketch
+    out = np.full((len(fingerprints), SIDE, SIDE, 3), _GREY, np.float32)
+    for row, fingerprint in enumerate(fingerprints):
+        out[row, ..., : fingerprint.shape[2]] = fingerprint
     out /= np.float32(255)
     out[..., 1:] = (out[..., 1:] - np.float32(_GREY / 255)) * np.float32(_CHROMA)
     return out

@@ -285,8 +285,8 @@ class Sound(Modality):
     def closeness(self, items: Items) -> Floats:
         return self._representation(_MEL).map_blocks(items, features.pooled_spectra)
 
-    def similarity(self, sketches: Sequence[Fingerprint]) -> Similarity:
-        return near_duplicates.SoundSimilarity(sketches)
+    def similarity(self, fingerprints: Sequence[Fingerprint]) -> Similarity:
+        return near_duplicates.SoundSimilarity(fingerprints)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(items, self._representation(_MEL).from_items(items), titles)

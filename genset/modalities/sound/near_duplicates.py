@@ -42,8 +42,8 @@ def fingerprint(clip: Clip) -> Fingerprint:
 class SoundSimilarity(Similarity):
     """Similarity of sounds by their largest difference in a block: 1 without any, 0 from 20 dB on."""
 
-    def __init__(self, sketches: Sequence[Fingerprint]) -> None:
-        self._blocks = np.stack([_blocks(sketch) for sketch in sketches])  # (N, lags, d)
+    def __init__(self, fingerprints: Sequence[Fingerprint]) -> None:
+        self._blocks = np.stack([_blocks(fingerprint) for fingerprint in fingerprints])  # (N, lags, d)
         still = self._blocks[:, len(_LAGS) // 2].astype(np.float32)
         self.keys: Keys = plane_keys(still)[0]
 
@@ -57,11 +57,11 @@ class SoundSimilarity(Similarity):
         return out
 
 
-def _blocks(sketch: Fingerprint) -> npt.NDArray[np.float16]:
+def _blocks(fingerprint: Fingerprint) -> npt.NDArray[np.float16]:
     """(lags, d) mean levels in dB of blocks of frames and bands, with the sound shifted by each lag."""
     margin = len(_LAGS) // 2
     wide = np.zeros((_FRAMES + 2 * margin, _BANDS), np.float32)
-    rows = sketch[:_FRAMES].astype(np.float32) * np.float32(_RANGE_DB / 255)
+    rows = fingerprint[:_FRAMES].astype(np.float32) * np.float32(_RANGE_DB / 255)
     wide[margin : margin + len(rows)] = rows
     shape = (_FRAMES // _BLOCK[0], _BLOCK[0], _BANDS // _BLOCK[1], _BLOCK[1])
     parts = [wide[margin + lag : margin + lag + _FRAMES].reshape(shape).mean(axis=(1, 3)) for lag in _LAGS]

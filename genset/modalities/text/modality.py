@@ -168,8 +168,8 @@ class Text(Modality):
     def measured(self, probes: Sequence[DecodedInfo]) -> Mapping[str, npt.NDArray[Any]]:
         own = {name: np.array([probe.values[name] for probe in probes]) for name in item_rules.SINGLE_ITEM_RULES}
         scripts = [probe.traits["script"] for probe in probes]
-        sketches = [probe.sketch for probe in probes if probe.sketch is not None]
-        return {**own, item_rules.GIBBERISH: letter_model.unlikelihood(sketches, scripts)}
+        fingerprints = [probe.fingerprint for probe in probes if probe.fingerprint is not None]
+        return {**own, item_rules.GIBBERISH: letter_model.unlikelihood(fingerprints, scripts)}
 
     @classmethod
     def resolve_settings(cls, settings: TextSettings, probes: Sequence[DecodedInfo]) -> TextSettings:
@@ -281,8 +281,8 @@ class Text(Modality):
     def closeness(self, items: Items) -> Floats:
         return features.character_ngrams(codec.decode_all(items))
 
-    def similarity(self, sketches: Sequence[Fingerprint]) -> Similarity:
-        return near_duplicates.TextSimilarity(sketches)
+    def similarity(self, fingerprints: Sequence[Fingerprint]) -> Similarity:
+        return near_duplicates.TextSimilarity(fingerprints)
 
     def sheet(self, items: Items, titles: Sequence[str]) -> bytes:
         return preview.sheet(codec.decode_all(items), titles)

@@ -46,8 +46,8 @@ def clean(
         looked, near, more = _compared(looked, modality, job, section)
         told, conflicts = [near], conflicts + more
     told.append(broken(looked.records, looked.probes, modality, section))
-    looked = replace(looked, probes=tuple(replace(probe, sketch=None, values=_NONE) for probe in looked.probes))
-    release_memory()  # sketches of very many items are much, and labels are judged without them
+    looked = replace(looked, probes=tuple(replace(probe, fingerprint=None, values=_NONE) for probe in looked.probes))
+    release_memory()  # fingerprints of very many items are much, and labels are judged without them
     told.append(_conflicts(looked.records, conflicts, section))
     told.append(doubted(looked.records, looked.probes, modality, job, section))
     return _without(looked, told, section)
@@ -99,7 +99,7 @@ def _compared(
 ) -> tuple[Cleaned, ProblemsByRow, list[Conflict]]:
     """With the clusters of near-duplicates; which need not stay; and those that carry two labels."""
     asked = section.near_duplicates.threshold
-    fingerprinted = [(record, probe.sketch) for record, probe in zip(looked.records, looked.probes, strict=True)]
+    fingerprinted = [(record, probe.fingerprint) for record, probe in zip(looked.records, looked.probes, strict=True)]
     found = _near(fingerprinted, modality, modality.near if asked is None else asked, job)
     records = _together(looked.records, found)
     worse = _worse(records, found).items()
@@ -169,8 +169,8 @@ def _near(
     real = [(row, pairs[row][1]) for _, row in sorted(first.items()) if pairs[row][0].source == "collected"]
     if len(real) < 2:
         return []
-    rows, sketches = zip(*real, strict=True)
-    found = near_pairs(modality.similarity(sketches), threshold, job)
+    rows, fingerprints = zip(*real, strict=True)
+    found = near_pairs(modality.similarity(fingerprints), threshold, job)
     placed = [(*sorted((rows[each.first], rows[each.second])), each.likeness) for each in found]
     return [NearPair(*pair) for pair in sorted(placed)]
 
