@@ -23,7 +23,7 @@ from genset.interfaces.items import (
     SuggestedSetting,
 )
 from genset.interfaces.metric import FeatureSet, Metric, MetricInfo, MetricInputs, MetricSkippedError, MetricValue
-from genset.interfaces.modality import Modality, Sampling
+from genset.interfaces.modality import Modality, Sampling, TrainingDefaults
 from genset.interfaces.network import Batch, Network, Networks, Trunk
 from genset.interfaces.problems import INFORMATION, UNDECODABLE, Action, Problem, Rule, UndecodableError
 from genset.interfaces.progress import Progress
@@ -75,6 +75,7 @@ __all__ = [
     "SuggestedSetting",
     "Tensor",
     "Tensors",
+    "TrainingDefaults",
     "TrainingStage",
     "Trunk",
     "UndecodableError",

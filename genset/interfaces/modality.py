@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -35,6 +36,17 @@ class Sampling(Section):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingDefaults:
+    """What training does with items of a modality, unless the config says otherwise."""
+
+    gan_space: Literal["items", "codes"] = "items"  # what a GAN generates
+    gan_reconstruction_weight: float = 0.0  # of the reconstruction loss of a GAN on items
+    gan_warm_start: float = 0.3  # fraction of the budget for the warm start of a GAN on items
+    free_bits: float = 0.0  # nats of each value of z that cost a VAE nothing
+    clean_targets: bool = False  # whether the target of a perturbed item is the unperturbed one
+
+
 class Modality(ABC):
     """What one item is: how it is read, written, compared, transformed and converted to tensors."""
 
@@ -45,35 +57,23 @@ class Modality(ABC):
     networks: ClassVar[Mapping[str, type[Network]]]
     augmentations: ClassVar[Mapping[str, type[Step]]]
     default_steps: ClassVar[tuple[Step, ...]]  # mild transforms that rarely change a label
-    wide_steps: ClassVar[
-        tuple[Augmentation, ...]
-    ] = ()  # the transforms that rand_augment and trivial_augment choose among
+    wide_steps: ClassVar[tuple[Augmentation, ...]] = ()  # those that rand_augment and trivial_augment choose among
     Sampling: ClassVar[type[Sampling]] = Sampling
     sheet_suffix: ClassVar[str] = ".png"  # of the file that shows samples
     item_dtype: ClassVar[Literal["uint8", "int16"]] = "uint8"
     state_files: ClassVar[tuple[str, ...]] = ()  # files in a model's folder with what is learned besides the networks
-    adversarial_space: ClassVar[Literal["items", "codes"]] = "items"  # what a GAN generates, by default
-    adversarial_reconstruction_weight: ClassVar[float] = 0.0  # of the reconstruction loss of a GAN on items
-    adversarial_warm_start: ClassVar[float] = 0.3  # default fraction of the budget for the warm start of a GAN
-    free_bits: ClassVar[float] = 0.0  # nats of each value of z that cost a VAE nothing
+    training: ClassVar[TrainingDefaults] = TrainingDefaults()  # what training does unless the config says otherwise
     array_axes: ClassVar[tuple[int, ...]] = ()  # numbers of axes that arrays of other programs may have
     tensor_dtype: ClassVar[Literal["float32", "int32"]] = "float32"
     fixed_shape: ClassVar[bool] = True  # whether all items have one shape; otherwise a shorter item is no other kind
-    feature: ClassVar[str] = (
-        ""  # the feature type of Hugging Face's `datasets` for an item that is a file: Image or Audio
-    )
+    feature: ClassVar[str] = ""  # type in Hugging Face's `datasets` of an item that is a file: Image or Audio
     rows: ClassVar[bool] = False  # whether a version holds rows instead of files
     class_column: ClassVar[str] = ""  # the setting that names the class column, if items are rows of tables
-    near: ClassVar[float]  # default similarity at or above which two items are near-duplicates
-    reconstructs_clean: ClassVar[bool] = (
-        False  # whether the reconstruction target of a perturbed item is the unperturbed one
-    )
+    near_duplicate_threshold: ClassVar[float]  # default similarity at or above which two items are near-duplicates
     figures: ClassVar[tuple["MetricInfo", ...]] = ()  # figures that only this modality has
     shared_unit: ClassVar[bool] = False  # whether all features have one unit; otherwise each is divided by its spread
     rules: ClassVar[Mapping[str, Rule]] = {}  # possible problems of single items, by name
-    fault_messages: ClassVar[
-        Mapping[str, str]
-    ] = {}  # reasons that `faults` may return, each with its text: "it was ..."
+    fault_messages: ClassVar[Mapping[str, str]] = {}  # reasons that `faults` may return, each with its text
 
     @abstractmethod
     def __init__(self, settings: Any) -> None:

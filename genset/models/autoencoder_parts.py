@@ -20,7 +20,7 @@ def input_and_target(modality: Modality, batch: Batch, context: LossContext, aug
     if not (augment and context.training):
         return batch["x"], batch["x"]
     x = modality.perturb(batch["x"], batch)
-    return x, batch["x"] if modality.reconstructs_clean else x
+    return x, batch["x"] if modality.training.clean_targets else x
 
 
 def decoder_batch(batch: Batch, context: LossContext) -> Batch:

@@ -73,9 +73,9 @@ class GAN(Family):
     items."""
 
     def for_modality(self, modality: type[Modality]) -> "GAN":
-        space = self.space or modality.adversarial_space
+        space = self.space or modality.training.gan_space
         weight = self.reconstruction_weight
-        weight = modality.adversarial_reconstruction_weight if weight is None else weight
+        weight = modality.training.gan_reconstruction_weight if weight is None else weight
         used = weight if space == "items" and self._warm else 0.0
         return self.model_copy(update={"space": space, "reconstruction_weight": used})
 
@@ -94,7 +94,7 @@ class GAN(Family):
 
     def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[TrainingStage, ...]:
         on_codes = self.space == "codes"
-        default = _CODES_WARM_START if on_codes else modality.adversarial_warm_start
+        default = _CODES_WARM_START if on_codes else modality.training.gan_warm_start
         warm_start = default if self.warm_start is None else self.warm_start
         adversarial = self._adversarial_stage(modality, items, share=1 - warm_start)
         if not self._warm:

@@ -48,7 +48,7 @@ class VAE(Family):
         return Networks({"encoder": encoder, "decoder": network.decoder(modality, latent_dim, classes)}, network)
 
     def stages(self, modality: Modality, latent_dim: int, items: int) -> tuple[TrainingStage, ...]:
-        free_bits = modality.free_bits if self.free_bits is None else self.free_bits
+        free_bits = modality.training.free_bits if self.free_bits is None else self.free_bits
 
         def loss(nets: Networks, batch: Batch, context: LossContext) -> dict[str, Tensor]:
             from keras import ops

@@ -72,7 +72,7 @@ class Image(Modality):
     default_steps = augment.DEFAULT_STEPS
     feature = "Image"
     array_axes = (2, 3)
-    near = 0.86
+    near_duplicate_threshold = 0.86
     rules = item_rules.RULES
     wide_steps = augment.WIDE_STEPS
     settings: ImageSettings

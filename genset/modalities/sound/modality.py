@@ -29,6 +29,7 @@ from genset.interfaces import (
     SuggestedSetting,
     Tensor,
     Tensors,
+    TrainingDefaults,
     UndecodableError,
 )
 from genset.modalities.sound import (
@@ -107,12 +108,11 @@ class Sound(Modality):
     default_steps = augment.DEFAULT_STEPS
     Sampling = SoundSampling
     item_dtype = "int16"
-    adversarial_reconstruction_weight = 1.0
-    adversarial_warm_start = 0.6
+    training = TrainingDefaults(gan_reconstruction_weight=1.0, gan_warm_start=0.6)
     state_files = (LOUDNESS_FILE,)
     feature = "Audio"
     array_axes = (1,)
-    near = 0.86
+    near_duplicate_threshold = 0.86
     rules = item_rules.RULES
     figures = metrics.FIGURES
     fault_messages = metrics.FAULTS

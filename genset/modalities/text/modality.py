@@ -30,6 +30,7 @@ from genset.interfaces import (
     SuggestedSetting,
     Tensor,
     Tensors,
+    TrainingDefaults,
 )
 from genset.modalities.text import (
     augment,
@@ -104,16 +105,13 @@ class Text(Modality):
     Sampling = TokenSampling
     sheet_suffix = ".txt"
     state_files = (TOKENS,)
-    adversarial_space = "codes"
-    adversarial_warm_start = 0.8
-    free_bits = 0.25
+    training = TrainingDefaults(gan_space="codes", gan_warm_start=0.8, free_bits=0.25, clean_targets=True)
     tensor_dtype = "int32"
-    reconstructs_clean = True
     shared_unit = True  # counts of words: a rare word is no strong evidence
     fixed_shape = False
     rows = True
     class_column = "label"
-    near = 0.8
+    near_duplicate_threshold = 0.8
     rules = item_rules.RULES
     figures = metrics.FIGURES
     fault_messages = metrics.FAULTS

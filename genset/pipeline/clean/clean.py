@@ -100,7 +100,7 @@ def _compared(
     """With the clusters of near-duplicates; which need not stay; and those that carry two labels."""
     asked = section.near_duplicates.threshold
     fingerprinted = [(record, probe.fingerprint) for record, probe in zip(looked.records, looked.probes, strict=True)]
-    found = _near(fingerprinted, modality, modality.near if asked is None else asked, job)
+    found = _near(fingerprinted, modality, modality.near_duplicate_threshold if asked is None else asked, job)
     records = _together(looked.records, found)
     worse = _worse(records, found).items()
     told = {row: [_near_duplicate(records[row], records[pair.other(row)], pair)] for row, pair in worse}
