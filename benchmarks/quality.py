@@ -135,7 +135,7 @@ def _normal(place: Path, folder: Path) -> Path:
     version = job.root.find("models", "bench")
     assert version, "the VAE was trained"
     model, prepared = SampleModel.open(version), training_items_of(version, job, "Train it again.")
-    items, labels = prepared.part("train")
+    items, labels = prepared.split_items("train")
     codes = encoder(version)(model.modality.to_tensor(items))[0].astype(np.float64)
     arrays = Normal(kind="normal").fit(codes, labels, len(model.classes), model.seed)
     plain = replace(model, prior=Normal(kind="normal"), arrays=arrays)

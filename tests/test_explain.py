@@ -58,7 +58,7 @@ def test_a_traversal_passes_the_item_and_an_interpolation_ends_at_both(opened: M
 
 def test_train_items_borrow_from_themselves_alone(opened: ModelInsights) -> None:
     assert opened.prepared
-    items, _ = opened.prepared.part("train")
+    items, _ = opened.prepared.split_items("train")
     records, nearest, distances = opened.borrowed(items[10:15])
     train = opened.prepared.dataset.where(split="train").records
     assert [record.id for record in records] == [record.id for record in train[10:15]]

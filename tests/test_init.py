@@ -12,7 +12,7 @@ import pytest
 
 from genset.config import loading
 from genset.dataset import Record
-from genset.pipeline.collect.groups import grouping
+from genset.pipeline.collect.groups import guess_grouping
 from tests.helpers import ROOT, SAMPLES, digits, genset
 
 DIGITS = """\
@@ -178,13 +178,13 @@ def record(origin: str, label: str, **columns: str) -> Record:
 
 def test_groups_are_guessed_where_names_repeat_across_classes() -> None:
     takes = [record(f"{c}/{who}_{n}.wav", c) for c in "ab" for who in ("ann", "bob", "eve") for n in range(4)]
-    found = grouping(takes)
+    found = guess_grouping(takes)
     assert found and (found.group, found.why) == (r"(?P<group>[^/_]+)_[^/]*$", "3 groups: ann (8), bob (8), eve (8)")
     inner = [record(f"{c}/{who}/{n}.wav", c) for c in "ab" for who in ("ann", "bob", "eve") for n in range(4)]
-    found = grouping(inner)
+    found = guess_grouping(inner)
     assert found and found.group == r"^[^/]+/(?P<group>[^/]+)/"
     columns = [record(f"{n}.wav", "a", speaker=f"s{n % 3}") for n in range(12)]
-    found = grouping(columns)
+    found = guess_grouping(columns)
     assert found and found.group == "speaker"
 
 
@@ -196,4 +196,4 @@ def test_groups_are_guessed_where_names_repeat_across_classes() -> None:
 ])  # fmt: skip
 def test_no_group_is_guessed_where_names_do_not_tell(names: list[str]) -> None:
     records = [record(name.format(n=n), name[0]) for name in names for n in range(10)]
-    assert grouping(records) is None
+    assert guess_grouping(records) is None

@@ -52,7 +52,7 @@ class Known:
 
     def side(self, split: str) -> LabelledItems:
         records = [record for record in self.prepared.dataset if record.split == split]
-        return LabelledItems(records, self.prepared.part(split)[0])
+        return LabelledItems(records, self.prepared.split_items(split)[0])
 
     @functools.cached_property
     def of_unseen_items(self) -> Verdict:

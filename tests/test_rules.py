@@ -23,7 +23,7 @@ from genset.modalities.text.item_rules import values as text_values
 from genset.modalities.text.letter_model import unlikelihood
 from genset.modalities.text.near_duplicates import fingerprint as letters
 from genset.pipeline.clean.clean import Cleaned, clean
-from genset.pipeline.clean.rules import scored
+from genset.pipeline.clean.rules import score_values
 from genset.pipeline.collect.collect import collect
 from tests.helpers import SAMPLES, at_work, digits, genset
 
@@ -178,22 +178,22 @@ def test_a_rare_script_is_no_gibberish() -> None:
 def test_deviations_are_of_the_median_and_at_least_what_the_rule_says() -> None:
     values = np.array([1.0] * 19 + [3.0])
     rule = Rule("", "", 4.0, least=0.5)
-    seen = scored(values, LABELS, rule)
+    seen = score_values(values, LABELS, rule)
     assert (seen.usual, seen.score[-1], seen.reportable[-1]) == (1.0, 4.0, True)
-    spread = scored(np.arange(20.0), LABELS, Rule("", "", 4.0, least=0.5))
+    spread = score_values(np.arange(20.0), LABELS, Rule("", "", 4.0, least=0.5))
     assert spread.score[-1] == pytest.approx(9.5 / (1.4826 * 5))
-    capped = scored(np.arange(20.0), LABELS, Rule("", "", 4.0, least=0.5, most=1.0))
+    capped = score_values(np.arange(20.0), LABELS, Rule("", "", 4.0, least=0.5, most=1.0))
     assert capped.score[-1] == 9.5
 
 
 def test_a_word_that_few_have_is_rare_and_one_that_a_class_has_is_not() -> None:
     rule = Rule("", "", 0.9, measure="rarity")
     words, labels = np.array(["x"] * 95 + ["y"] * 5), np.array(["a"] * 100)
-    seen = scored(words, labels, rule)
+    seen = score_values(words, labels, rule)
     assert (seen.usual, seen.reportable.sum()) == ("x", 5)
     assert seen.score[-1] == 0.95
     labels[95:] = "b"
-    assert not scored(words, labels, rule).reportable.any()
+    assert not score_values(words, labels, rule).reportable.any()
 
 
 def wrongly_labelled(folder: Path) -> tuple[Path, set[str]]:

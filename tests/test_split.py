@@ -289,7 +289,7 @@ def test_what_keep_names_is_part_of_what_a_run_depends_on(in_folder: Path) -> No
     for seed in "12":  # latest is another division each time
         assert genset("split", "./plain", "--seed", seed, "--reassign", "--quiet").code == 0
         prepared = prepare(load(path), job)
-        told.append((prepared.identity, {record.id: record.split for record in prepared.dataset}))
+        told.append((prepared.items_key, {record.id: record.split for record in prepared.dataset}))
     assert told[0][0] != told[1][0]
     assert told[0][1] != told[1][1]
 

@@ -28,7 +28,7 @@ LIBRARIES = (
     "scipy",
     "tokenizers",
 )
-COUNTED = ("split", "label", "source")  # what items of a version are counted by
+COUNT_KEYS = ("split", "label", "source")  # what items of a version are counted by
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def as_json(section: Section) -> dict[str, Any]:
     return out
 
 
-def key_of(*parts: Any) -> str:
+def cache_key(*parts: Any) -> str:
     """The key of some work: equal keys mean that it need not be done again."""
     text = json.dumps([__version__, *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -76,7 +76,7 @@ def up_to_date(root: Root, kind: str, name: str, key: str) -> Version | None:
 
 def counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     """Items by split, class and source."""
-    return {key: dataset.counts(key) for key in COUNTED}
+    return {key: dataset.counts(key) for key in COUNT_KEYS}
 
 
 def as_dicts(problems: Sequence[Any]) -> list[Mapping[str, str]]:

@@ -23,7 +23,7 @@ from genset.metadata import read_version
 from genset.modalities import MODALITIES
 from genset.pipeline.clean.clean import clean, duplicate, twins
 from genset.pipeline.collect.collect import Collected, collect
-from genset.pipeline.job import Job, key_of
+from genset.pipeline.job import Job, cache_key
 from genset.pipeline.reading import reader
 from genset.pipeline.split.assign import assign, deviations, shares_of
 from genset.seeds import item_id
@@ -42,14 +42,14 @@ class Prepared:
     items: Items  # (N, ...) memory-mapped
     modality: Modality
     problems: tuple[Problem, ...]
-    identity: str  # of the items, their form and their splits: what learning from them depends on
+    items_key: str  # of the items, their form and their splits: what learning from them depends on
 
     @property
     def classes(self) -> tuple[str, ...]:
         """All labels of the real items, sorted."""
         return self.dataset.classes
 
-    def part(self, split: str) -> tuple[Items, Labels]:
+    def split_items(self, split: str) -> tuple[Items, Labels]:
         """Items and class indices of one split."""
         index = {label: i for i, label in enumerate(self.classes)}
         rows = [i for i, record in enumerate(self.dataset) if record.split == split]
@@ -71,10 +71,10 @@ def _laid_out(config: Config, job: Job) -> Path:
     collected = collect(config.data, table(config.modality), job)
     parts = _parts(config, collected.fingerprint)
     work = job.root.work(config.name)
-    folder = work / f"prepared-{key_of('prepared', config.modality.model_dump(), *parts)}"
+    folder = work / f"prepared-{cache_key('prepared', config.modality.model_dump(), *parts)}"
     if folder.is_dir():
         return folder
-    cleaned = looked_at(collected, config, job)
+    cleaned = usable_items(collected, config, job)
     modality, problems = cleaned.modality, cleaned.problems
     with _new_folder(folder) as partial:
         digests = _decode(cleaned.records, modality, partial / _DECODED, job)
@@ -85,7 +85,7 @@ def _laid_out(config: Config, job: Job) -> Path:
         rows = {record.id: row for row, record in enumerate(cleaned.records) if row not in left_out}
         usable = [replace(cleaned.records[row], content=item_id("c", digests[row], 0)) for row in rows.values()]
         check_enough(usable, problems, config.data.source)
-        assigned = parted(usable, config, job)
+        assigned = split_records(usable, config, job)
         # In the order of a version, whatever the files are called: figures and weights depend on the order of items.
         # Splits stand one after the other, so that each is one stretch of the file.
         records = sorted(assigned, key=lambda r: (SPLITS.index(r.split), r.label, r.id))
@@ -93,7 +93,7 @@ def _laid_out(config: Config, job: Job) -> Path:
         _write_items(partial / "items.npy", (decoded[rows[record.id]] for record in records), len(records), modality)
         (partial / _DECODED).unlink()
         index = {
-            "identity": identity(config, modality.settings, collected.fingerprint),
+            "identity": items_key(config, modality.settings, collected.fingerprint),
             "modality": modality.settings.model_dump(),
             "records": [{**asdict(record), "path": str(record.path)} for record in records],
             "problems": [problem.as_dict() for problem in problems],
@@ -103,19 +103,19 @@ def _laid_out(config: Config, job: Job) -> Path:
     return folder
 
 
-def parted(records: Sequence[Record], config: Config, job: Job) -> list[Record]:
+def split_records(records: Sequence[Record], config: Config, job: Job) -> list[Record]:
     """The records in the parts that the config asks for, without those that counts leave out."""
     section = config.split
-    before = parts_of(Path(section.previous)) if section.previous else {}
+    before = splits_by_id(Path(section.previous)) if section.previous else {}
     shares = shares_of(section, records)
     assigned = [r for r in assign(records, shares, config.seed, section.stratify, before) if r.split]
-    check_train(assigned, ", ".join(config.data.source))
+    check_training_items(assigned, ", ".join(config.data.source))
     for text in deviations(records, assigned, shares):
         job.progress.say(text)
     return assigned
 
 
-def check_train(records: Sequence[Record], where: str) -> None:
+def check_training_items(records: Sequence[Record], where: str) -> None:
     """Raises GensetError where no record is left to learn from."""
     if not any(record.split == "train" for record in records):
         raise GensetError(
@@ -125,7 +125,7 @@ def check_train(records: Sequence[Record], where: str) -> None:
         )
 
 
-def parts_of(path: Path) -> dict[str, str]:
+def splits_by_id(path: Path) -> dict[str, str]:
     """The part of each real item of a dataset version, by id. Raises GensetError where there is none."""
     version = open_version(path) if path.is_dir() else None
     if version is None or version.kind != "datasets":
@@ -136,7 +136,7 @@ def parts_of(path: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class LookedAt:
+class UsableItems:
     """Items that were looked at and not yet brought to one form."""
 
     records: tuple[Record, ...]
@@ -144,7 +144,7 @@ class LookedAt:
     problems: tuple[Problem, ...]
 
 
-def looked_at(collected: Collected, config: Config, job: Job) -> LookedAt:
+def usable_items(collected: Collected, config: Config, job: Job) -> UsableItems:
     """What was collected without what cannot be learned from. Raises GensetError where too little is left."""
     cleaned = clean(collected.records, collected.modality, job, config.clean)
     problems = (*collected.problems, *cleaned.problems)
@@ -154,29 +154,29 @@ def looked_at(collected: Collected, config: Config, job: Job) -> LookedAt:
     told = modality.conversions(cleaned.probes)
     if told:
         problems += (Problem(", ".join(config.data.source), "converted", told),)
-    return LookedAt(cleaned.records, modality, problems)
+    return UsableItems(cleaned.records, modality, problems)
 
 
-def identity(config: Config, settled: Section, fingerprint: str) -> str:
+def items_key(config: Config, settled: Section, fingerprint: str) -> str:
     """Of the items that a config leads to, by the settings that the data settled and the fingerprint of what was
     collected."""
-    return key_of("items", settled.model_dump(), *_parts(config, fingerprint))
+    return cache_key("items", settled.model_dump(), *_parts(config, fingerprint))
 
 
 def _parts(config: Config, fingerprint: str) -> tuple[Any, ...]:
     previous = config.split.previous
     before = (
-        sorted(parts_of(Path(previous)).items()) if previous else []
+        sorted(splits_by_id(Path(previous)).items()) if previous else []
     )  # a path such as NAME/latest tells nothing of them
     return fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump(), before
 
 
-def kept(work: Path, identity: str) -> Prepared | None:
+def find_prepared(work: Path, identity: str) -> Prepared | None:
     """The items of an identity, if they are still there from the last time."""
     for folder in work.glob("prepared-*"):
         with contextlib.suppress(FileNotFoundError):  # another run, in another root, may take it away meanwhile
             prepared = _open(folder)
-            if prepared.identity == identity:
+            if prepared.items_key == identity:
                 return prepared
     return None
 

@@ -134,7 +134,7 @@ def _fits(data: bytes | npt.NDArray[Any], suffix: str, modality: type[Modality])
     return data.ndim in modality.array_axes
 
 
-def name_of(path: Path) -> str:
+def default_name(path: Path) -> str:
     """A name for the versions that are made of a folder's items."""
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.resolve().name).lstrip("._-")
     return name or "dataset"
@@ -143,11 +143,11 @@ def name_of(path: Path) -> str:
 def model_facts(version: Version) -> dict[str, Any]:
     """What is known of a model version."""
     manifest = version.manifest
-    problems = [*manifest["problems"], *as_dicts(checksums(version))]
+    problems = [*manifest["problems"], *as_dicts(checksum_problems(version))]
     return {"model": manifest["model"], "counts": manifest["counts"], "problems": problems}
 
 
-def checksums(version: Version) -> list[Problem]:
+def checksum_problems(version: Version) -> list[Problem]:
     """A problem for each file of a version that is not as it was written."""
     wrong = verify_sums(version)
     return [Problem(name, "extra" if what == UNKNOWN else "checksum", f"it {what}") for name, what in wrong.items()]

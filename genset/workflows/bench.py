@@ -65,7 +65,7 @@ def _stages(folder: Path, count: int, steps: int, job: Job) -> Iterator[Timed]:
     model, _ = train(config, prepared, replace(job, progress=watch.progress), resume=False, force=True)
     with (model.path / "history.csv").open(newline="", encoding="utf-8") as file:
         passes = [float(row["epoch"]) for row in csv.DictReader(file)][-1]
-    seen = passes * len(prepared.part("train")[0])
+    seen = passes * len(prepared.split_items("train")[0])
     yield Timed("train, default network", round(seen * (1 - watch.first / steps)), watch.seconds)
     few = Generate(count=_MADE, near_copies="keep", wrong_labels="keep")
     nothing = generate.VariationRequest()

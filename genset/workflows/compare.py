@@ -74,7 +74,7 @@ def _judged(version: Version, job: Job) -> dict[str, Any]:
     filters = Filters.from_section(config.generate, lambda: training_items.train_closeness(prepared))
     made = sampling.generate_items(generator, counts.shares(train, _SAMPLED), filters, job, seed=generator.seed)
     shown, held_out = (
-        LabelledItems(prepared.dataset.where(split=split).records, prepared.part(split)[0])
+        LabelledItems(prepared.dataset.where(split=split).records, prepared.split_items(split)[0])
         for split in ("train", "test")
     )
     kept = FeatureCache(job.root, job.progress)

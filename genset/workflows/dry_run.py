@@ -19,7 +19,7 @@ from genset.pipeline.augment.plan import ClassPlan
 from genset.pipeline.collect.collect import collect
 from genset.pipeline.generate.counts import rare_class_problems
 from genset.pipeline.job import Job
-from genset.pipeline.prepare import looked_at, parted
+from genset.pipeline.prepare import split_records, usable_items
 from genset.pipeline.train import train
 from genset.pipeline.write.dataset import CopyJob, steps_of, to_export_item
 from genset.pipeline.write.estimate import Estimate, by_some, of_copies
@@ -58,11 +58,11 @@ def dry_run(config: Config, job: Job) -> DryRun:
     config.output.format.ready()
     found = collect(config.data, MODALITIES[config.modality.kind](config.modality), job)
     model, dataset = states(config, found, job)
-    seen = looked_at(found, config, job)
+    seen = usable_items(found, config, job)
     modality = seen.modality
     config = train.settled(config, modality)
     # What is equal only once converted is not known without decoding all: such items are counted.
-    records = parted(seen.records, config, job)
+    records = split_records(seen.records, config, job)
     learned = [record for record in records if record.split == "train"]
     plan = planned(config, learned)
     steps = steps_of(config.augment, modality, {r.label for r in records}, needed=config.balance.copies)

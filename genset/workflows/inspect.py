@@ -23,7 +23,7 @@ from genset.pipeline.generate import training_items
 from genset.pipeline.generate.outliers import outliers
 from genset.pipeline.job import Job, counts
 from genset.pipeline.prepare import Prepared
-from genset.pipeline.reading import checksums, guess_modality, reader
+from genset.pipeline.reading import checksum_problems, guess_modality, reader
 from genset.pipeline.split.assign import assign
 from genset.quality.metric_inputs import SEEDS
 from genset.seeds import rng_for
@@ -53,7 +53,7 @@ def contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
     if version and version.kind == "datasets":
         modality = reader(version)
         records: Sequence[Record] = read_version(version.path, modality).records
-        problems = checksums(version)
+        problems = checksum_problems(version)
     else:
         table = guess_modality(path, MODALITIES)
         found = collect(Data(source=[str(path)]), table(table.Settings()), job)

@@ -15,9 +15,9 @@ from genset.metadata import read_version
 from genset.modalities import MODALITIES
 from genset.pipeline.clean.clean import clean
 from genset.pipeline.collect.collect import collect
-from genset.pipeline.collect.groups import grouped
+from genset.pipeline.collect.groups import with_groups
 from genset.pipeline.job import Job
-from genset.pipeline.reading import guess_modality, name_of, reader
+from genset.pipeline.reading import default_name, guess_modality, reader
 from genset.pipeline.write import dataset
 from genset.versions.version import SUMS, Version
 
@@ -69,7 +69,7 @@ def open_dataset(
     if version:
         job.engine.require_paths([version.path])
         modality = reader(version)
-        records, problems = grouped(read_version(version.path, modality).records, group), NO_PROBLEMS
+        records, problems = with_groups(read_version(version.path, modality).records, group), NO_PROBLEMS
         inputs = {"sums": hashlib.sha256((version.path / SUMS).read_bytes()).hexdigest()}
     else:
         table = guess_modality(path, MODALITIES)
@@ -79,7 +79,7 @@ def open_dataset(
     cleaned = clean(records, modality, job, section or Clean().named())
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
-    name = version.name if version else name_of(path)
+    name = version.name if version else default_name(path)
     parents = [version.reference] if version else []
     manifest = version.manifest if version else {}
     sources = manifest.get("sources", []) if version else [str(path.absolute())]

@@ -10,7 +10,7 @@ from genset.dataset import SPLITS, Record
 from genset.errors import GensetError
 from genset.interfaces import INFORMATION, Problem
 from genset.metadata import read_version
-from genset.pipeline.prepare import Prepared, kept
+from genset.pipeline.prepare import Prepared, find_prepared
 from genset.pipeline.reading import reader
 from genset.versions.root import roots_of
 from genset.versions.version import KINDS, WORK, Version
@@ -87,7 +87,7 @@ class ProvenanceCheck:
         if not held_out:
             return
         identity = model.manifest["inputs"]["identity"]
-        found = (kept(root.path / WORK / model.name, identity) for root in roots_of(model))
+        found = (find_prepared(root.path / WORK / model.name, identity) for root in roots_of(model))
         learned = next((prepared for prepared in found if prepared), None)
         if learned:
             for record in learned_from(held_out, learned):

@@ -22,7 +22,7 @@ from genset.pipeline.evaluate.verdict import QUALITY
 from genset.pipeline.generate import sampling
 from genset.pipeline.generate.counts import rare_class_problems, skipped_classes, target_counts
 from genset.pipeline.generate.generator import Filters, SampleModel
-from genset.pipeline.job import Job, key_of, up_to_date
+from genset.pipeline.job import Job, cache_key, up_to_date
 from genset.pipeline.prepare import Prepared, prepare, with_settings
 from genset.pipeline.train.train import train
 from genset.pipeline.write.dataset import CopyJob, augmented_copies, encode_all, one_schema, steps_of, write_dataset
@@ -64,7 +64,7 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     _steps(config, prepared)  # and so is what copies lack
     model, trained = train(asked, prepared, job, resume=resume, force=force)
     release_memory()  # what learning took, and judging has no use for
-    key = key_for(config, prepared.identity, model)
+    key = key_for(config, prepared.items_key, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
     if found and found.manifest["status"] == "ok":
         job.root.point(found)
@@ -79,7 +79,7 @@ def key_for(config: Config, identity: str, model: Version) -> str:
     """The key of a dataset by a config, of the items of an identity and a model."""
     sections = [getattr(config, name).model_dump() for name in SECTIONS]
     reference = model.manifest["model"]["reference"]
-    return key_of("dataset", identity, reference, config.seed, *sections, config.output.format.model_dump())
+    return cache_key("dataset", identity, reference, config.seed, *sections, config.output.format.model_dump())
 
 
 def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Job) -> RunResult:
@@ -87,7 +87,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     reference = model.manifest["model"]["reference"] if latent.uses_model(steps) else ""
     recipe = Recipe(steps, config.seed, form, False, reference)
     real = with_soft_labels(one_schema(prepared.dataset.records), recipe.steps)
-    (train_items, _), (test_items, _) = prepared.part("train"), prepared.part("test")
+    (train_items, _), (test_items, _) = prepared.split_items("train"), prepared.split_items("test")
     added = planned(config, [record for record in real if record.split == "train"])
     real, copies = added.kept(real), added.copies
     made = _made(config, prepared, model, added, job)
@@ -114,7 +114,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
         problems=problems,
         keys=[key],
         seed=config.seed,
-        inputs={"identity": prepared.identity, "items": len(real)},
+        inputs={"identity": prepared.items_key, "items": len(real)},
         parents=[model.reference],
         sources=config.data.source,
         redrawn=made.redrawn,
@@ -126,7 +126,8 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
 def _made(config: Config, prepared: Prepared, model: Version, added: ClassPlan, job: Job) -> sampling.GeneratedItems:
     """The generated items; the model and what it is filtered by are let go."""
     generator = replace(SampleModel.open(model), sampling=config.generate.sampling)
-    filters = Filters.from_section(config.generate, lambda: prepared.modality.closeness(prepared.part("train")[0]))
+    train_items, _ = prepared.split_items("train")
+    filters = Filters.from_section(config.generate, lambda: prepared.modality.closeness(train_items))
     return sampling.generate_items(generator, added.generated, filters, job, seed=config.seed)
 
 

@@ -14,10 +14,10 @@ from genset.metadata import metadata_file
 from genset.modalities import MODALITIES
 from genset.pipeline.clean.clean import clean
 from genset.pipeline.collect.collect import Collected, collect
-from genset.pipeline.collect.groups import Grouping, grouping
+from genset.pipeline.collect.groups import Grouping, guess_grouping
 from genset.pipeline.job import Job
 from genset.pipeline.prepare import check_enough
-from genset.pipeline.reading import containers_at, guess_modality, name_of
+from genset.pipeline.reading import containers_at, default_name, guess_modality
 
 _MOST_CLASSES = 100  # that a column is taken to tell
 _FEWEST_OF_CLASS = 5  # items, on average
@@ -65,7 +65,7 @@ def scan(folder: Path, kind: str | None, job: Job) -> ScanResult:
     modality = table(settled)
     choices = [*settings, *modality.suggested_settings(cleaned.probes)]
     return ScanResult(
-        _name(folder), source, modality, choices, cleaned.records, told, grouping(cleaned.records), problems
+        _name(folder), source, modality, choices, cleaned.records, told, guess_grouping(cleaned.records), problems
     )
 
 
@@ -85,7 +85,7 @@ def _inner(folder: Path, kind: str | None) -> Path:
 def _name(folder: Path) -> str:
     """The name of the folder, or of that above where it is called as a part of a split."""
     folder = folder.resolve()
-    return name_of(folder.parent if folder.name.lower() in SPLIT_FOLDERS else folder)
+    return default_name(folder.parent if folder.name.lower() in SPLIT_FOLDERS else folder)
 
 
 def _collected(source: Path, table: type[Modality], job: Job) -> tuple[Collected, str, list[SuggestedSetting]]:

@@ -12,7 +12,7 @@ from genset.errors import GensetError
 from genset.export.folder import FolderExporter
 from genset.interfaces import Problem
 from genset.pipeline.job import Job
-from genset.pipeline.prepare import check_train, parts_of
+from genset.pipeline.prepare import check_training_items, splits_by_id
 from genset.pipeline.split.assign import assign, deviations, folds, shares_of
 from genset.pipeline.write import dataset
 from genset.versions.version import Version
@@ -44,11 +44,11 @@ def split_version(source: OpenDataset, wanted: SplitRequest, name: str, job: Job
     real = [record for record in source.records if record.source == "collected"]
     before = None if wanted.anew or section.previous else _before(name, wanted, job)
     earlier = section.previous or (str(before.path) if before else "")
-    known = parts_of(Path(earlier)) if earlier else {}
+    known = splits_by_id(Path(earlier)) if earlier else {}
     loose = [replace(record, split="") for record in real] if wanted.anew or versioned else real
     shares = shares_of(section, loose)
     assigned = [r for r in assign(loose, shares, wanted.seed, section.stratify, known) if r.split]
-    check_train(assigned, source.name)
+    check_training_items(assigned, source.name)
     notes = deviations(loose, assigned, shares)
     stay = sum(record.id in known for record in assigned)
     where = before.reference if before else earlier

@@ -16,7 +16,7 @@ from genset.pipeline.clean.clean import clean
 from genset.pipeline.collect.collect import Collected, collect
 from genset.pipeline.evaluate import verdict
 from genset.pipeline.job import Job, as_json, up_to_date
-from genset.pipeline.prepare import identity
+from genset.pipeline.prepare import items_key
 from genset.pipeline.reading import reader
 from genset.pipeline.train import model_version, train
 from genset.versions.version import Version
@@ -64,7 +64,7 @@ def _model(config: Config, found: Collected, job: Job) -> VersionState:
         return VersionState(None, [StaleReason("missing", "", "no model was trained yet")])
     settings = _settings(config, found, versions, job)
     modality = MODALITIES[config.modality.kind](settings)
-    of_items = identity(config, settings, found.fingerprint)
+    of_items = items_key(config, settings, found.fingerprint)
     key = model_version.key_for(train.settled(config, modality), of_items)
     current = up_to_date(job.root, "models", config.name, key)
     if current:
@@ -80,7 +80,7 @@ def _settings(config: Config, found: Collected, versions: Sequence[Version], job
         manifest = version.manifest
         if asked in (manifest["asked"]["modality"], manifest["config"]["modality"]):
             settings = table.Settings(**manifest["config"]["modality"])
-            if identity(config, settings, found.fingerprint) == manifest["inputs"]["identity"]:
+            if items_key(config, settings, found.fingerprint) == manifest["inputs"]["identity"]:
                 return settings
     probes = clean(found.records, found.modality, job, config.clean).probes
     settled: Section = table.resolve_settings(found.modality.settings, probes)
@@ -93,7 +93,7 @@ def _since_training(config: Config, found: Collected, version: Version) -> Itera
     if manifest["config"]["modality"]["kind"] == config.modality.kind:
         then = _as_then(config, manifest)
         settings = type(config.modality)(**manifest["config"]["modality"])
-        if identity(then, settings, found.fingerprint) != manifest["inputs"]["identity"]:
+        if items_key(then, settings, found.fingerprint) != manifest["inputs"]["identity"]:
             yield StaleReason("inputs", "data", "the items are not those that it was made from")
     for name in _LEARNED:
         yield from _changed(name, manifest["config"][name], _plain(config, name))

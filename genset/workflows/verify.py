@@ -15,9 +15,9 @@ from genset.metadata import read_version
 from genset.modalities import MODALITIES
 from genset.pipeline.clean.clean import clean
 from genset.pipeline.collect.collect import collect
-from genset.pipeline.collect.groups import grouped
+from genset.pipeline.collect.groups import with_groups
 from genset.pipeline.job import Job, counts
-from genset.pipeline.reading import checksums, containers_at, guess_modality, kind_of, modality_of, reader
+from genset.pipeline.reading import checksum_problems, containers_at, guess_modality, kind_of, modality_of, reader
 from genset.pipeline.split.leaks import leaks
 from genset.versions.checksums import listed_sums
 from genset.versions.version import CONFIG, MANIFEST, SUMS, Version, open_version
@@ -58,11 +58,11 @@ def verify(path: Path, group: str | None, section: Clean, job: Job) -> VerifyRes
         broken = Problem(MANIFEST, "manifest", error.message)
         return VerifyResult(None, {}, [broken, Problem(str(path), INFORMATION, "nothing else was looked at")])
     if version and version.kind == "models":
-        return VerifyResult(version, version.manifest["counts"], [*checksums(version), *_of_model(version)])
+        return VerifyResult(version, version.manifest["counts"], [*checksum_problems(version), *_of_model(version)])
     form = version.manifest.get("format", FolderExporter().kind) if version else FolderExporter().kind
     if version and form != FolderExporter().kind:
         unread = Problem(str(path), INFORMATION, f"items in the form of {form} are not read")
-        return VerifyResult(version, version.manifest["counts"], [*checksums(version), unread])
+        return VerifyResult(version, version.manifest["counts"], [*checksum_problems(version), unread])
     return _of_dataset(path, version, group, section, job)
 
 
@@ -77,7 +77,7 @@ def kind_at(path: Path) -> str | None:
 def _of_dataset(path: Path, version: Version | None, group: str | None, section: Clean, job: Job) -> VerifyResult:
     faults: list[GensetError] = []
     modality, listed, told = _of_version(version, faults) if version else _of_folder(path, faults, job)
-    listed = grouped(listed, group)
+    listed = with_groups(listed, group)
     there = [record for record in listed if record.text is not None or record.path.is_file()]
     looked = clean(there, modality, job, _without_other_rules(section))
     everything = counts(Dataset(modality.kind, tuple(listed)))
@@ -111,7 +111,7 @@ def _without_other_rules(section: Clean) -> Clean:
 
 def _of_version(version: Version, faults: list[GensetError]) -> tuple[Modality, Sequence[Record], Sequence[Problem]]:
     modality = reader(version)
-    return modality, read_version(version.path, modality, faults).records, checksums(version)
+    return modality, read_version(version.path, modality, faults).records, checksum_problems(version)
 
 
 def _of_folder(path: Path, faults: list[GensetError], job: Job) -> tuple[Modality, Sequence[Record], Sequence[Problem]]:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from genset.pipeline.split.rebalance import evened
+from genset.pipeline.split.rebalance import rebalance
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
@@ -24,35 +24,35 @@ def sizes(place: dict[str, str], of: dict[str, Counter[tuple[str, ...]]]) -> Cou
 def test_units_of_one_item_stay_where_they_are() -> None:
     of = units(x=1, y=1, z=1)
     place = dict.fromkeys(of, "train")
-    assert evened(place, of, SHARES, list(of)) == place
+    assert rebalance(place, of, SHARES, list(of)) == place
 
 
 def test_no_units_make_no_parts() -> None:
-    assert evened({}, {}, SHARES, []) == {}
+    assert rebalance({}, {}, SHARES, []) == {}
 
 
 def test_a_unit_moves_to_the_part_that_lacks_it() -> None:
     of = units(big=80, one=10, other=10)
     place = {"big": "train", "one": "train", "other": "test"}
-    assert evened(place, of, SHARES, list(of)) == {"big": "train", "one": "validation", "other": "test"}
+    assert rebalance(place, of, SHARES, list(of)) == {"big": "train", "one": "validation", "other": "test"}
 
 
 def test_two_units_are_swapped_where_moving_one_does_not_help() -> None:
     of = units(big=70, large=20, small=10)
     place = {"big": "train", "small": "train", "large": "test"}
     shares = {"train": 0.9, "test": 0.1}
-    assert sizes(evened(place, of, shares, list(of)), of) == {"train": 90, "test": 10}
+    assert sizes(rebalance(place, of, shares, list(of)), of) == {"train": 90, "test": 10}
 
 
 def test_only_movable_units_move() -> None:
     of = units(big=80, one=10, other=10)
     place = {"big": "train", "one": "train", "other": "test"}
-    assert evened(place, of, SHARES, ["big", "other"])["one"] == "train"
+    assert rebalance(place, of, SHARES, ["big", "other"])["one"] == "train"
 
 
 def test_the_last_unit_of_a_label_stays_in_train() -> None:
     of = {"big": Counter({("a",): 70}), "rare": Counter({("b",): 10}), "rest": Counter({("a",): 10})}
-    moved = evened(dict.fromkeys(of, "train"), of, {"train": 0.8, "test": 0.2}, ["rare", "rest"])
+    moved = rebalance(dict.fromkeys(of, "train"), of, {"train": 0.8, "test": 0.2}, ["rare", "rest"])
     assert moved["rare"] == "train" and moved["rest"] == "test"
 
 
@@ -60,14 +60,14 @@ def test_of_units_of_one_size_the_first_movable_one_is_taken() -> None:
     of = units(big=80, one=10, two=10)
     place = dict.fromkeys(of, "train")
     shares = {"train": 0.9, "test": 0.1}
-    assert evened(place, of, shares, ["two", "one", "big"])["two"] == "test"
-    assert evened(place, of, shares, ["one", "two", "big"])["one"] == "test"
+    assert rebalance(place, of, shares, ["two", "one", "big"])["two"] == "test"
+    assert rebalance(place, of, shares, ["one", "two", "big"])["one"] == "test"
 
 
 def test_the_input_is_not_changed() -> None:
     of = units(big=80, one=10, other=10)
     place = dict.fromkeys(of, "train")
-    evened(place, of, SHARES, list(of))
+    rebalance(place, of, SHARES, list(of))
     assert set(place.values()) == {"train"}
 
 
@@ -81,4 +81,4 @@ def test_parts_are_never_further_from_their_shares_than_before(count: int) -> No
         found = sizes(parts, of)
         return sum(abs(found[split] - share * total) for split, share in SHARES.items())
 
-    assert cost(evened(place, of, SHARES, list(of))) <= cost(place)
+    assert cost(rebalance(place, of, SHARES, list(of))) <= cost(place)

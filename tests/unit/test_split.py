@@ -8,7 +8,7 @@ import pytest
 from genset.config.split_section import Split
 from genset.dataset import Record
 from genset.errors import GensetError
-from genset.pipeline.split.assign import assign, deviations, folds, shares_of, units_of
+from genset.pipeline.split.assign import assign, deviations, folds, shares_of, units_by_id
 from tests.unit.builders import record, records
 
 RATIOS = (0.8, 0.1, 0.1)
@@ -16,7 +16,7 @@ SHARES = dict(zip(("train", "validation", "test"), RATIOS, strict=True))
 
 
 def test_an_item_without_ties_is_its_own_unit() -> None:
-    assert units_of([record("x"), record("y", content="c1")]) == {"x": "item x", "y": "item c1"}
+    assert units_by_id([record("x"), record("y", content="c1")]) == {"x": "item x", "y": "item c1"}
 
 
 def test_group_content_and_cluster_tie_items_into_one_unit() -> None:
@@ -27,15 +27,15 @@ def test_group_content_and_cluster_tie_items_into_one_unit() -> None:
         record("w", cluster="n1", content="c2"),
         record("free"),
     ]
-    assert units_of(tied) == {**dict.fromkeys("xyzw", "group anna"), "free": "item free"}
+    assert units_by_id(tied) == {**dict.fromkeys("xyzw", "group anna"), "free": "item free"}
 
 
 def test_a_unit_is_named_by_the_least_name_in_it() -> None:
     tied = [record("x", group="z", content="c9"), record("y", group="b", content="c9"), record("w", group="z")]
-    assert set(units_of(tied).values()) == {"group b"}
-    assert set(units_of([record("x", content="c5", cluster="n"), record("y", content="c1", cluster="n")]).values()) == {
-        "item c1"
-    }
+    assert set(units_by_id(tied).values()) == {"group b"}
+    assert set(
+        units_by_id([record("x", content="c5", cluster="n"), record("y", content="c1", cluster="n")]).values()
+    ) == {"item c1"}
 
 
 def _units_by_search(items: list[Record]) -> dict[str, str]:
@@ -70,13 +70,13 @@ def test_units_are_those_that_a_search_finds_in_any_order(seed: int) -> None:
         for n in range(40)
     ]
     expected = _units_by_search(items)
-    assert units_of(items) == expected
-    assert units_of(rng.sample(items, len(items))) == expected
+    assert units_by_id(items) == expected
+    assert units_by_id(rng.sample(items, len(items))) == expected
 
 
 def test_units_are_listed_in_the_order_of_the_records() -> None:
     items = records(5, group="g") + records(3, "b")
-    assert list(units_of(items)) == [item.id for item in items]
+    assert list(units_by_id(items)) == [item.id for item in items]
 
 
 @pytest.mark.parametrize(

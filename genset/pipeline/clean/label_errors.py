@@ -21,7 +21,7 @@ from genset.interfaces import (
     UndecodableError,
 )
 from genset.pipeline.clean.near_duplicates import NearPair, clusters
-from genset.pipeline.clean.rules import reason, scored
+from genset.pipeline.clean.rules import reason, score_values
 from genset.pipeline.job import Job
 from genset.quality.feature_space import Scale
 from genset.quality.label_errors import MIN_CLASS_SIZE, LabelScores, NeighbourSpace, folds, label_scores
@@ -189,7 +189,7 @@ def _outliers(
     distance = NeighbourSpace.from_features(scaled, units).distance
     there = np.isfinite(distance)
     mean = np.where(there, distance, 0).sum(axis=1) / np.maximum(1, there.sum(axis=1))
-    seen = scored(mean, np.array([record.label for record in records]), OUTLIERS)
+    seen = score_values(mean, np.array([record.label for record in records]), OUTLIERS)
     threshold = OUTLIERS.threshold if section.outliers.threshold is None else section.outliers.threshold
     for place in np.flatnonzero(seen.reportable & there.any(axis=1) & (seen.score >= threshold)).tolist():
         score = float(seen.score[place])

@@ -42,7 +42,7 @@ def broken(
     labels = np.array([records[row].label for row in rows])
     for name in active:
         rule, threshold = modality.rules[name], section.check(name).threshold
-        result = scored(values[name], labels, rule)
+        result = score_values(values[name], labels, rule)
         for place in np.flatnonzero(
             result.reportable & (result.score >= (rule.threshold if threshold is None else threshold))
         ):
@@ -58,7 +58,7 @@ def reason(rule: Rule, value: Any, usual: Any, score: float) -> str:
     return rule.reason.format(value=value, inverse=inverse, usual=usual, score=score)
 
 
-def scored(values: Values, labels: npt.NDArray[np.str_], rule: Rule) -> Scored:
+def score_values(values: Values, labels: npt.NDArray[np.str_], rule: Rule) -> Scored:
     """The scores of values (N,) of items with labels (N,), by the measure of the rule."""
     if rule.measure == "rarity":
         return _rarity(values, labels)

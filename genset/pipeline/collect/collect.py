@@ -16,7 +16,7 @@ from genset.metadata import (
 )
 from genset.pipeline.collect.containers import unpacked
 from genset.pipeline.collect.folders import SYNTHETIC, RecordOrProblem, find, item_files
-from genset.pipeline.collect.groups import grouped
+from genset.pipeline.collect.groups import with_groups
 from genset.pipeline.collect.labels import alike, labelled, lookalikes
 from genset.pipeline.job import Job
 
@@ -53,8 +53,8 @@ def collect(data: Data, modality: Modality, job: Job, faults: Faults = None) -> 
         ]
         records = [record for record in records if record.label]
     _say_how_it_was_read(records, job.progress)
-    with_groups = grouped(records, data.group)
-    return Collected(with_groups, tuple(problems), _fingerprint(with_groups, job.engine), modality)
+    in_groups = with_groups(records, data.group)
+    return Collected(in_groups, tuple(problems), _fingerprint(in_groups, job.engine), modality)
 
 
 def _separate(outcomes: Iterable[RecordOrProblem]) -> tuple[list[Record], list[Problem]]:

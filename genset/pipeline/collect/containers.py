@@ -16,7 +16,7 @@ from genset.atomic import flush_tree, writing
 from genset.containers.base import LABEL_COLUMNS, Container, ContainerRow, to_json_value
 from genset.interfaces import UNDECODABLE, Modality, Problem, UndecodableError
 from genset.metadata import METADATA, check_label, rows_file, write_rows
-from genset.pipeline.job import Job, key_of
+from genset.pipeline.job import Job, cache_key
 from genset.pipeline.reading import containers_at
 from genset.safe_json import as_text
 
@@ -46,7 +46,7 @@ def unpacked(path: Path, modality: Modality, job: Job) -> Unpacked | None:
         return None
     job.progress.say(f"{path.name}: {_told(found)}")
     files = [(os.path.relpath(file, path), _digest(container, file)) for container, file in found]
-    key = key_of(_FOLDER, modality.kind, modality.settings.model_dump(), files)
+    key = cache_key(_FOLDER, modality.kind, modality.settings.model_dump(), files)
     place = job.root.work(_FOLDER)
     folder = place / key
     if not folder.is_dir():

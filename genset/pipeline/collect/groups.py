@@ -9,7 +9,7 @@ from genset.dataset import Record
 from genset.errors import GensetError
 
 
-def grouped(records: Sequence[Record], group: str | None) -> tuple[Record, ...]:
+def with_groups(records: Sequence[Record], group: str | None) -> tuple[Record, ...]:
     """Each record with its group, by a column or by a pattern on its path. Raises GensetError when none has one."""
     if group is None:
         return tuple(records)
@@ -64,7 +64,7 @@ class Grouping:
         return f"{len(self.sizes):,} groups: {shown}{', ...' if len(self.sizes) > _SHOWN else ''}"
 
 
-def grouping(records: Sequence[Record]) -> Grouping | None:
+def guess_grouping(records: Sequence[Record]) -> Grouping | None:
     """The first plausible grouping: by a column with a typical name, or by a pattern on the path; None without any."""
     return next((each for each in _candidates(records) if _plausible(each, records)), None)
 

@@ -16,7 +16,7 @@ def training_items_of(version: Version, job: Job, hint: str) -> preparing.Prepar
     """
     identity = version.manifest["inputs"]["identity"]
     for work in {root.path / WORK / version.name for root in (*roots_of(version), job.root)}:
-        prepared = preparing.kept(work, identity)
+        prepared = preparing.find_prepared(work, identity)
         if prepared:
             return prepared
     config = load_config(version.path / CONFIG)
@@ -26,7 +26,7 @@ def training_items_of(version: Version, job: Job, hint: str) -> preparing.Prepar
         raise GensetError(
             f"the training items of {version.reference} cannot be read ({error.message})", where=error.where, hint=hint
         ) from None
-    if prepared.identity != identity:
+    if prepared.items_key != identity:
         raise GensetError(
             f"the training items of {version.reference} have changed", where=", ".join(config.data.source), hint=hint
         )
@@ -35,4 +35,4 @@ def training_items_of(version: Version, job: Job, hint: str) -> preparing.Prepar
 
 def train_closeness(prepared: preparing.Prepared) -> Floats:
     """Closeness vectors of the training items of a model, with which near copies are found."""
-    return prepared.modality.closeness(prepared.part("train")[0])
+    return prepared.modality.closeness(prepared.split_items("train")[0])

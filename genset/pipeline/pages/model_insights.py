@@ -140,7 +140,7 @@ class ModelInsights:
     def borrowed(self, items: Items) -> tuple[list[Record], Items, Floats]:
         """(records, items, distances) of the real train item that is nearest to each made one; needs the real items."""
         assert self.prepared is not None, "the caller has asked for them"
-        train, _ = self.prepared.part("train")
+        train, _ = self.prepared.split_items("train")
         closeness = self.model.modality.closeness
         near = nearest_both_ways(closeness(items), closeness(train))[0]
         records = self.prepared.dataset.where(split="train").records

@@ -8,7 +8,7 @@ from genset.config.split_section import Split
 from genset.dataset import SPLITS, Record, cell_of
 from genset.errors import GensetError
 from genset.pipeline.components import connected_components
-from genset.pipeline.split.rebalance import StratumLabels, evened
+from genset.pipeline.split.rebalance import StratumLabels, rebalance
 from genset.seeds import hash_of
 
 Shares = Mapping[str, float]  # of each part; that of "" is left out
@@ -57,7 +57,7 @@ def assign(
     wanted = dict(shares) if isinstance(shares, Mapping) else dict(zip(SPLITS, shares, strict=True))
     brought = {record.split for record in records} - {""}
     wanted = {name: 0.0 if name in brought and name != "train" else share for name, share in wanted.items()}
-    unit = units_of(records)
+    unit = units_by_id(records)
     held_out = _places(records, unit, {r.id: r.split for r in records if not _is_free(r)})
     free = [record for record in records if _is_free(record) and unit[record.id] not in held_out]
     total = sum(wanted.values())
@@ -76,7 +76,7 @@ def folds(records: Sequence[Record], number: int, seed: int, by: Sequence[str] =
 
     Raises GensetError for more folds than there are units that must stay together, and for a column that is not there.
     """
-    unit = units_of(records)
+    unit = units_by_id(records)
     strata = _strata(records, unit, by)
     if number > len(strata[0]):
         raise GensetError(
@@ -103,7 +103,7 @@ def deviations(before: Sequence[Record], records: Sequence[Record], shares: Shar
     missed = [name for name in names if wanted[name] > 0 and not counts[name]]
     if not far and not missed:
         return []
-    unit = units_of(records)
+    unit = units_by_id(records)
     sizes = Counter(unit[record.id] for record in records if record.split in names)
     largest = {r.split: unit[r.id] for r in sorted(records, key=lambda r: (sizes[unit[r.id]], unit[r.id]))}
     out = []
@@ -154,7 +154,7 @@ def _strata(
     return levels
 
 
-def units_of(records: Sequence[Record]) -> dict[str, str]:
+def units_by_id(records: Sequence[Record]) -> dict[str, str]:
     """The unit of each record by its id: what stays together, named by the least of its groups, contents, clusters."""
 
     def names(record: Record) -> list[str]:
@@ -205,7 +205,7 @@ def _assign_units(
             whole = units[unit].total() > 1  # of groups that would leave a part empty, test is to have one
             room = {split: (sum(need.values()), whole and split == "test") for split, need in last.items()}
             put(unit, "train" if unknown else max(room, key=lambda split: room[split]))
-    return evened(place, units, shares, [unit for unit in order if unit not in fixed])
+    return rebalance(place, units, shares, [unit for unit in order if unit not in fixed])
 
 
 def _lacking(units: Mapping[str, Counter[StratumLabels]], shares: Shares) -> dict[str, dict[StratumLabels, float]]:

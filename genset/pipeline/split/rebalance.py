@@ -21,7 +21,7 @@ class _Move:
     take: tuple[str, str] | None = None
 
 
-def evened(
+def rebalance(
     place: Mapping[str, str],
     units: Mapping[str, Counter[StratumLabels]],
     shares: Mapping[str, float],

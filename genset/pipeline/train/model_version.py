@@ -17,7 +17,7 @@ from genset.models.onnx_network import OnnxNetwork
 from genset.pipeline.generate import outliers
 from genset.pipeline.generate.counts import shares
 from genset.pipeline.generate.generator import ENCODER, LABEL_FILTER, PRIOR, Limits, SampleModel, spread
-from genset.pipeline.job import Job, as_dicts, as_json, counts, key_of
+from genset.pipeline.job import Job, as_dicts, as_json, cache_key, counts
 from genset.pipeline.prepare import Prepared
 from genset.quality.label_filter import LabelFilter, label_limit
 from genset.quality.neighbours import copy_limit, nearest_others
@@ -52,7 +52,7 @@ def write_model(draft: Draft, trained: TrainedParts, prepared: Prepared, job: Jo
     networks, encoder = _write_networks(draft, trained)
     _write_curves(draft, trained)
     draft.write(CONFIG, dump(config).encode())
-    resolved_key = key_for(config, prepared.identity)
+    resolved_key = key_for(config, prepared.items_key)
     judge = _judge(prepared)
     if judge:
         draft.write(LABEL_FILTER, npz_bytes(judge.arrays))
@@ -93,7 +93,7 @@ def _manifest(
         modality=prepared.modality.kind,
         keys=keys,
         seed=config.seed,
-        inputs={"identity": prepared.identity, "items": len(prepared.dataset)},
+        inputs={"identity": prepared.items_key, "items": len(prepared.dataset)},
         asked={name: as_json(getattr(asked, name)) for name in ASKED},
         parents=[],
         counts=counts(prepared.dataset),
@@ -136,7 +136,7 @@ def _write_curves(draft: Draft, trained: TrainedParts) -> None:
 def _measured_limits(generator: SampleModel, prepared: Prepared, encoder: bytes | None) -> dict[str, float]:
     """The limits that take the model itself: label, and error where it has an encoder and validation items."""
     limits = {"label": _label_limit(generator, prepared)}
-    validation, rows = prepared.part("validation")
+    validation, rows = prepared.split_items("validation")
     if encoder is not None and len(validation):
         labels = [prepared.classes[row] for row in rows]
         limits["error"] = float(outliers.errors(generator, OnnxNetwork(encoder), validation, labels).max())
@@ -167,14 +167,14 @@ def _facts(trained: TrainedParts, prepared: Prepared) -> dict[str, Any]:
 
 def key_for(config: Config, identity: str) -> str:
     """The key of a training by a settled config on the items of an identity."""
-    return key_of("model", identity, config.seed, config.model.model_dump(), config.train.model_dump())
+    return cache_key("model", identity, config.seed, config.model.model_dump(), config.train.model_dump())
 
 
 def _limits(prepared: Prepared) -> Limits:
     """What a made item may be like. The copy limit comes from the validation part, or where there is none from the
     distances of the train items to each other."""
-    validation = prepared.part("validation")[0]
-    train = prepared.modality.closeness(prepared.part("train")[0])
+    validation = prepared.split_items("validation")[0]
+    train = prepared.modality.closeness(prepared.split_items("train")[0])
     if len(validation):
         copy = copy_limit(prepared.modality.closeness(validation), train, EXPECTED_SHARE)
     else:
@@ -183,7 +183,7 @@ def _limits(prepared: Prepared) -> Limits:
 
 
 def _judge(prepared: Prepared) -> LabelFilter | None:
-    items, labels = prepared.part("train")
+    items, labels = prepared.split_items("train")
     if len(prepared.classes) < 2:
         return None
     modality = prepared.modality
@@ -198,7 +198,7 @@ def _judge(prepared: Prepared) -> LabelFilter | None:
 
 def _label_limit(made: SampleModel, prepared: Prepared) -> float:
     """From as many items of each class as the train part has, a thousand in all, beside the validation part."""
-    real, real_labels = prepared.part("validation")
+    real, real_labels = prepared.split_items("validation")
     if made.judge is None or not len(real):
         return 0.0
     train_counts = prepared.dataset.where(split="train").counts("label")

@@ -35,7 +35,7 @@ _MOST_VALIDATION = 2000  # items that each evaluation looks at: more would only 
 def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: bool) -> tuple[Version, bool]:
     """(version, whether it was made now). Needs the root's lock."""
     asked, config = config, settled(config, prepared.modality)
-    key = key_for(config, prepared.identity)
+    key = key_for(config, prepared.items_key)
     found = None if force else up_to_date(job.root, "models", config.name, key)
     if found:
         job.progress.say(f"model {found.reference} is up to date")
@@ -58,7 +58,7 @@ def help_train(config: Config, job: Job, *, resume: bool, force: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="genset-worker-") as own:
         prepared = prepare(config, replace(job, root=Root(Path(own))))
         settled_config = settled(config, prepared.modality)
-        key = key_for(settled_config, prepared.identity)
+        key = key_for(settled_config, prepared.items_key)
         if not force and up_to_date(job.root, "models", config.name, key):
             return False
         _check_enough(prepared)
@@ -111,8 +111,9 @@ def _task(
     from genset.models.training_task import Examples, TrainingTask
 
     keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
-    modality, model = prepared.modality.fitted(*prepared.part("train")), config.model
-    train, validation = Examples(*prepared.part("train")), _seen(*prepared.part("validation"), config.seed)
+    modality, model = prepared.modality.fitted(*prepared.split_items("train")), config.model
+    train = Examples(*prepared.split_items("train"))
+    validation = _seen(*prepared.split_items("validation"), config.seed)
     classes, latent_dim = len(prepared.classes), _latent_dim(config)
     with workers.scope(), precision.default_precision(chosen):
         nets = model.family.build(modality, model.network, latent_dim, classes)

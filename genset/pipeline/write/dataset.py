@@ -20,7 +20,7 @@ from genset.pipeline.augment import copies as augment_copies
 from genset.pipeline.augment.latent import uses_model
 from genset.pipeline.augment.mixing import LatentMixer, PartnerPool, TrainContext
 from genset.pipeline.evaluate.verdict import QUALITY, Verdict
-from genset.pipeline.job import COUNTED, Job, as_dicts
+from genset.pipeline.job import COUNT_KEYS, Job, as_dicts
 from genset.pipeline.pages.dataset import dataset_page
 from genset.pipeline.pages.subject import Subject
 from genset.safe_json import json_bytes
@@ -93,7 +93,7 @@ def augmented_copies(
 class ExportTally:
     """What is kept of the items of a version that is being written: nothing that grows with their number."""
 
-    counts: dict[str, Counter[str]] = field(default_factory=lambda: {key: Counter() for key in COUNTED})
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {key: Counter() for key in COUNT_KEYS})
     models: set[str] = field(default_factory=set)
     columns: dict[str, None] = field(default_factory=dict)  # in their order
 

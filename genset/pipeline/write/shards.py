@@ -17,7 +17,7 @@ from genset.atomic import write_atomically
 from genset.export.shards import ShardedExporter
 from genset.interfaces import Problem
 from genset.pipeline.generate import generator, sampling
-from genset.pipeline.job import Job, key_of
+from genset.pipeline.job import Job, cache_key
 from genset.pipeline.write import dataset
 from genset.safe_json import json_bytes, parse_json
 from genset.versions.draft import Draft
@@ -130,7 +130,7 @@ def shard_writer(
         drawing.draws.details(),
         settings,
     ]
-    folder = Path(os.path.abspath(job.root.work(name))) / f"shards-{key_of('shards', *asked)}"
+    folder = Path(os.path.abspath(job.root.work(name))) / f"shards-{cache_key('shards', *asked)}"
     folder.mkdir(exist_ok=True)
     return ShardWriter(name, Shards(str(folder), drawing, wanted, exporter), tally, problems, job)
 
