@@ -212,7 +212,7 @@ def test_a_folder_that_is_divided_stays_so_and_grows_by_name(in_folder: Path) ->
     outcome = genset("split", "plain", "--name", "s", "--json")
     second = place_of(in_folder / "out/datasets/s/v0002")
     assert {name: second[name] for name in first} == first
-    assert outcome.json["notes"] == ["40 items keep the part that they have in s@v0001"]
+    assert outcome.json["notes"] == ["40 items keep the split that they have in s@v0001"]
     assert Counter(second.values()) == {"train": 64, "validation": 8, "test": 8}
     outcome = genset("split", "plain", "--name", "s", "--reassign", "--json")
     assert "notes" not in outcome.json

@@ -41,25 +41,17 @@ def print_model(
 
 def print_dataset(result: WrittenVersion, session: Session) -> int:
     """The end of `generate`, `augment` and `split`."""
-    console, problems = session.console, as_dicts(result.problems)
+    console = session.console
     for title, key in (("items by split", "split"), ("items by source", "source"), ("items by class", "label")):
         console.counts(title, result.counts[key])
-    console.problems(problems)
+    console.problems(as_dicts(result.problems))
     for note in result.notes:
         console.say(f"note: {note}")
     if result.redrawn:
         reasons = ", ".join(f"{count} as {reason}" for reason, count in result.redrawn.items())
         console.say(f"drawn again: {reasons}")
     console.say(f"dataset {result.version.path}\nnext: genset inspect {result.version.path}")
-    notes = {"notes": list(result.notes)} if result.notes else {}
-    session.finish(
-        DatasetOutput,
-        version=result.version.as_dict(),
-        counts=result.counts,
-        problems=problems,
-        redrawn=result.redrawn,
-        **notes,
-    )
+    session.finish(DatasetOutput, **result.as_dict())
     return ExitCode.DONE
 
 

@@ -78,7 +78,7 @@ def command(
     request = split.SplitRequest(section, group_by, seed, reassign)
     with session.locked(root) as job:
         source = open_dataset.open_dataset(
-            path, version, job, group_from_flag(group_by), rules.named(), link=hard_links
+            path, version, job, group_from_flag(group_by), rules.named(), hard_links=hard_links
         )
         target = version_name(name, source.name)
         if folds:

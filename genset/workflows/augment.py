@@ -22,7 +22,7 @@ from genset.pipeline.write.dataset import CopyJob
 from genset.pipeline.write.estimate import Estimate, by_some, of_copies, size_of
 from genset.versions.version import Version
 from genset.workflows.generate import rare_problems
-from genset.workflows.open_dataset import OpenDataset, WrittenVersion, as_they_are
+from genset.workflows.open_dataset import OpenDataset, WrittenVersion, export_unchanged
 from genset.workflows.provenance_check import learned_from
 
 
@@ -112,7 +112,7 @@ def augment_version(made_of: AugmentPlan, name: str, job: Job) -> WrittenVersion
     parents = [(record, partial(source.modality.decode_native, record.raw)) for record in records]
     problems = [*source.problems, *planned.problems]
     parts = [
-        as_they_are(records, source, job),
+        export_unchanged(records, source, job),
         dataset.augmented_copies(parents, made_of.copying, source.modality, job, problems),
     ]
     made = _fill(model, source, planned, made_of.seed, job) if model and any(planned.generated.values()) else None

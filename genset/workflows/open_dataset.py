@@ -1,4 +1,4 @@
-"""Open a dataset, a version or a folder of items, cleaned, for a command."""
+"""genset augment, genset split: open a dataset, which is a version or a folder of items, and clean it."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ from genset.modalities import MODALITIES
 from genset.pipeline.clean.clean import clean
 from genset.pipeline.collect.collect import collect
 from genset.pipeline.collect.groups import with_groups
-from genset.pipeline.job import Job
-from genset.pipeline.reading import default_name, guess_modality, reader
+from genset.pipeline.job import Job, as_dicts
+from genset.pipeline.reading import guess_modality, default_name, reader
 from genset.pipeline.write import dataset
 from genset.versions.version import SUMS, Version
 
@@ -27,20 +27,30 @@ Counts = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class WrittenVersion:
-    """A version that was made, and what is to be told of it."""
+    """A version that a command wrote, with what the command reports about it."""
 
     version: Version
     counts: Counts
     problems: Sequence[Problem]
-    redrawn: Mapping[str, int]
+    redrawn: Mapping[str, int]  # number of items that were drawn again, by reason
     notes: Sequence[str] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as JSON holds it."""
+        return {
+            "version": self.version.as_dict(),
+            "counts": self.counts,
+            "problems": as_dicts(self.problems),
+            "redrawn": self.redrawn,
+            **({"notes": list(self.notes)} if self.notes else {}),
+        }
 
 
 @dataclass(frozen=True)
 class OpenDataset:
-    """A dataset as it was found, cleaned, with its modality."""
+    """A dataset that was read and cleaned, with its modality."""
 
-    records: tuple[Record, ...]  # all in train where the dataset has no splits
+    records: tuple[Record, ...]  # all in train if the dataset has no splits
     problems: tuple[Problem, ...]
     modality: Modality
     probes: tuple[DecodedInfo, ...]
@@ -48,8 +58,8 @@ class OpenDataset:
     inputs: Mapping[str, str]
     parents: list[str]
     sources: list[str]  # folders that the real items were collected from
-    recipes: Mapping[str, Any]  # steps that made what is augmented already, by their keys
-    link: bool = False  # whether its files are linked to: those of a version always are
+    recipes: Mapping[str, Any]  # the steps of items that are augmented already, by recipe key
+    hard_links: bool = False  # whether to link to the user's files; to files of versions genset always links
 
 
 def open_dataset(
@@ -59,12 +69,12 @@ def open_dataset(
     group: str | None = None,
     section: Clean | None = None,
     *,
-    link: bool = False,
+    hard_links: bool = False,
 ) -> OpenDataset:
-    """A version, or any folder of class folders, without what cannot be decoded or stands twice, cleaned as a section
-    says.
+    """Open a version, or any folder of class folders, without undecodable items and duplicates, cleaned by the rules of
+    a section. Raises GensetError if no item can be decoded.
 
-    With `link` new versions link to the user's own files, where those are taken as they are.
+    With `hard_links` new versions link to the user's own files where they export them unchanged.
     """
     if version:
         job.engine.require_paths([version.path])
@@ -72,10 +82,10 @@ def open_dataset(
         records, problems = with_groups(read_version(version.path, modality).records, group), NO_PROBLEMS
         inputs = {"sums": hashlib.sha256((version.path / SUMS).read_bytes()).hexdigest()}
     else:
-        table = guess_modality(path, MODALITIES)
-        found = collect(Data(source=[str(path)], group=group), table(table.Settings()), job)
-        records, problems, inputs = found.records, found.problems, {"fingerprint": found.fingerprint}
-        modality = found.modality
+        modality_type = guess_modality(path, MODALITIES)
+        collected = collect(Data(source=[str(path)], group=group), modality_type(modality_type.Settings()), job)
+        records, problems, inputs = collected.records, collected.problems, {"fingerprint": collected.fingerprint}
+        modality = collected.modality
     cleaned = clean(records, modality, job, section or Clean().named())
     if not cleaned.records:
         raise GensetError("no item here can be decoded", where=str(path))
@@ -85,20 +95,22 @@ def open_dataset(
     sources = manifest.get("sources", []) if version else [str(path.absolute())]
     kept = tuple(replace(record, split=record.split or "train") for record in cleaned.records)
     modality = modality.for_native_sizes(cleaned.probes)
-    every = (*problems, *cleaned.problems)
+    all_problems = (*problems, *cleaned.problems)
     recipes = manifest.get("recipes", {})
-    return OpenDataset(kept, every, modality, cleaned.probes, name, inputs, parents, sources, recipes, link)
+    return OpenDataset(
+        kept, all_problems, modality, cleaned.probes, name, inputs, parents, sources, recipes, hard_links
+    )
 
 
-def as_they_are(records: Sequence[Record], source: OpenDataset, job: Job) -> Iterator[ExportItem]:
-    """Items as files: their own bytes where every loader reads them, else written anew in their own size."""
+def export_unchanged(records: Sequence[Record], source: OpenDataset, job: Job) -> Iterator[ExportItem]:
+    """The items as files: with their own bytes if every loader reads those, else encoded again at their own size."""
     modality = source.modality
     loadable = {record.id: probe.loadable for record, probe in zip(source.records, source.probes, strict=True)}
 
     def one(record: Record) -> ExportItem:
         suffix = loadable[record.id]
         if suffix:
-            link = record.path if source.link or record.versioned else None
+            link = record.path if source.hard_links or record.versioned else None
             return ExportItem(record, record.path.read_bytes(), suffix, link=link)
         return dataset.to_export_item(record, modality.decode_native(record.raw), modality)
 

@@ -1,4 +1,4 @@
-"""genset split: a dataset version divided into train, validation and test."""
+"""genset split: a dataset version with its items assigned to train, validation and test."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,117 +16,120 @@ from genset.pipeline.prepare import check_training_items, splits_by_id
 from genset.pipeline.split.assign import assign, deviations, folds, shares_of
 from genset.pipeline.write import dataset
 from genset.versions.version import Version
-from genset.workflows.open_dataset import OpenDataset, WrittenVersion, as_they_are
+from genset.workflows.open_dataset import OpenDataset, WrittenVersion, export_unchanged
 
 
 @dataclass(frozen=True)
 class SplitRequest:
-    """What `split` was asked for."""
+    """The settings of a split."""
 
     section: Split
     group: str | None = None
     seed: int = 0
-    anew: bool = False  # whether the parts that items have already count for nothing
+    reassign: bool = False  # whether to ignore the splits that items have already
 
     def settings(self) -> dict[str, Any]:
-        """As the manifest holds them."""
-        previous = self.section.previous and os.path.abspath(self.section.previous)  # wherever the next command starts
+        """The settings as the manifest holds them."""
+        # An absolute path means the same in any working directory
+        previous = self.section.previous and os.path.abspath(self.section.previous)
         return {"split": {**self.section.model_dump(mode="json"), "previous": previous}, "group": self.group or ""}
 
 
-def split_version(source: OpenDataset, wanted: SplitRequest, name: str, job: Job) -> WrittenVersion:
-    """A dataset divided. Made items stay in train, and go where what they were made from left it.
+def split_version(source: OpenDataset, request: SplitRequest, name: str, job: Job) -> WrittenVersion:
+    """Write a version of a dataset with its items assigned to splits.
 
-    Splits that a user's folder has stay, those of a version do not. The last version of the same name that was divided
-    by the same settings is continued, or `split.previous`: its items keep their split; none moves from test to train.
+    Synthetic items stay in train, unless an item that they are derived from has left train. Splits of a user's folder
+    are kept, those of a version are not. An earlier split continues: that of `split.previous`, else that of the last
+    version of the same name and settings. Items keep the split that they have there, so none moves from test to train.
     """
-    section, versioned = wanted.section, source.records[0].versioned
+    section, versioned = request.section, source.records[0].versioned
     real = [record for record in source.records if record.source == "collected"]
-    before = None if wanted.anew or section.previous else _before(name, wanted, job)
-    earlier = section.previous or (str(before.path) if before else "")
-    known = splits_by_id(Path(earlier)) if earlier else {}
-    loose = [replace(record, split="") for record in real] if wanted.anew or versioned else real
-    shares = shares_of(section, loose)
-    assigned = [r for r in assign(loose, shares, wanted.seed, section.stratify, known) if r.split]
+    last = None if request.reassign or section.previous else _last_version(name, request, job)
+    previous = section.previous or (str(last.path) if last else "")
+    known = splits_by_id(Path(previous)) if previous else {}
+    unassigned = [replace(record, split="") for record in real] if request.reassign or versioned else real
+    shares = shares_of(section, unassigned)
+    assigned = [r for r in assign(unassigned, shares, request.seed, section.stratify, known) if r.split]
     check_training_items(assigned, source.name)
-    notes = deviations(loose, assigned, shares)
-    stay = sum(record.id in known for record in assigned)
-    where = before.reference if before else earlier
-    notes += [f"{stay:,} items keep the part that they have in {where}"] if stay else []
-    return _divided(source, real, assigned, wanted, name, job, notes)
+    notes = deviations(unassigned, assigned, shares)
+    kept = sum(record.id in known for record in assigned)
+    where = last.reference if last else previous
+    notes += [f"{kept:,} items keep the split that they have in {where}"] if kept else []
+    return _write_version(source, real, assigned, request, name, job, notes)
 
 
-def _before(name: str, wanted: SplitRequest, job: Job) -> Version | None:
-    """The last version of a name, where it was divided by the same settings."""
+def _last_version(name: str, request: SplitRequest, job: Job) -> Version | None:
+    """The last version of a name, if `split` wrote it with the same settings."""
     versions = job.root.versions("datasets", name)
     manifest = versions[-1].manifest if versions else {}
-    same = manifest.get("settings") == wanted.settings() and manifest.get("seed") == wanted.seed
+    same = manifest.get("settings") == request.settings() and manifest.get("seed") == request.seed
     return versions[-1] if same and manifest.get("command") == "split" else None
 
 
-def fold_versions(source: OpenDataset, wanted: SplitRequest, number: int, name: str, job: Job) -> list[WrittenVersion]:
-    """A dataset divided into train and test in as many ways, each as a version of its own name: NAME-fold1, ..."""
+def fold_versions(source: OpenDataset, request: SplitRequest, number: int, name: str, job: Job) -> list[WrittenVersion]:
+    """Write a version for each of so many folds into train and test, named NAME-fold1, ... Raises GensetError."""
     real = [record for record in source.records if record.source == "collected"]
-    divided = not source.records[0].versioned and any(record.split != "train" for record in real)
-    if divided and not wanted.anew:
+    has_splits = not source.records[0].versioned and any(record.split != "train" for record in real)
+    if has_splits and not request.reassign:
         raise GensetError(
-            "the items are divided already, and folds would mix what is held out with what is not",
+            "the items have splits already, and folds would mix held-out items with training items",
             where="--folds",
             hint="Reassign all items with --reassign.",
         )
-    loose = [replace(record, split="") for record in real]
-    made = folds(loose, number, wanted.seed, wanted.section.stratify)
+    unassigned = [replace(record, split="") for record in real]
     return [
-        _divided(source, real, assigned, wanted, f"{name}-fold{fold}", job, [], fold={"fold": fold, "folds": number})
-        for fold, assigned in enumerate(made, start=1)
+        _write_version(
+            source, real, assigned, request, f"{name}-fold{fold}", job, [], fold={"fold": fold, "folds": number}
+        )
+        for fold, assigned in enumerate(folds(unassigned, number, request.seed, request.section.stratify), start=1)
     ]
 
 
-def _divided(
+def _write_version(
     source: OpenDataset,
     real: Sequence[Record],
     assigned: Sequence[Record],
-    wanted: SplitRequest,
+    request: SplitRequest,
     name: str,
     job: Job,
     notes: Sequence[str],
     fold: Mapping[str, int] | None = None,
 ) -> WrittenVersion:
+    """Write the assigned real items, with the synthetic items that may stay in train."""
     left_train = {record.id for record in real if record.split == "train"}
     left_train -= {record.id for record in assigned if record.split == "train"}
-    stay, leaks = _made_that_stay(source.records, left_train)
+    synthetic, leaks = _synthetic_items(source.records, left_train)
     problems = [*source.problems, *leaks]
-    kept = [*assigned, *stay]
-    ordered = dataset.one_schema(kept)
-    version, total = dataset.write_dataset(
+    records = dataset.one_schema([*assigned, *synthetic])
+    version, counts = dataset.write_dataset(
         name,
-        as_they_are(ordered, source, job),
-        len(ordered),
+        export_unchanged(records, source, job),
+        len(records),
         job,
         exporter=FolderExporter(),
         modality=source.modality,
         problems=problems,
-        seed=wanted.seed,
+        seed=request.seed,
         inputs=source.inputs,
         parents=source.parents,
         sources=source.sources,
         recipes=source.recipes,
-        settings={**wanted.settings(), **(fold or {})},
+        settings={**request.settings(), **(fold or {})},
     )
-    return WrittenVersion(version, total, problems, {}, notes)
+    return WrittenVersion(version, counts, problems, {}, notes)
 
 
-def _made_that_stay(records: Sequence[Record], left_train: set[str]) -> tuple[list[Record], list[Problem]]:
-    """(the made items that can stay in train, a problem for each that was made from an item that is not there now)."""
-    stay, problems = [], []
+def _synthetic_items(records: Sequence[Record], left_train: set[str]) -> tuple[list[Record], list[Problem]]:
+    """(the synthetic items that may stay in train, a problem for each that is derived from an item that left it)."""
+    kept, problems = [], []
     for record in records:
         if record.source == "collected":
             continue
         # A model saw all of train, whatever items it varied or mixed
         leaks = left_train if record.model else left_train & set(record.origin.split())
         if leaks:
-            detail = f"made from {sorted(leaks)[0]}, which is not in train any more"
+            detail = f"derived from {sorted(leaks)[0]}, which is no longer in train"
             problems.append(Problem(record.place, "leak", detail))
         else:
-            stay.append(replace(record, split="train"))
-    return stay, problems
+            kept.append(replace(record, split="train"))
+    return kept, problems
