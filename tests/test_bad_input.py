@@ -175,7 +175,7 @@ def test_wrong_usage_is_one_message(tmp_path: Path, arguments: list[str], messag
 def test_what_a_model_does_not_know_is_named(own: Trained) -> None:
     outcome = genset("generate", own.model, "--label", "x", "--output", own.out)
     assert (outcome.code, outcome.stderr) == (
-        2, "genset: the model knows no class 'x'\n  Its classes are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9.\n",
+        2, "genset: the model has no class 'x'\n  Its classes are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9.\n",
     )  # fmt: skip
 
 

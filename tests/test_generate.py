@@ -77,8 +77,8 @@ def test_like_refuses_what_is_held_out_other_classes_and_what_is_no_item(own: Tr
     refused = genset(*common, "--like", held_out)
     assert (refused.code, refused.stdout) == (2, "")
     assert refused.stderr.endswith(
-        f"genset: {held_out}: this item is held out for judging: items made from it would carry it into train\n"
-        "  Give an item of the train part, or one that the model has not met.\n"
+        f"genset: {held_out}: this item is held out for evaluation: items derived from it would leak it into train\n"
+        "  Give a training item, or an item that is not in the model's dataset.\n"
     )
     two = genset(*common, "--like", of_split(own, "train"), "--like", of_split(own, "train", "5"))
     assert two.code == 2
@@ -98,7 +98,7 @@ def test_like_refuses_what_is_held_out_other_classes_and_what_is_no_item(own: Tr
     alone = genset(*common, "--vary", 0.5)
     assert alone.stderr == "genset: --vary: --vary needs an item to vary\n  Add --like FILE.\n"
     both = genset(*common, "--like", of_split(own, "train"), "--label", "3", "--label", "4")
-    assert both.stderr.endswith("genset: --label: --like makes items of one class\n  Give one, not 2.\n")
+    assert both.stderr.endswith("genset: --label: --like generates items of one class\n  Give one --label, not 2.\n")
     assert (same.code, twice.code, alone.code, both.code) == (2, 2, 2, 2)
     nothing = genset(*common, "--like", own.config)
     assert nothing.code == 2
@@ -122,7 +122,7 @@ def test_a_held_out_item_is_known_in_any_file_it_comes_in(tmp_path: Path) -> Non
     version = Path(done.json["version"]["path"])
     common = ("generate", "digits", "-n", 2, "--near-copies", "keep", "--wrong-labels", "keep", "--output", out)
     held_out = next((version / "test").rglob("*.png"))
-    assert "this item is held out for judging" in genset(*common, "--like", held_out).stderr
+    assert "this item is held out for evaluation" in genset(*common, "--like", held_out).stderr
     learned = next((version / "train").rglob("c*.png"))
     varied = genset(*common, "--like", learned, "--json")
     assert varied.code == 0, varied.stderr

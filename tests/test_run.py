@@ -358,8 +358,8 @@ def test_generated_items_may_not_carry_what_is_held_out_into_train(own: Trained)
     refused = genset("augment", "other", "--balance", 60, "--model", "digits", *common)
     assert refused.code == 2
     assert re.match(
-        r"the model has learned from \d+ items that this dataset holds out, such as test/\d/c[0-9a-f]{15}\.png: "
-        "generated items would carry them into train",
+        r"the model was trained on \d+ items that this dataset holds out, such as test/\d/c[0-9a-f]{15}\.png: "
+        "generated items would leak them into train",
         refused.json["error"]["message"],
     )
     fits = [genset("augment", "digits", "--balance", n, "--model", "digits", *common) for n in (80, 90)]

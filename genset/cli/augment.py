@@ -101,7 +101,7 @@ def _print_plan(plan: "AugmentPlan", estimate: "Estimate", session: "Session") -
     from genset.cli.rendering import print_class_plan
     from genset.pipeline.job import as_dicts
 
-    console, rows, counts, problems = session.console, plan.rows(), plan.counts(), as_dicts(plan.plan.problems)
+    console, rows, counts, problems = session.console, plan.rows(), plan.counts(), as_dicts(plan.class_plan.problems)
     print_class_plan(console, rows)
     console.counts("items by source, as planned", counts["source"])
     console.say(f"about {estimate.disk_bytes / 1e6:,.1f} MB on disk, {estimate.seconds:,.1f} s on one core")

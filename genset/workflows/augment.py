@@ -1,4 +1,4 @@
-"""`augment`: a dataset as it is, with transformed copies and generated items beside the real ones of its train part."""
+"""genset augment: a version of a dataset with transformed copies and generated items added to its training set."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,42 +28,44 @@ from genset.workflows.provenance_check import learned_from
 
 @dataclass(frozen=True)
 class AugmentPlan:
-    """A dataset, what is going to be done with its train part, and by what."""
+    """What will be added to the training set of a dataset, and what is left out."""
 
     source: OpenDataset
-    plan: ClassPlan
-    copying: CopyJob
-    records: list[Record]  # those that stay, as the version is going to hold them
+    class_plan: ClassPlan
+    copy_job: CopyJob
+    records: list[Record]  # the items that are kept, as the version will hold them
     model: Version | None
     sections: tuple[Augment, Balance]
 
     @property
     def seed(self) -> int:
-        """Of every draw."""
-        return self.copying.recipe.seed
+        """Seed of all random choices."""
+        return self.copy_job.recipe.seed
 
     def rows(self) -> list[dict[str, Any]]:
-        """The plan for each class of the train part."""
-        return self.plan.rows([record for record in self.source.records if record.split == "train"])
+        """The plan for each class of the training set."""
+        return self.class_plan.rows([record for record in self.source.records if record.split == "train"])
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
-        """The counts that the plan leads to, by class of the train part and by source."""
-        made = {"augmented": len(self.plan.copies), "generated": sum(self.plan.generated.values())}
+        """The number of training items of each class, and of all items by source, if the plan is carried out."""
+        by_source = {"augmented": len(self.class_plan.copies), "generated": sum(self.class_plan.generated.values())}
         for record in self.records:
-            made[record.source] = made.get(record.source, 0) + 1
+            by_source[record.source] = by_source.get(record.source, 0) + 1
         return {
             "label": {row["label"]: row["total"] for row in self.rows()},
-            "source": {name: n for name, n in sorted(made.items()) if n},
+            "source": {name: count for name, count in sorted(by_source.items()) if count},
         }
 
 
 def augment_plan(
     source: OpenDataset, section: Augment, target: Balance, model: Version | None, seed: int, job: Job
 ) -> AugmentPlan:
-    """Plan it. Raises GensetError for what the dataset or the model cannot do."""
-    if model and target.fill == "augmented" and not _uses_model(section):
+    """Plan copies and generated items. Raises GensetError if the settings do not fit the dataset or the model."""
+    if model and target.fill == "augmented" and not uses_model(section.steps or ()):
         raise GensetError(
-            "`fill: augmented` has no use for a model", where="balance.fill", hint="Leave out --model, or use both."
+            "`fill: augmented` does not use a model",
+            where="balance.fill",
+            hint="Leave out --model, or set balance.fill=both.",
         )
     train = [record for record in source.records if record.split == "train"]
     start = next_numbers(source.records)
@@ -83,7 +85,7 @@ def augment_plan(
         problems += rare_problems(model, planned.generated, Generate())
     latent = latent_of(recipe, model)
     if latent and model:
-        _learned_of(latent.model, model, source, job)
+        _training_items(latent.model, model, source, job)
     records = dataset.one_schema(with_soft_labels(planned.kept(source.records), steps))
     row = {record.id: record for record in records}
     copies = [Copy(row[copy.parent.id], copy.number) for copy in planned.copies]
@@ -91,84 +93,86 @@ def augment_plan(
     return AugmentPlan(source, planned, CopyJob(copies, recipe, latent), records, model, (section, target))
 
 
-def _uses_model(section: Augment) -> bool:
-    return uses_model(section.steps or ())
-
-
 def _check_classes(model: Version, planned: ClassPlan) -> None:
     known = model.manifest["model"]["classes"]
-    strange = [label for label, count in planned.generated.items() if count and label not in known]
-    if strange:
+    unknown = [label for label, count in planned.generated.items() if count and label not in known]
+    if unknown:
         raise GensetError(
-            f"the model knows no class {strange[0]!r}",
+            f"the model has no class {unknown[0]!r}",
             where=model.reference,
             hint=f"Its classes are {', '.join(known)}.",
         )
 
 
-def augment_version(made_of: AugmentPlan, name: str, job: Job) -> WrittenVersion:
-    """The dataset as it is, with what the plan adds and without what it leaves out."""
-    source, planned, records, model = made_of.source, made_of.plan, made_of.records, made_of.model
-    parents = [(record, partial(source.modality.decode_native, record.raw)) for record in records]
-    problems = [*source.problems, *planned.problems]
+def augment_version(planned: AugmentPlan, name: str, job: Job) -> WrittenVersion:
+    """Write a version as planned: the items of the dataset that are kept, with copies and generated items."""
+    source, class_plan, records, model = planned.source, planned.class_plan, planned.records, planned.model
+    parents = [(record, partial(source.modality.native, record.raw)) for record in records]
+    problems = [*source.problems, *class_plan.problems]
     parts = [
         export_unchanged(records, source, job),
-        dataset.augmented_copies(parents, made_of.copying, source.modality, job, problems),
+        dataset.augmented_copies(parents, planned.copy_job, source.modality, job, problems),
     ]
-    made = _fill(model, source, planned, made_of.seed, job) if model and any(planned.generated.values()) else None
-    if made:
+    generated = (
+        _generate(model, source, class_plan, planned.seed, job)
+        if model and any(class_plan.generated.values())
+        else None
+    )
+    if generated:
         blank = dict.fromkeys(records[0].columns, "")
-        pairs = ((replace(record, columns=blank), item) for record, item in zip(made.dataset, made.items, strict=True))
-        parts.append(dataset.encode_all(pairs, source.modality, job))
-        problems += sampling.rejected_problems(made.given_up)
-    section, target = made_of.sections
-    recipe = made_of.copying.recipe
-    version, total = dataset.write_dataset(
+        pairs = zip(generated.dataset, generated.items, strict=True)
+        blanked = ((replace(record, columns=blank), item) for record, item in pairs)
+        parts.append(dataset.encode_all(blanked, source.modality, job))
+        problems += sampling.rejected_problems(generated.given_up)
+    section, target = planned.sections
+    redrawn = generated.redrawn if generated else {}
+    version, counts = dataset.write_dataset(
         name,
         chain(*parts),
-        len(records) + len(planned.copies) + (len(made.dataset) if made else 0),
+        len(records) + len(class_plan.copies) + (len(generated.dataset) if generated else 0),
         job,
         exporter=FolderExporter(),
         modality=source.modality,
         problems=problems,
-        seed=made_of.seed,
+        seed=planned.seed,
         inputs=source.inputs,
         sources=source.sources,
         parents=source.parents + ([model.reference] if model else []),
-        redrawn=made.redrawn if made else {},
-        recipes={**source.recipes, **(recipe.as_dict() if planned.copies else {})},
+        redrawn=redrawn,
+        recipes={**source.recipes, **(planned.copy_job.recipe.as_dict() if class_plan.copies else {})},
         settings={"augment": section.model_dump(mode="json"), "balance": target.model_dump(mode="json")},
     )
-    return WrittenVersion(version, total, problems, made.redrawn if made else {})
+    return WrittenVersion(version, counts, problems, redrawn)
 
 
-def _fill(model: Version, source: OpenDataset, planned: ClassPlan, seed: int, job: Job) -> sampling.GeneratedItems:
-    """Generated items for a plan. Raises GensetError for a model of other items, or that has seen too much."""
+def _generate(
+    model: Version, source: OpenDataset, class_plan: ClassPlan, seed: int, job: Job
+) -> sampling.GeneratedItems:
+    """The generated items of a class_plan. Raises GensetError if the model does not fit the dataset."""
     generator = SampleModel.open(model)
-    learned = _learned_of(generator, model, source, job)
+    learned = _training_items(generator, model, source, job)
     start = sampling.next_numbers(source.records, generator.reference, seed)
     filters = Filters(training_items.train_closeness(learned))
-    return sampling.generate_items(generator, planned.generated, filters, job, seed=seed, start=start)
+    return sampling.generate_items(generator, class_plan.generated, filters, job, seed=seed, start=start)
 
 
-def _learned_of(generator: SampleModel, model: Version, source: OpenDataset, job: Job) -> Prepared:
-    """What a model learned from. Raises GensetError for a model of other items, or that has seen what is held out."""
-    table = type(source.modality)
-    if generator.modality.kind != table.kind:
+def _training_items(generator: SampleModel, model: Version, source: OpenDataset, job: Job) -> Prepared:
+    """The items that a model was trained on. Raises GensetError if it is a model of items of another modality or shape,
+    or if it was trained on items that the dataset holds out."""
+    modality_type = type(source.modality)
+    if generator.modality.kind != modality_type.kind:
         raise GensetError(
-            f"the model makes {generator.modality.kind} items, the dataset holds {table.kind} items",
+            f"the model generates {generator.modality.kind} items, the dataset has {modality_type.kind} items",
             where=model.reference,
-            hint="Give --model a model that was trained on such items.",
+            hint=f"Give --model a model that was trained on {modality_type.kind} items.",
         )
-    shape, own = (
-        table(table.resolve_settings(source.modality.settings, source.probes)).item_shape,
-        generator.modality.item_shape,
-    )
-    if source.modality.fixed_shape and shape != own:
+    settings = modality_type.settle(source.modality.settings, source.probes)
+    shape, model_shape = modality_type(settings).item_shape, generator.modality.item_shape
+    if source.modality.fixed_shape and shape != model_shape:
         raise GensetError(
-            f"the model makes items of shape {own}, those of the dataset have {shape}",
+            f"the model generates items of shape {model_shape}, the items of the dataset have shape {shape}",
             where=model.reference,
-            hint="Train a model on items of this form, or use the dataset that `genset run` made with this model.",
+            hint="Train a model on items of this shape, or use the dataset that `genset run` created with this model.",
         )
     learned = training_items.training_items_of(
         model, job, "Restore the items: genset must know what the model was trained on."
@@ -176,25 +180,27 @@ def _learned_of(generator: SampleModel, model: Version, source: OpenDataset, job
     leaked = learned_from(source.records, learned)
     if leaked:
         raise GensetError(
-            f"the model has learned from {len(leaked)} items that this dataset holds out, such as {leaked[0].place}: "
-            "generated items would carry them into train",
+            f"the model was trained on {len(leaked)} items that this dataset holds out, such as {leaked[0].place}: "
+            "generated items would leak them into train",
             where=model.reference,
-            hint="Use the dataset that `genset run` made with this model, or train a model on this dataset's version.",
+            hint="Use the dataset that `genset run` created with this model, or train a model on this version.",
         )
     return learned
 
 
-def estimate(made_of: AugmentPlan, job: Job) -> Estimate:
-    """What it takes beside reading what is there, by a few of the copies and generated items."""
-    source, model = made_of.source, made_of.model
-    there = Estimate(sum(map(size_of, made_of.records)))
-    parents = [(record, partial(source.modality.decode_native, record.raw)) for record in made_of.records]
-    places = [(label, n) for label, count in made_of.plan.generated.items() for n in range(count)] if model else []
+def estimate(planned: AugmentPlan, job: Job) -> Estimate:
+    """Disk space and time of a plan, measured with a few of its copies and generated items."""
+    source, model = planned.source, planned.model
+    kept = Estimate(sum(map(size_of, planned.records)))
+    parents = [(record, partial(source.modality.native, record.raw)) for record in planned.records]
+    places = (
+        [(label, n) for label, count in planned.class_plan.generated.items() for n in range(count)] if model else []
+    )
     generator = SampleModel.open(model) if model and places else None
 
-    def drawn(some: Sequence[tuple[str, int]]) -> Iterator[ExportItem]:
+    def generate_some(some: Sequence[tuple[str, int]]) -> Iterator[ExportItem]:
         if generator:
-            items = generator.at(list(some), made_of.seed, 0)
-            yield from (dataset.to_export_item(made_of.records[0], item, generator.modality) for item in items)
+            items = generator.at(list(some), planned.seed, 0)
+            yield from (dataset.to_export_item(planned.records[0], item, generator.modality) for item in items)
 
-    return there + of_copies(parents, made_of.copying, source.modality, job) + by_some(places, drawn)
+    return kept + of_copies(parents, planned.copy_job, source.modality, job) + by_some(places, generate_some)
