@@ -107,7 +107,7 @@ def _check_classes(model: Version, planned: ClassPlan) -> None:
 def augment_version(planned: AugmentPlan, name: str, job: Job) -> WrittenVersion:
     """Write a version as planned: the items of the dataset that are kept, with copies and generated items."""
     source, class_plan, records, model = planned.source, planned.class_plan, planned.records, planned.model
-    parents = [(record, partial(source.modality.native, record.raw)) for record in records]
+    parents = [(record, partial(source.modality.decode_native, record.raw)) for record in records]
     problems = [*source.problems, *class_plan.problems]
     parts = [
         export_unchanged(records, source, job),
@@ -148,7 +148,7 @@ def augment_version(planned: AugmentPlan, name: str, job: Job) -> WrittenVersion
 def _generate(
     model: Version, source: OpenDataset, class_plan: ClassPlan, seed: int, job: Job
 ) -> sampling.GeneratedItems:
-    """The generated items of a class_plan. Raises GensetError if the model does not fit the dataset."""
+    """The generated items of a plan. Raises GensetError if the model does not fit the dataset."""
     generator = SampleModel.open(model)
     learned = _training_items(generator, model, source, job)
     start = sampling.next_numbers(source.records, generator.reference, seed)
@@ -166,7 +166,7 @@ def _training_items(generator: SampleModel, model: Version, source: OpenDataset,
             where=model.reference,
             hint=f"Give --model a model that was trained on {modality_type.kind} items.",
         )
-    settings = modality_type.settle(source.modality.settings, source.probes)
+    settings = modality_type.resolve_settings(source.modality.settings, source.probes)
     shape, model_shape = modality_type(settings).item_shape, generator.modality.item_shape
     if source.modality.fixed_shape and shape != model_shape:
         raise GensetError(
@@ -192,7 +192,7 @@ def estimate(planned: AugmentPlan, job: Job) -> Estimate:
     """Disk space and time of a plan, measured with a few of its copies and generated items."""
     source, model = planned.source, planned.model
     kept = Estimate(sum(map(size_of, planned.records)))
-    parents = [(record, partial(source.modality.native, record.raw)) for record in planned.records]
+    parents = [(record, partial(source.modality.decode_native, record.raw)) for record in planned.records]
     places = (
         [(label, n) for label, count in planned.class_plan.generated.items() for n in range(count)] if model else []
     )

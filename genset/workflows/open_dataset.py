@@ -17,7 +17,7 @@ from genset.pipeline.clean.clean import clean
 from genset.pipeline.collect.collect import collect
 from genset.pipeline.collect.groups import with_groups
 from genset.pipeline.job import Job, as_dicts
-from genset.pipeline.reading import guess_modality, default_name, reader
+from genset.pipeline.reading import default_name, guess_modality, reader
 from genset.pipeline.write import dataset
 from genset.versions.version import SUMS, Version
 
