@@ -80,8 +80,8 @@ def ours(step: Step, item: ItemArray) -> Callable[[int], Any]:
 
     def one(number: int) -> Any:
         copy = copies.Copy(PARENT, number)
-        made = copies.transform(item, copy, recipe, ALONE)
-        return made and copies.record(copy, recipe, made)
+        made = copies.transform_copy(item, copy, recipe, ALONE)
+        return made and copies.copy_record(copy, recipe, made)
 
     return one
 

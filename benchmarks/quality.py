@@ -28,8 +28,8 @@ from genset.modalities import MODALITIES
 from genset.models.priors import Normal
 from genset.pipeline.generate.generator import Filters, SampleModel
 from genset.pipeline.generate.sampling import generate_items
-from genset.pipeline.generate.training_items import train_closeness, training_items_of
-from genset.pipeline.generate.variations import encoder
+from genset.pipeline.generate.training_items import load_training_items, train_closeness
+from genset.pipeline.generate.variations import open_encoder
 from genset.pipeline.job import Job
 from genset.versions.root import Root
 
@@ -134,9 +134,9 @@ def _normal(place: Path, folder: Path) -> Path:
     job = Job("bench", Root(place / "out"), Local(workers=2), Progress.silent())
     version = job.root.find("models", "bench")
     assert version, "the VAE was trained"
-    model, prepared = SampleModel.open(version), training_items_of(version, job, "Train it again.")
+    model, prepared = SampleModel.open(version), load_training_items(version, job, "Train it again.")
     items, labels = prepared.split_items("train")
-    codes = encoder(version)(model.modality.to_tensor(items))[0].astype(np.float64)
+    codes = open_encoder(version)(model.modality.to_tensor(items))[0].astype(np.float64)
     arrays = Normal(kind="normal").fit(codes, labels, len(model.classes), model.seed)
     plain = replace(model, prior=Normal(kind="normal"), arrays=arrays)
     wanted = {label: sum(1 for _ in (folder / "train" / label).iterdir()) for label in model.classes}

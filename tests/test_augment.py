@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genset.dataset import Record
-from genset.pipeline.augment.copies import Transformed
+from genset.pipeline.augment.copies import TransformedItem
 from tests.helpers import Trained, digits, genset
 
 
@@ -137,6 +137,6 @@ def test_shares_of_two_mixes_multiply() -> None:
         {"kind": "mixup", "partner": "x", "partner_label": "b", "share": 0.25},
         {"kind": "mixup", "partner": "y", "partner_label": "a", "share": 0.5},
     ]
-    made = Transformed(Record("z", Path()), 0, drawn)  # type: ignore[arg-type]
+    made = TransformedItem(Record("z", Path()), 0, drawn)  # type: ignore[arg-type]
     assert made.soft_label("a") == {"a": 0.875, "b": 0.125}
     assert made.partners == ["x", "y"]

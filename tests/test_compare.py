@@ -34,7 +34,7 @@ def test_the_interval_of_a_difference_reaches_as_far_as_both_together() -> None:
     [
         (HIGHER, 0.5, 0.8, (0.1, 0.5), "better"),
         (HIGHER, 0.8, 0.5, (-0.5, -0.1), "worse"),
-        (HIGHER, 0.5, 0.8, (-0.1, 0.5), "not told apart"),
+        (HIGHER, 0.5, 0.8, (-0.1, 0.5), "inconclusive"),
         (HIGHER, 0.5, 0.8, None, "no interval"),
         (LOWER, 0.5, 0.8, (0.1, 0.5), "worse"),
         (NEUTRAL, 0.5, 0.8, (0.1, 0.5), "neutral"),
@@ -51,8 +51,8 @@ def test_only_a_difference_whose_interval_leaves_out_0_is_better_or_worse(
     [
         ((0.2, (0.15, 0.25)), (0.6, (0.55, 0.65)), "better"),
         ((0.5, (0.45, 0.55)), (0.9, (0.85, 0.95)), "worse"),
-        ((0.45, (0.42, 0.48)), (0.55, (0.52, 0.58)), "not told apart"),  # as far off on the other side
-        ((0.4, (0.3, 0.5)), (0.5, (0.4, 0.6)), "not told apart"),
+        ((0.45, (0.42, 0.48)), (0.55, (0.52, 0.58)), "inconclusive"),  # as far off on the other side
+        ((0.4, (0.3, 0.5)), (0.5, (0.4, 0.6)), "inconclusive"),
         ((0.4, (0.3, 0.5)), (0.5, None), "no interval"),
     ],
 )
@@ -64,7 +64,7 @@ def test_a_figure_with_a_target_is_better_only_where_it_is_nearer_for_certain(
         for value, ends in (before, after)
     )
     (change,) = changes_of(first, last)
-    assert change.word == word
+    assert change.verdict == word
     assert change.moved == (before[0] == 0.45)
 
 
@@ -115,14 +115,14 @@ def test_the_line_and_the_markdown_say_what_changed() -> None:
         Change(NEAR, 0.5, 0.5, (-0.1, 0.1), (-0.1, 0.1)),
     ]
     found = Comparison("a@v0002", "a@v0001", changes, {"seed": ("1", "<b>|2")}, ["a note"], {})
-    line = "a@v0002 against a@v0001: 1 better (up 0.500 to 0.800), 1 worse (down 0.100 to 0.200), 1 not told apart"
+    line = "a@v0002 against a@v0001: 1 better (up 0.500 to 0.800), 1 worse (down 0.100 to 0.200), 1 inconclusive"
     assert (found.line, found.tone) == (line, "neutral")
     assert markdown(found).decode() == (
         f"### a@v0002 against a@v0001\n\n{line}.\n\n"
         "| figure | before | after | difference | 95% interval |  |\n| --- | --- | --- | --- | --- | --- |\n"
         "| up | 0.500 | 0.800 | +0.300 | 0.100 to 0.500 | better |\n"
         "| down | 0.100 | 0.200 | +0.100 | 0.050 to 0.150 | worse |\n"
-        "| mid | 0.500 | 0.500 | +0.000 | -0.100 to 0.100 | not told apart |\n\n"
+        "| mid | 0.500 | 0.500 | +0.000 | -0.100 to 0.100 | inconclusive |\n\n"
         "| setting | before | after |\n| --- | --- | --- |\n| seed | 1 | \\<b\\>\\|2 |\n\n"
         "Note: a note.\n"
     )
@@ -173,7 +173,7 @@ def test_a_model_beside_its_own_copy_is_neither_better_nor_worse(own: Trained) -
     told = genset("inspect", copy, "--against", first, "--output", own.out, "--json")
     assert told.code == 0, told.stderr
     assert {change["difference"] for change in told.json["changes"]} == {0}
-    assert {change["verdict"] for change in told.json["changes"]} <= {"not told apart", "no interval", "neutral"}
+    assert {change["verdict"] for change in told.json["changes"]} <= {"inconclusive", "no interval", "neutral"}
     assert told.json["settings"] == {}
     same = genset("inspect", first, "--against", first, "--output", own.out)
     assert (same.code, same.stderr) == (2, f"genset: --against {first}: digits@v0001 is the same version\n")

@@ -173,9 +173,9 @@ def test_features_and_closeness_are_a_row_an_item_whoever_stands_beside_it(kind:
 def test_a_transform_keeps_shape_dtype_and_range_and_is_made_again_from_what_was_drawn(kind: str, step: str) -> None:
     transform = made_step(kind, step)
 
-    def made_of(item: ItemArray, parent: Record, seed: int) -> copies.Transformed | None:
+    def made_of(item: ItemArray, parent: Record, seed: int) -> copies.TransformedItem | None:
         recipe = copies.Recipe((transform,), seed)
-        return copies.transform(item, copies.Copy(parent, 0), recipe, company(kind, parent, item))
+        return copies.transform_copy(item, copies.Copy(parent, 0), recipe, company(kind, parent, item))
 
     changed = 0
     for number, item in enumerate(varied(kind)):
@@ -206,7 +206,7 @@ def test_a_transform_makes_the_same_bytes_with_any_number_of_workers_and_for_one
     real = records(kind)
     form = modality.settings.model_dump(mode="json")
     recipe = copies.Recipe((made_step(kind, step),), 7, form, True)
-    copying = dataset.CopyJob(copies.copies(real, 2, {}), recipe, None)
+    copying = dataset.CopyJob(copies.numbered_copies(real, 2, {}), recipe, None)
     parents = [(record, functools.partial(modality.decode_native, record.raw)) for record in real]
     outcomes = []
     for workers in (1, 2, 4):

@@ -36,7 +36,7 @@ def test_what_a_value_carries_is_the_error_without_it(opened: ModelInsights) -> 
     real = opened.real()
     assert real and opened.encode
     found = opened.information(real)
-    expected = outliers.errors(opened.model, opened.encode, real.items[:64], real.labels[:64])
+    expected = outliers.reconstruction_errors(opened.model, opened.encode, real.items[:64], real.labels[:64])
     assert found.error == pytest.approx(float(expected.mean()), rel=1e-5)
     assert sorted(found.values) == list(range(real.codes.shape[1]))
     assert list(found.lost) == sorted(found.lost, reverse=True)

@@ -23,7 +23,7 @@ from genset.export.webdataset import WebDatasetExporter
 from genset.interfaces import Exporter, Modality, Progress
 from genset.modalities import MODALITIES
 from genset.pipeline.job import Job
-from genset.pipeline.write.dataset import encode_all, write_dataset
+from genset.pipeline.write.dataset import encode_items, write_dataset
 from genset.versions.root import Root
 from genset.versions.version import Version
 from tests.helpers import ROOT, genset
@@ -81,7 +81,7 @@ def make(folder: Path, kind: str, exporter: Exporter) -> Made:
     job = Job("run", Root(folder), Local(), Progress.silent())
     with job.root.lock(0, print):
         version, _ = write_dataset(
-            "set", encode_all(pairs, modality, job), len(pairs), job, exporter=exporter, modality=modality,
+            "set", encode_items(pairs, modality, job), len(pairs), job, exporter=exporter, modality=modality,
             parents=["set@v0001"],
         )  # fmt: skip
     return Made(version, modality, items)

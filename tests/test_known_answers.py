@@ -60,7 +60,9 @@ class Known:
         return self.verdict(self.side("validation"))
 
     def verdict(self, made: LabelledItems) -> Verdict:
-        judge = Evaluator(self.prepared.modality, Local(workers=2), self.kept, seeds=3, no_augmented="not asked for")
+        judge = Evaluator(
+            self.prepared.modality, Local(workers=2), self.kept, seeds=3, no_augmented_reason="not asked for"
+        )
         return judge.verdict(self.prepared.classes, self.side("train"), self.side("test"), made)
 
 

@@ -15,7 +15,7 @@ from genset.cli.session import Session
 from genset.config.clean_section import Clean
 from genset.config.sections import Quality
 from genset.errors import ExitCode, GensetError
-from genset.pipeline.evaluate.evaluator import gated
+from genset.pipeline.evaluate.evaluator import with_failed_gates
 from genset.pipeline.evaluate.verdict import Verdict, stored_verdict
 from genset.pipeline.job import Job, as_dicts
 from genset.pipeline.pages import comparison
@@ -77,7 +77,7 @@ def _verdict(
     request: InspectRequest, evaluation: inspect.AgainstResult, quality: Quality, contents: inspect.Contents
 ) -> Verdict:
     """The figures with the gates that failed, and a note about a quick evaluation."""
-    verdict = gated(evaluation.verdict, [*request.gates, *quality.gates], contents.dataset.modality)
+    verdict = with_failed_gates(evaluation.verdict, [*request.gates, *quality.gates], contents.dataset.modality)
     return replace(verdict, notes=[*verdict.notes, _quick_note(evaluation)]) if request.quick else verdict
 
 

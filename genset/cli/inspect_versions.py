@@ -26,7 +26,7 @@ def print_comparison(request: InspectRequest, version: Version, result: comparis
     console = session.console
     console.say(result.line)
     if result.changes:
-        console.table("figures", comparison.rows(result), HEAD)
+        console.table("figures", comparison.table_rows(result), HEAD)
     if result.settings:
         rows = [[name, *pair] for name, pair in result.settings.items()]
         console.table("other differences", rows, ("", "before", "after"))

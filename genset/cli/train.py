@@ -27,15 +27,15 @@ def command(
     from genset.config.loading import load
     from genset.models.distributed import Rank
     from genset.pipeline.prepare import prepare
-    from genset.pipeline.train.train import help_train, train
+    from genset.pipeline.train.train import train_as_worker, train_model
 
     settings, rank = load(config, overrides or ()), Rank.from_environment()
     root = session.root(settings)
     if not rank.chief:
-        trained = help_train(settings, session.job(root, settings), resume=resume, force=force)
+        trained = train_as_worker(settings, session.job(root, settings), resume=resume, force=force)
         return _print_worker(trained, rank, session)
     with session.locked(root, settings) as job:
-        version, trained = train(settings, prepare(settings, job), job, resume=resume, force=force)
+        version, trained = train_model(settings, prepare(settings, job), job, resume=resume, force=force)
     if not trained:
         session.console.say(f"up to date: {version.path}")
     return print_model(version, session, made=trained)

@@ -11,15 +11,15 @@ from genset.dataset import ExportItem, Record
 from genset.errors import GensetError
 from genset.export.folder import FolderExporter
 from genset.pipeline.augment.copies import Copy, Recipe, next_numbers, with_soft_labels
-from genset.pipeline.augment.latent import latent_of, uses_model
-from genset.pipeline.augment.plan import ClassPlan, plan
+from genset.pipeline.augment.latent import open_latent_mixer, uses_model
+from genset.pipeline.augment.plan import ClassPlan, plan_classes
 from genset.pipeline.generate import sampling, training_items
 from genset.pipeline.generate.generator import Filters, SampleModel
 from genset.pipeline.job import Job
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.write import dataset
 from genset.pipeline.write.dataset import CopyJob
-from genset.pipeline.write.estimate import Estimate, by_some, of_copies, size_of
+from genset.pipeline.write.estimate import Estimate, estimate_copies, estimate_from_sample, source_bytes
 from genset.versions.version import Version
 from genset.workflows.generate import rare_problems
 from genset.workflows.open_dataset import OpenDataset, WrittenVersion, export_unchanged
@@ -69,8 +69,8 @@ def augment_plan(
         )
     train = [record for record in source.records if record.split == "train"]
     start = next_numbers(source.records)
-    planned = plan(train, start, section, target, seed, has_model=model is not None)
-    steps = dataset.steps_of(
+    planned = plan_classes(train, start, section, target, seed, has_model=model is not None)
+    steps = dataset.augmentation_steps(
         section,
         source.modality,
         {record.label for record in source.records},
@@ -83,10 +83,10 @@ def augment_plan(
     if model:
         _check_classes(model, planned)
         problems += rare_problems(model, planned.generated, Generate())
-    latent = latent_of(recipe, model)
+    latent = open_latent_mixer(recipe, model)
     if latent and model:
         _training_items(latent.model, model, source, job)
-    records = dataset.one_schema(with_soft_labels(planned.kept(source.records), steps))
+    records = dataset.ordered_records(with_soft_labels(planned.kept(source.records), steps))
     row = {record.id: record for record in records}
     copies = [Copy(row[copy.parent.id], copy.number) for copy in planned.copies]
     planned = replace(planned, copies=copies, problems=problems)
@@ -122,7 +122,7 @@ def augment_version(planned: AugmentPlan, name: str, job: Job) -> WrittenVersion
         blank = dict.fromkeys(records[0].columns, "")
         pairs = zip(generated.dataset, generated.items, strict=True)
         blanked = ((replace(record, columns=blank), item) for record, item in pairs)
-        parts.append(dataset.encode_all(blanked, source.modality, job))
+        parts.append(dataset.encode_items(blanked, source.modality, job))
         problems += sampling.rejected_problems(generated.given_up)
     section, target = planned.sections
     redrawn = generated.redrawn if generated else {}
@@ -174,7 +174,7 @@ def _training_items(generator: SampleModel, model: Version, source: OpenDataset,
             where=model.reference,
             hint="Train a model on items of this shape, or use the dataset that `genset run` created with this model.",
         )
-    learned = training_items.training_items_of(
+    learned = training_items.load_training_items(
         model, job, "Restore the items: genset must know what the model was trained on."
     )
     leaked = learned_from(source.records, learned)
@@ -191,7 +191,7 @@ def _training_items(generator: SampleModel, model: Version, source: OpenDataset,
 def estimate(planned: AugmentPlan, job: Job) -> Estimate:
     """Disk space and time of a plan, measured with a few of its copies and generated items."""
     source, model = planned.source, planned.model
-    kept = Estimate(sum(map(size_of, planned.records)))
+    kept = Estimate(sum(map(source_bytes, planned.records)))
     parents = [(record, partial(source.modality.decode_native, record.raw)) for record in planned.records]
     places = (
         [(label, n) for label, count in planned.class_plan.generated.items() for n in range(count)] if model else []
@@ -200,7 +200,11 @@ def estimate(planned: AugmentPlan, job: Job) -> Estimate:
 
     def generate_some(some: Sequence[tuple[str, int]]) -> Iterator[ExportItem]:
         if generator:
-            items = generator.at(list(some), planned.seed, 0)
+            items = generator.items_at(list(some), planned.seed, 0)
             yield from (dataset.to_export_item(planned.records[0], item, generator.modality) for item in items)
 
-    return kept + of_copies(parents, planned.copy_job, source.modality, job) + by_some(places, generate_some)
+    return (
+        kept
+        + estimate_copies(parents, planned.copy_job, source.modality, job)
+        + estimate_from_sample(places, generate_some)
+    )

@@ -18,7 +18,7 @@ from genset.export.folder import FolderExporter
 from genset.interfaces import Progress
 from genset.pipeline.job import Job
 from genset.pipeline.prepare import prepare
-from genset.pipeline.train.train import train
+from genset.pipeline.train.train import train_model
 from genset.versions.root import Root
 from genset.workflows import augment, generate, open_dataset
 from genset.workflows.inspect import against, contents
@@ -62,7 +62,7 @@ def _stages(folder: Path, count: int, steps: int, job: Job) -> Iterator[Timed]:
     config = _config(folder, steps)
     prepared = prepare(config, job)
     watch = _Watch(job.progress)
-    model, _ = train(config, prepared, replace(job, progress=watch.progress), resume=False, force=True)
+    model, _ = train_model(config, prepared, replace(job, progress=watch.progress), resume=False, force=True)
     with (model.path / "history.csv").open(newline="", encoding="utf-8") as file:
         passes = [float(row["epoch"]) for row in csv.DictReader(file)][-1]
     seen = passes * len(prepared.split_items("train")[0])

@@ -67,18 +67,22 @@ def models(after: Version, before: Version, job: Job) -> Comparison:
 
 def _judged(version: Version, job: Job) -> dict[str, Any]:
     """All figures of some items that a model makes, on the held-out items that it was not shown."""
-    prepared = training_items.training_items_of(version, job, "Bring the items back to compare figures.")
+    prepared = training_items.load_training_items(version, job, "Bring the items back to compare figures.")
     config = reading.config_of(version)
     generator = SampleModel.open(version)
     train = prepared.dataset.where(split="train").counts("label")
     filters = Filters.from_section(config.generate, lambda: training_items.train_closeness(prepared))
-    made = sampling.generate_items(generator, counts.shares(train, _SAMPLED), filters, job, seed=generator.seed)
+    made = sampling.generate_items(
+        generator, counts.proportional_counts(train, _SAMPLED), filters, job, seed=generator.seed
+    )
     shown, held_out = (
         LabelledItems(prepared.dataset.where(split=split).records, prepared.split_items(split)[0])
         for split in ("train", "test")
     )
     kept = FeatureCache(job.root, job.progress)
-    how = Evaluator(prepared.modality, job.engine, kept, config.quality.seeds, no_augmented="left out of comparisons")
+    how = Evaluator(
+        prepared.modality, job.engine, kept, config.quality.seeds, no_augmented_reason="left out of comparisons"
+    )
     return how.verdict(prepared.classes, shown, held_out, LabelledItems(made.dataset.records, made.items)).as_dict()
 
 
@@ -89,9 +93,9 @@ def _compared(
     settings = dict(_settings(before.manifest, after.manifest))
     found = Comparison(after.reference, before.reference, both, settings, notes, last)
     moved = ", ".join(change.figure.name for change in both if change.moved)
-    told = [f"{moved}: changed, but whether to something nearer to the target is not told apart"] if moved else []
-    if found.tried:
-        told.append(f"of {found.tried} figures with an interval, one in twenty would be told apart by chance")
+    told = [f"{moved}: changed, but whether to something nearer to the target is inconclusive"] if moved else []
+    if found.tested:
+        told.append(f"of {found.tested} figures with an interval, one in twenty would be told apart by chance")
     return replace(found, notes=[*notes, *told])
 
 
@@ -106,8 +110,8 @@ def changes(first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[Chang
                 yield Change(figure, before, after, None)
                 continue
             sides = (before, tuple(ends[0])), (after, tuple(ends[1]))
-            further = _further(sides, figure.target) if figure.target is not None else None
-            yield Change(figure, before, after, intervals.of_difference(*sides[0], *sides[1]), further)
+            distance_interval = _further(sides, figure.target) if figure.target is not None else None
+            yield Change(figure, before, after, intervals.of_difference(*sides[0], *sides[1]), distance_interval)
 
 
 def _further(sides: Sequence[tuple[float, intervals.Interval]], target: float) -> intervals.Interval:

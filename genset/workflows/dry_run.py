@@ -21,8 +21,8 @@ from genset.pipeline.generate.counts import rare_class_problems
 from genset.pipeline.job import Job
 from genset.pipeline.prepare import split_records, usable_items
 from genset.pipeline.train import train
-from genset.pipeline.write.dataset import CopyJob, steps_of, to_export_item
-from genset.pipeline.write.estimate import Estimate, by_some, of_copies
+from genset.pipeline.write.dataset import CopyJob, augmentation_steps, to_export_item
+from genset.pipeline.write.estimate import Estimate, estimate_copies, estimate_from_sample
 from genset.workflows.run import planned
 from genset.workflows.status import VersionState, states
 
@@ -60,12 +60,12 @@ def dry_run(config: Config, job: Job) -> DryRun:
     model, dataset = states(config, found, job)
     seen = usable_items(found, config, job)
     modality = seen.modality
-    config = train.settled(config, modality)
+    config = train.with_data_settings(config, modality)
     # What is equal only once converted is not known without decoding all: such items are counted.
     records = split_records(seen.records, config, job)
     learned = [record for record in records if record.split == "train"]
     plan = planned(config, learned)
-    steps = steps_of(config.augment, modality, {r.label for r in records}, needed=config.balance.copies)
+    steps = augmentation_steps(config.augment, modality, {r.label for r in records}, needed=config.balance.copies)
     recipe = copies.Recipe(steps, config.seed, modality.settings.model_dump(mode="json"), False)
     estimate = _estimate(records, plan, recipe, modality, job) if dataset.reasons else Estimate()
     rare = rare_class_problems(dict(sorted(Counter(r.label for r in learned).items())), config.generate)
@@ -94,7 +94,7 @@ def _estimate(
     """Of reading and writing what is real, of the copies, and of room for the generated items, which are taken to be as
     large as real ones in the same form."""
     kept = plan.kept(records)
-    real = by_some(kept, lambda some: [to_export_item(r, modality.decode(r.raw), modality) for r in some])
+    real = estimate_from_sample(kept, lambda some: [to_export_item(r, modality.decode(r.raw), modality) for r in some])
     generated = sum(plan.generated.values())
     room = real.disk_bytes / max(1, len(kept)) * generated
     decoded = len(records) * math.prod(modality.item_shape) * np.dtype(modality.item_dtype).itemsize
@@ -107,4 +107,4 @@ def _copies(kept: Sequence[Record], plan: ClassPlan, recipe: copies.Recipe, moda
     if not steps:
         return Estimate()
     parents = [(record, partial(modality.decode, record.raw)) for record in kept]
-    return of_copies(parents, CopyJob(plan.copies, replace(recipe, steps=steps), None), modality, job)
+    return estimate_copies(parents, CopyJob(plan.copies, replace(recipe, steps=steps), None), modality, job)

@@ -49,7 +49,7 @@ def generate_version(
     version, counts = dataset.write_dataset(
         name,
         items,
-        tally.wanted,
+        tally.requested,
         job,
         exporter=exporter,
         modality=sampler.model.modality,
@@ -76,12 +76,12 @@ def _sampler_and_targets(
     encoded = _encoded_items(generator, model, like, labels, job)
     hint = "Restore the items, or add --near-copies keep to skip the check for near copies."
     filters = Filters.from_section(
-        section, lambda: training_items.train_closeness(training_items.training_items_of(model, job, hint))
+        section, lambda: training_items.train_closeness(training_items.load_training_items(model, job, hint))
     )
     source: SampleSource = generator
     if encoded:
         targets = {encoded[0].label: targets[encoded[0].label] if section.count is None else section.count}
-        source = variations.source(generator, encoded, like.vary, *targets.values())
+        source = variations.variation_source(generator, encoded, like.vary, *targets.values())
     return sampling.FilteredSampler(generator, filters, generator.seed if seed is None else seed, source), targets
 
 
@@ -97,7 +97,7 @@ def _encoded_items(
         )
     encoded = [variations.encode_item(generator, model, item, labels[0] if labels else None) for item in like.items]
     hint = "Restore the items: genset must know whether the item is held out."
-    return _with_known_ids(encoded, training_items.training_items_of(model, job, hint), like.items)
+    return _with_known_ids(encoded, training_items.load_training_items(model, job, hint), like.items)
 
 
 def _generated_items(
@@ -115,11 +115,11 @@ def _generated_items(
         items = dataset.to_export_items(part.records, part.items, modality)
         return replace(part, records=[], items=part.items[:0]), items
 
-    size = sampling.at_once(tally.wanted, job.engine.slots())
-    for part, items in job.engine.map(generate_batch, sampling.stretches(targets, {}, size)):
+    size = sampling.items_per_task(tally.requested, job.engine.slots())
+    for part, items in job.engine.map(generate_batch, sampling.place_chunks(targets, {}, size)):
         tally.add(part.redrawn, part.given_up, len(items))
         yield from items
-    tally.check(sampler.model, sampler.draws.hint)
+    tally.check(sampler.model, sampler.source.hint)
     problems += sampling.rejected_problems(tally.given_up)
 
 

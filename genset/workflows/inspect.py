@@ -163,7 +163,7 @@ def _learned(version: Version | None, job: Job) -> Prepared | None:
         model = next((each for each in found if each.id == number), None)
         if model:
             try:
-                return training_items.training_items_of(model, job, "")
+                return training_items.load_training_items(model, job, "")
             except GensetError as error:
                 job.progress.say(str(error))
     return None
@@ -209,7 +209,7 @@ def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, q
     if quick:
         parts = [_some(part, name) for part, name in zip(parts, ("train", "test", "made"), strict=True)]
     kept = FeatureCache(job.root, job.progress)
-    how = Evaluator(modality, job.engine, kept, seeds, no_augmented="left out by --quick" if quick else "")
+    how = Evaluator(modality, job.engine, kept, seeds, no_augmented_reason="left out by --quick" if quick else "")
     train, test, judged = (LabelledItems(part.records, _decoded(part, modality, job)) for part in parts)
     return how.verdict(real.classes, train, test, judged)
 

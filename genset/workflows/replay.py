@@ -96,7 +96,7 @@ def copied(
     rows = iter([row for row in told["steps"] if "partner" in row])
     company = _AsRecorded(parent, PartnerPool([]), decode, latent, rows, records)
     copy, recipe = copies.Copy(parent, told["copy"]), copies.Recipe(steps, int(record.seed))
-    return copies.attempted(decode(parent), copy, recipe, company, told["attempt"]).item, modality
+    return copies.apply_steps(decode(parent), copy, recipe, company, told["attempt"]).item, modality
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _generated(version: Version, record: Record, given: Version | None, job: Job
     table = type(opened.modality)
     opened = replace(opened, sampling=table.Sampling(**told.get("sampling", {})))
     draws = _draws(opened, model, told, job)
-    items = draws.at([(record.label, told["number"])], int(record.seed), told["attempt"])
+    items = draws.items_at([(record.label, told["number"])], int(record.seed), told["attempt"])
     item: ItemArray = items[0]
     return item, opened.modality
 
@@ -146,7 +146,9 @@ def _draws(opened: generator.SampleModel, model: Version, told: Mapping[str, Any
     names = [told["like"]] if "like" in told else told.get("between", [])
     if not names:
         return opened
-    learned = training_items.training_items_of(model, job, "Bring the items back: the item was made like one of them.")
+    learned = training_items.load_training_items(
+        model, job, "Restore the training items: the item is a variation of one."
+    )
     rows = {record.id: row for row, record in enumerate(learned.dataset)}
     lost = [name for name in names if name not in rows]
     if lost:
@@ -155,7 +157,7 @@ def _draws(opened: generator.SampleModel, model: Version, told: Mapping[str, Any
             where=model.reference,
             hint="Make it again with `genset generate --like FILE`, with the same file, number and seed.",
         )
-    encode = variations.encoder(model)
+    encode = variations.open_encoder(model)
     codes = [encode(opened.modality.to_tensor(learned.items[rows[name]][None]))[0][0] for name in names]
     if len(names) == 1:
         return variations.Variations(opened, codes[0], names[0], told["vary"])

@@ -16,7 +16,7 @@ from genset.models.distributed import VARIABLE, Rank
 from genset.pipeline import reading
 from genset.pipeline.augment import latent
 from genset.pipeline.augment.copies import Recipe, with_soft_labels
-from genset.pipeline.augment.plan import ClassPlan, plan
+from genset.pipeline.augment.plan import ClassPlan, plan_classes
 from genset.pipeline.evaluate.evaluator import Evaluator, LabelledItems
 from genset.pipeline.evaluate.verdict import QUALITY
 from genset.pipeline.generate import sampling
@@ -24,8 +24,15 @@ from genset.pipeline.generate.counts import rare_class_problems, skipped_classes
 from genset.pipeline.generate.generator import Filters, SampleModel
 from genset.pipeline.job import Job, cache_key, up_to_date
 from genset.pipeline.prepare import Prepared, prepare, with_settings
-from genset.pipeline.train.train import train
-from genset.pipeline.write.dataset import CopyJob, augmented_copies, encode_all, one_schema, steps_of, write_dataset
+from genset.pipeline.train.train import train_model
+from genset.pipeline.write.dataset import (
+    CopyJob,
+    augmentation_steps,
+    augmented_copies,
+    encode_items,
+    ordered_records,
+    write_dataset,
+)
 from genset.versions.remote import Store
 from genset.versions.version import Version
 from genset.workflows.publish import PublishResult, publish
@@ -62,7 +69,7 @@ def run(config: Config, job: Job, *, resume: bool = True, force: bool = False) -
     asked, config = config, with_settings(config, prepared.modality)
     planned(config, prepared.dataset.where(split="train").records)  # what it cannot do is told before training
     _steps(config, prepared)  # and so is what copies lack
-    model, trained = train(asked, prepared, job, resume=resume, force=force)
+    model, trained = train_model(asked, prepared, job, resume=resume, force=force)
     release_memory()  # what learning took, and judging has no use for
     key = key_for(config, prepared.items_key, model)
     found = None if force else up_to_date(job.root, "datasets", config.name, key)
@@ -86,7 +93,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     steps, form = _steps(config, prepared), prepared.modality.settings.model_dump(mode="json")
     reference = model.manifest["model"]["reference"] if latent.uses_model(steps) else ""
     recipe = Recipe(steps, config.seed, form, False, reference)
-    real = with_soft_labels(one_schema(prepared.dataset.records), recipe.steps)
+    real = with_soft_labels(ordered_records(prepared.dataset.records), recipe.steps)
     (train_items, _), (test_items, _) = prepared.split_items("train"), prepared.split_items("test")
     added = planned(config, [record for record in real if record.split == "train"])
     real, copies = added.kept(real), added.copies
@@ -104,7 +111,7 @@ def _build(config: Config, prepared: Prepared, model: Version, key: str, job: Jo
     )
     version, counts = write_dataset(
         config.name,
-        _items(prepared, real, made, CopyJob(copies, recipe, latent.latent_of(recipe, model)), job, problems),
+        _items(prepared, real, made, CopyJob(copies, recipe, latent.open_latent_mixer(recipe, model)), job, problems),
         len(real) + len(made.dataset) + len(copies),
         job,
         exporter=config.output.format,
@@ -134,20 +141,20 @@ def _made(config: Config, prepared: Prepared, model: Version, added: ClassPlan, 
 def planned(config: Config, train: Sequence[Record]) -> ClassPlan:
     """What was asked for, and what then lacks to the balance target."""
     counts = Counter(record.label for record in train)
-    return plan(
+    return plan_classes(
         train,
         {},
         config.augment,
         config.balance,
         config.seed,
         has_model=True,
-        wanted=target_counts(dict(sorted(counts.items())), config.generate),
-        none=skipped_classes(counts, config.generate),
+        requested=target_counts(dict(sorted(counts.items())), config.generate),
+        not_generated=skipped_classes(counts, config.generate),
     )
 
 
 def _steps(config: Config, prepared: Prepared) -> tuple[Step, ...]:
-    return steps_of(config.augment, prepared.modality, prepared.classes, needed=config.balance.copies)
+    return augmentation_steps(config.augment, prepared.modality, prepared.classes, needed=config.balance.copies)
 
 
 def _items(
@@ -163,8 +170,8 @@ def _items(
     modality = prepared.modality
     blank = {name: "" for record in real[:1] for name in record.columns}
     pairs = [(record, prepared.items[row[record.id]]) for record in real]
-    collected = encode_all(pairs, modality, job)
-    generated = encode_all(
+    collected = encode_items(pairs, modality, job)
+    generated = encode_items(
         [(replace(record, columns=blank), item) for record, item in zip(made.dataset, made.items, strict=True)],
         modality,
         job,

@@ -100,7 +100,7 @@ def _write_version(
     left_train -= {record.id for record in assigned if record.split == "train"}
     synthetic, leaks = _synthetic_items(source.records, left_train)
     problems = [*source.problems, *leaks]
-    records = dataset.one_schema([*assigned, *synthetic])
+    records = dataset.ordered_records([*assigned, *synthetic])
     version, counts = dataset.write_dataset(
         name,
         export_unchanged(records, source, job),

@@ -65,7 +65,7 @@ def _model(config: Config, found: Collected, job: Job) -> VersionState:
     settings = _settings(config, found, versions, job)
     modality = MODALITIES[config.modality.kind](settings)
     of_items = items_key(config, settings, found.fingerprint)
-    key = model_version.key_for(train.settled(config, modality), of_items)
+    key = model_version.training_key(train.with_data_settings(config, modality), of_items)
     current = up_to_date(job.root, "models", config.name, key)
     if current:
         return VersionState(current, [])
@@ -97,7 +97,7 @@ def _since_training(config: Config, found: Collected, version: Version) -> Itera
             yield StaleReason("inputs", "data", "the items are not those that it was made from")
     for name in _LEARNED:
         yield from _changed(name, manifest["config"][name], _plain(config, name))
-    for name in model_version.ASKED:
+    for name in model_version.REQUESTED_SECTIONS:
         yield from _changed(name, manifest["asked"][name], _plain(config, name))
 
 

@@ -9,8 +9,8 @@ import pytest
 from genset.config.sections import Balance
 from genset.dataset import Record
 from genset.errors import GensetError
-from genset.pipeline.augment.balance import Target, balance_fill, downsample, missing, targets
-from genset.pipeline.augment.copies import Copy, copies
+from genset.pipeline.augment.balance import Target, class_targets, downsample_classes, fill_classes, missing_counts
+from genset.pipeline.augment.copies import Copy, numbered_copies
 from tests.unit.builders import record, records
 
 HAVE = {"a": 10, "b": 4, "c": 1}
@@ -32,38 +32,38 @@ def label_of(item: Record) -> str:
     ],
 )
 def test_targets_of_each_class(target: Target, expected: Mapping[str, int]) -> None:
-    assert targets(HAVE, target) == expected
+    assert class_targets(HAVE, target) == expected
 
 
 def test_the_median_of_two_classes_is_rounded_down() -> None:
-    assert targets({"a": 3, "b": 4}, "median") == {"a": 3, "b": 3}
+    assert class_targets({"a": 3, "b": 4}, "median") == {"a": 3, "b": 3}
 
 
 def test_a_class_that_has_more_than_the_target_lacks_nothing() -> None:
-    assert missing(HAVE, 4) == {"a": 0, "b": 0, "c": 3}
-    assert missing(HAVE, {"a": 2, "c": 5}) == {"a": 0, "b": 0, "c": 4}
+    assert missing_counts(HAVE, 4) == {"a": 0, "b": 0, "c": 3}
+    assert missing_counts(HAVE, {"a": 2, "c": 5}) == {"a": 0, "b": 0, "c": 4}
 
 
 def test_an_unknown_class_is_answered_with_the_nearest() -> None:
     with pytest.raises(GensetError, match="did you mean `cat`") as error:
-        targets({"cat": 1, "dog": 2}, {"cta": 5})
+        class_targets({"cat": 1, "dog": 2}, {"cta": 5})
     assert error.value.where == "balance.target" and "cat, dog" in error.value.hint
 
 
 def test_without_shrinking_nothing_is_left_out() -> None:
     train = records(5)
-    asked = copies(train, 2, {})
-    result = downsample(train, asked, Balance(target=1), label_of, 0)
+    asked = numbered_copies(train, 2, {})
+    result = downsample_classes(train, asked, Balance(target=1), label_of, 0)
     assert (result.left_out, result.copies, result.problems) == (frozenset(), asked, [])
 
 
 def _shrunk(train: list[Record], asked: list[Copy], target: Any, seed: int = 0) -> Any:
-    return downsample(train, asked, Balance(target=target, shrink=True), label_of, seed)
+    return downsample_classes(train, asked, Balance(target=target, shrink=True), label_of, seed)
 
 
 def test_copies_go_before_synthetic_items_and_those_before_real_ones() -> None:
     real, synthetic = records(4), [record(f"g{n}", source="generated") for n in range(3)]
-    asked = copies(real, 1, {})
+    asked = numbered_copies(real, 1, {})
     nine = _shrunk([*real, *synthetic], asked, 9)
     assert nine.left_out == frozenset() and len(nine.copies) == 2
     seven = _shrunk([*real, *synthetic], asked, 7)
@@ -75,7 +75,7 @@ def test_copies_go_before_synthetic_items_and_those_before_real_ones() -> None:
 
 
 def test_the_first_copy_of_every_item_comes_before_any_second() -> None:
-    kept = _shrunk(records(3), copies(records(3), 3, {}), 7).copies
+    kept = _shrunk(records(3), numbered_copies(records(3), 3, {}), 7).copies
     assert [(copy.parent.id, copy.number) for copy in kept] == [("a0", 0), ("a1", 0), ("a2", 0), ("a0", 1)]
 
 
@@ -102,7 +102,7 @@ def test_each_class_that_shrinks_is_reported_with_its_numbers() -> None:
 
 def _filled(lacking: dict[str, int], section: Balance, **how: Any) -> Any:
     real = [*records(3), *records(2, "b")]
-    return balance_fill(lacking, real, how.pop("start", {}), section, label_of, **{"has_model": True, **how})
+    return fill_classes(lacking, real, how.pop("start", {}), section, label_of, **{"has_model": True, **how})
 
 
 def test_with_a_model_classes_are_filled_with_generated_items() -> None:
@@ -122,7 +122,7 @@ def test_half_of_an_odd_number_is_copies_and_the_larger_half_generated() -> None
 
 
 def test_classes_of_which_nothing_is_generated_get_copies() -> None:
-    result = _filled({"a": 2, "b": 2}, Balance(fill="generated"), none={"b"})
+    result = _filled({"a": 2, "b": 2}, Balance(fill="generated"), not_generated={"b"})
     assert Counter(copy.parent.label for copy in result.copies) == {"b": 2}
     assert result.generated == {"a": 2, "b": 0}
 

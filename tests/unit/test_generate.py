@@ -5,14 +5,14 @@ import json
 import pytest
 
 from genset.config.sections import Generate
-from genset.pipeline.generate.counts import rare_class_problems, shares, skipped_classes, target_counts
+from genset.pipeline.generate.counts import proportional_counts, rare_class_problems, skipped_classes, target_counts
 from genset.pipeline.generate.sampling import (
     GenerationTally,
-    at_once,
+    items_per_task,
     next_numbers,
+    place_chunks,
+    place_range,
     rejected_problems,
-    stretch,
-    stretches,
 )
 from tests.unit.builders import record
 
@@ -24,16 +24,16 @@ COUNTS = {"a": 60, "b": 30, "c": 3}
     [(0, {"a": 0, "b": 0}), (1, {"a": 1, "b": 0}), (3, {"a": 2, "b": 1}), (4, {"a": 3, "b": 1}), (5, {"a": 3, "b": 2})],
 )
 def test_shares_are_divided_by_largest_remainder(total: int, expected: dict[str, int]) -> None:
-    assert shares({"a": 2, "b": 1}, total) == expected
+    assert proportional_counts({"a": 2, "b": 1}, total) == expected
 
 
 def test_of_equal_remainders_the_first_classes_get_one_more() -> None:
-    assert shares({"a": 1, "b": 1, "c": 1}, 5) == {"a": 2, "b": 2, "c": 1}
-    assert sum(shares({"a": 1, "b": 7, "c": 5}, 1001).values()) == 1001
+    assert proportional_counts({"a": 1, "b": 1, "c": 1}, 5) == {"a": 2, "b": 2, "c": 1}
+    assert sum(proportional_counts({"a": 1, "b": 7, "c": 5}, 1001).values()) == 1001
 
 
 def test_shares_of_no_items_are_zero() -> None:
-    assert shares({"a": 0}, 0) == {"a": 0}
+    assert proportional_counts({"a": 0}, 0) == {"a": 0}
 
 
 def test_a_number_for_each_class_or_a_total() -> None:
@@ -56,22 +56,22 @@ def test_rare_classes_are_reported_unless_there_is_only_one_class() -> None:
 
 def test_a_stretch_counts_over_all_labels() -> None:
     numbers = {"a": 2, "b": 0, "c": 3}
-    assert stretch(numbers, 0, 9) == [("a", 0), ("a", 1), ("c", 0), ("c", 1), ("c", 2)]
-    assert stretch(numbers, 1, 2) == [("a", 1), ("c", 0)]
-    assert stretch(numbers, 5, 2) == []
+    assert place_range(numbers, 0, 9) == [("a", 0), ("a", 1), ("c", 0), ("c", 1), ("c", 2)]
+    assert place_range(numbers, 1, 2) == [("a", 1), ("c", 0)]
+    assert place_range(numbers, 5, 2) == []
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
 def test_stretches_of_any_size_make_the_same_places(most: int) -> None:
     numbers, start = {"a": 4, "b": 3}, {"b": 10}
-    places = [place for part in stretches(numbers, start, most) for place in part]
+    places = [place for part in place_chunks(numbers, start, most) for place in part]
     assert places == [("a", 0), ("a", 1), ("a", 2), ("a", 3), ("b", 10), ("b", 11), ("b", 12)]
 
 
 def test_few_items_are_one_batch_and_many_are_shared_by_the_workers() -> None:
-    batch = at_once(1, 1)
-    assert at_once(2 * batch, 2) == batch and at_once(2 * batch, 1) == 2 * batch
-    assert at_once(10**6, 1) == at_once(10**9, 1) == 8 * batch
+    batch = items_per_task(1, 1)
+    assert items_per_task(2 * batch, 2) == batch and items_per_task(2 * batch, 1) == 2 * batch
+    assert items_per_task(10**6, 1) == items_per_task(10**9, 1) == 8 * batch
 
 
 def test_numbers_go_on_after_items_of_the_same_model_and_seed() -> None:

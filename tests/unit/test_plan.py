@@ -3,7 +3,7 @@
 from typing import Any
 
 from genset.config.sections import Augment, Balance
-from genset.pipeline.augment.plan import ClassPlan, plan
+from genset.pipeline.augment.plan import ClassPlan, plan_classes
 from tests.unit.builders import record, records
 
 TRAIN = [*records(6), *records(2, "b")]
@@ -11,7 +11,7 @@ TRAIN = [*records(6), *records(2, "b")]
 
 def planned(section: Augment | None = None, target: Balance | None = None, **how: Any) -> ClassPlan:
     train, start = how.pop("train", TRAIN), how.pop("start", {})
-    return plan(train, start, section or Augment(), target or Balance(), 0, **{"has_model": False, **how})
+    return plan_classes(train, start, section or Augment(), target or Balance(), 0, **{"has_model": False, **how})
 
 
 def numbers(of: ClassPlan) -> list[tuple[str, int]]:
@@ -33,7 +33,7 @@ def test_copies_are_of_real_items_alone_and_go_on_from_their_numbers() -> None:
 
 
 def test_copies_and_generated_items_count_towards_the_target() -> None:
-    result = planned(Augment(copies=1), Balance(target="max"), wanted={"a": 0, "b": 5}, has_model=True)
+    result = planned(Augment(copies=1), Balance(target="max"), requested={"a": 0, "b": 5}, has_model=True)
     assert result.generated == {"a": 0, "b": 8}  # 12 of a; of b 2 real, 2 copies, 5 requested, 3 that lack
 
 
@@ -44,7 +44,7 @@ def test_copies_that_fill_up_are_numbered_after_the_requested_ones() -> None:
 
 
 def test_shrinking_limits_the_generated_items_to_the_room() -> None:
-    result = planned(target=Balance(target=4, shrink=True), wanted={"a": 9, "b": 9}, has_model=True)
+    result = planned(target=Balance(target=4, shrink=True), requested={"a": 9, "b": 9}, has_model=True)
     assert result.generated == {"a": 0, "b": 2}
     assert [row["total"] for row in result.rows(TRAIN)] == [4, 4]
     assert [row["left_out"] for row in result.rows(TRAIN)] == [2, 0]

@@ -9,13 +9,13 @@ from genset.config.sections import Balance
 from genset.dataset import Record
 from genset.errors import GensetError, did_you_mean
 from genset.interfaces import Problem
-from genset.pipeline.augment.copies import Copy, filled
+from genset.pipeline.augment.copies import Copy, copies_in_turn
 from genset.seeds import hash_of
 
 Target = str | int | Mapping[str, int] | None
 
 
-def targets(have: Mapping[str, int], target: Target) -> dict[str, int]:
+def class_targets(have: Mapping[str, int], target: Target) -> dict[str, int]:
     """Items that each class shall have; as many as it has where nothing is asked for.
 
     Raises GensetError for a label that is not there.
@@ -38,12 +38,12 @@ def targets(have: Mapping[str, int], target: Target) -> dict[str, int]:
     return dict.fromkeys(have, wanted)
 
 
-def missing(have: Mapping[str, int], target: Target) -> dict[str, int]:
+def missing_counts(have: Mapping[str, int], target: Target) -> dict[str, int]:
     """Items that each class lacks to reach the target; classes that have more keep what they have.
 
     Raises GensetError for a label that is not there.
     """
-    return {label: max(0, wanted - have[label]) for label, wanted in targets(have, target).items()}
+    return {label: max(0, wanted - have[label]) for label, wanted in class_targets(have, target).items()}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Downsampling:
     problems: list[Problem]
 
 
-def downsample(
+def downsample_classes(
     train: Sequence[Record], copies: Sequence[Copy], section: Balance, cell: Callable[[Record], str], seed: int
 ) -> Downsampling:
     """Leave out what a class has beyond its target: copies that are still to be made, then made items, then real ones.
@@ -65,7 +65,7 @@ def downsample(
     if not section.shrink:
         return Downsampling(frozenset(), list(copies), [])
     have = Counter(map(cell, [*train, *(copy.parent for copy in copies)]))
-    wanted = targets(dict(sorted(have.items())), section.target)
+    wanted = class_targets(dict(sorted(have.items())), section.target)
     left_out: set[str] = set()
     problems = []
     for label, records in _by(cell, train).items():
@@ -110,7 +110,7 @@ class BalanceFill:
     problems: list[Problem]
 
 
-def balance_fill(
+def fill_classes(
     lacking: Mapping[str, int],
     real: Sequence[Record],
     start: Mapping[str, int],
@@ -118,7 +118,7 @@ def balance_fill(
     cell: Callable[[Record], str],
     *,
     has_model: bool,
-    none: Collection[str] = (),
+    not_generated: Collection[str] = (),
 ) -> BalanceFill:
     """The lacking items as generated ones and as copies of the `real` items of train, as the section asks for.
 
@@ -133,10 +133,12 @@ def balance_fill(
         records = cells.get(label, [])
         parents = [record for record in records if start.get(record.id, 0) < section.max_copies]
         room = sum(section.max_copies - start.get(parent.id, 0) for parent in parents)
-        wanted = {"generated": 0, "both": count // 2, "augmented": count}["augmented" if label in none else fill]
+        wanted = {"generated": 0, "both": count // 2, "augmented": count}[
+            "augmented" if label in not_generated else fill
+        ]
         copied = min(room, wanted)
-        copies += filled(parents, start, copied, section.max_copies)
-        if fill != "augmented" and label not in none:
+        copies += copies_in_turn(parents, start, copied, section.max_copies)
+        if fill != "augmented" and label not in not_generated:
             generated[label] = count - copied
         elif copied < count:
             each = f"at most {section.max_copies} copies of each of its {len(records)} items"

@@ -1,4 +1,4 @@
-"""Transformed copies of items: what was drawn is written beside each, so that one copy can be made again alone."""
+"""Transformed copies of items. The random draws of each copy are recorded, so that one copy can be made again alone."""
 
 import json
 from collections import Counter
@@ -54,7 +54,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Transformed:
+class TransformedItem:
     """A changed item and how it came to be."""
 
     item: ItemArray
@@ -88,12 +88,12 @@ def next_numbers(records: Iterable[Record]) -> Counter[str]:
     return out
 
 
-def copies(parents: Iterable[Record], number: int, start: Mapping[str, int]) -> list[Copy]:
+def numbered_copies(parents: Iterable[Record], number: int, start: Mapping[str, int]) -> list[Copy]:
     """`number` more copies of each parent."""
     return [Copy(parent, start.get(parent.id, 0) + k) for parent in parents for k in range(number)]
 
 
-def filled(parents: Sequence[Record], start: Mapping[str, int], count: int, most: int) -> list[Copy]:
+def copies_in_turn(parents: Sequence[Record], start: Mapping[str, int], count: int, most: int) -> list[Copy]:
     """`count` more copies, one parent after the other, none with a number of `most` or more."""
     out: list[Copy] = []
     for turn in range(most):
@@ -104,7 +104,7 @@ def filled(parents: Sequence[Record], start: Mapping[str, int], count: int, most
     return out
 
 
-def record(copy: Copy, recipe: Recipe, made: Transformed) -> Record:
+def copy_record(copy: Copy, recipe: Recipe, made: TransformedItem) -> Record:
     """The record of a copy: parents, first the one whose label it keeps, and what was drawn."""
     parent = copy.parent
     told = {"copy": copy.number, "attempt": made.attempt, "recipe": recipe.key, "steps": made.drawn}
@@ -125,10 +125,10 @@ def record(copy: Copy, recipe: Recipe, made: Transformed) -> Record:
     )
 
 
-def transform(item: ItemArray, copy: Copy, recipe: Recipe, company: MixContext) -> Transformed | None:
+def transform_copy(item: ItemArray, copy: Copy, recipe: Recipe, company: MixContext) -> TransformedItem | None:
     """The transformed item, or None when no try changes the item."""
     for attempt in range(_MOST_TRIES):
-        made = attempted(item, copy, recipe, company, attempt)
+        made = apply_steps(item, copy, recipe, company, attempt)
         if made.drawn and _differ(made.item, item):
             return made
     return None
@@ -141,14 +141,14 @@ def _differ(one: ItemArray, other: ItemArray) -> bool:
     return one.tobytes() != other.tobytes()
 
 
-def attempted(item: ItemArray, copy: Copy, recipe: Recipe, company: MixContext, attempt: int) -> Transformed:
+def apply_steps(item: ItemArray, copy: Copy, recipe: Recipe, company: MixContext, attempt: int) -> TransformedItem:
     """One try: all steps in order draw from one generator."""
     rng = rng_for(recipe.seed, "augment", copy.parent.id, copy.number, attempt)
     drawn: list[Drawn] = []
     for step in recipe.steps:
         item, rows = step.maybe_run(item, rng, company)
         drawn += rows
-    return Transformed(item, attempt, drawn)
+    return TransformedItem(item, attempt, drawn)
 
 
 def with_soft_labels(records: Sequence[Record], steps: Sequence[Step]) -> list[Record]:

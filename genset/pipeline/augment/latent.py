@@ -9,7 +9,7 @@ from genset.pipeline.augment.mixing import LatentMixer
 from genset.versions.version import Version
 
 
-def latent_of(recipe: augment_copies.Recipe, model: Version | None) -> LatentMixer | None:
+def open_latent_mixer(recipe: augment_copies.Recipe, model: Version | None) -> LatentMixer | None:
     """The model behind steps that need one. Raises GensetError when it has no encoder."""
     return LatentMixer.from_version(model) if model and uses_model(recipe.steps) else None
 

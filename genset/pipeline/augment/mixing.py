@@ -12,7 +12,7 @@ from genset.errors import GensetError
 from genset.interfaces import ItemArray, MixContext, MixPartner
 from genset.models.onnx_network import OnnxNetwork
 from genset.pipeline.generate.generator import SampleModel
-from genset.pipeline.generate.variations import encoder
+from genset.pipeline.generate.variations import open_encoder
 from genset.versions.version import Version
 
 
@@ -46,7 +46,7 @@ class LatentMixer:
     @classmethod
     def from_version(cls, version: Version) -> Self:
         """Open a model version. Raises GensetError for a model without an encoder."""
-        return cls(SampleModel.open(version), encoder(version))
+        return cls(SampleModel.open(version), open_encoder(version))
 
     def between(self, first: Record, last: Record, share: float, rng: np.random.Generator) -> ItemArray:
         """The item at a fraction of the way between the codes of two items of one class."""

@@ -49,7 +49,7 @@ class ClassPlan:
         ]
 
 
-def plan(
+def plan_classes(
     train: Sequence[Record],
     start: Mapping[str, int],
     section: Augment,
@@ -57,33 +57,33 @@ def plan(
     seed: int,
     *,
     has_model: bool,
-    wanted: Mapping[str, int] | None = None,
-    none: Collection[str] = (),
+    requested: Mapping[str, int] | None = None,
+    not_generated: Collection[str] = (),
 ) -> ClassPlan:
-    """Copies of each real train item, numbered from `start` on; the `wanted` generated items; what the classes then
+    """Copies of each real train item, numbered from `start` on; the `requested` generated items; what the classes then
     have too much, if they shall shrink; and what they lack, as generated items or further copies.
 
     Raises GensetError for what the sections ask for and the train part or the model does not have.
     """
     real = [record for record in train if record.source == "collected"]
     cell = cell_of(target.by, train, "balance.by")
-    copies = augment_copies.copies(real, section.copies, start)
-    shrunk = balance.downsample(train, copies, target, cell, seed)
+    copies = augment_copies.numbered_copies(real, section.copies, start)
+    shrunk = balance.downsample_classes(train, copies, target, cell, seed)
     kept = [record for record in train if record.id not in shrunk.left_out]
     have = Counter(dict.fromkeys(sorted(set(map(cell, train))), 0))
     have.update(map(cell, [*kept, *(copy.parent for copy in shrunk.copies)]))
-    generated = dict(wanted or {})
+    generated = dict(requested or {})
     if list(target.by) == ["label"]:
         if target.shrink:
-            room = balance.targets(have, target.target)
+            room = balance.class_targets(have, target.target)
             generated = {label: min(n, max(0, room[label] - have[label])) for label, n in generated.items()}
         have.update(generated)
     after = Counter(start)
     for copy in shrunk.copies:
         after[copy.parent.id] = max(after[copy.parent.id], copy.number + 1)
     stay = [record for record in kept if record.source == "collected"]
-    lacking = balance.missing(have, target.target)
-    more = balance.balance_fill(lacking, stay, after, target, cell, has_model=has_model, none=none)
+    lacking = balance.missing_counts(have, target.target)
+    more = balance.fill_classes(lacking, stay, after, target, cell, has_model=has_model, not_generated=not_generated)
     totals = Counter(generated)
     totals.update(more.generated)
     labels = sorted({*generated, *more.generated})

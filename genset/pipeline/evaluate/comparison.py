@@ -9,8 +9,8 @@ from genset.interfaces import MetricInfo
 from genset.pipeline.evaluate.evaluator import rounded
 from genset.report import formatting
 
-Judgement = Literal["better", "worse", "not told apart", "no interval", "neutral"]
-_APART: tuple[Judgement, ...] = ("better", "worse")
+ChangeVerdict = Literal["better", "worse", "inconclusive", "no interval", "neutral"]
+_APART: tuple[ChangeVerdict, ...] = ("better", "worse")
 _NAMED = 3  # figures that the one line names
 _CHANCE = 0.05  # that an interval of 95% leaves out what is true
 
@@ -23,7 +23,7 @@ class Change:
     before: float
     after: float
     interval: tuple[float, float] | None  # of the difference, 95%
-    further: tuple[float, float] | None = None  # the same of what was added to the distance from a target
+    distance_interval: tuple[float, float] | None = None  # the same of what was added to the distance from a target
 
     @property
     def difference(self) -> float:
@@ -31,25 +31,25 @@ class Change:
         return rounded(self.after - self.before)
 
     @property
-    def word(self) -> Judgement:
+    def verdict(self) -> ChangeVerdict:
         """What the change is worth: only a difference whose interval leaves out 0 is better or worse; of a figure with
         a target that of its distance from it."""
         if self.figure.goal == "neutral":
             return "neutral"
-        ends = self.further if self.figure.goal == "target" else self.interval
+        ends = self.distance_interval if self.figure.goal == "target" else self.interval
         if ends is None:
             return "no interval"
         if _holds_0(ends):
-            return "not told apart"
+            return "inconclusive"
         return "better" if (ends[0] > 0) == (self.figure.goal == "higher") else "worse"
 
     @property
     def moved(self) -> bool:
         """Whether the value itself has provably changed, though to nothing better or worse."""
-        return self.word == "not told apart" and self.interval is not None and not _holds_0(self.interval)
+        return self.verdict == "inconclusive" and self.interval is not None and not _holds_0(self.interval)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """In a few words."""
         return f"{self.figure.name} {formatting.number(self.before)} to {formatting.number(self.after)}"
 
@@ -57,7 +57,7 @@ class Change:
         """As JSON holds it."""
         ends = self.interval and [rounded(end) for end in self.interval]
         told = {"figure": self.figure.name, "before": self.before, "after": self.after}
-        return {**told, "difference": self.difference, "interval": ends, "verdict": self.word}
+        return {**told, "difference": self.difference, "interval": ends, "verdict": self.verdict}
 
 
 def _holds_0(ends: tuple[float, float]) -> bool:
@@ -75,36 +75,36 @@ class Comparison:
     notes: Sequence[str]
     verdict: Mapping[str, Any]  # of the version itself, as quality.json holds it
 
-    def of(self, word: Judgement) -> list[Change]:
+    def with_verdict(self, verdict: ChangeVerdict) -> list[Change]:
         """The changes of a kind."""
-        return [change for change in self.changes if change.word == word]
+        return [change for change in self.changes if change.verdict == verdict]
 
     @property
     def line(self) -> str:
         """All of it in a line."""
         if not self.changes:
             return f"{self.after} against {self.before}: no figure stands on both sides"
-        parts = [_named(self.of("better"), "better"), _named(self.of("worse"), "worse")]
-        same = len(self.of("not told apart"))
-        return f"{self.after} against {self.before}: {', '.join(parts)}, {same} not told apart"
+        parts = [_named(self.with_verdict("better"), "better"), _named(self.with_verdict("worse"), "worse")]
+        same = len(self.with_verdict("inconclusive"))
+        return f"{self.after} against {self.before}: {', '.join(parts)}, {same} inconclusive"
 
     @property
-    def tried(self) -> int:
+    def tested(self) -> int:
         """Figures that could have been better or worse."""
-        return len([change for change in self.changes if change.word in ("better", "worse", "not told apart")])
+        return len([change for change in self.changes if change.verdict in ("better", "worse", "inconclusive")])
 
-    def _weighty(self, word: Judgement) -> list[Change]:
+    def _credible(self, verdict: ChangeVerdict) -> list[Change]:
         """The changes of a kind that are to be believed: those of headline figures; where there are none all, if they
         are more than chance makes."""
-        apart = [*self.of("better"), *self.of("worse")]
+        apart = [*self.with_verdict("better"), *self.with_verdict("worse")]
         first = [change for change in apart if change.figure.headline]
-        believed = first or (apart if len(apart) >= _above_chance(self.tried) else [])
-        return [change for change in believed if change.word == word]
+        believed = first or (apart if len(apart) >= _above_chance(self.tested) else [])
+        return [change for change in believed if change.verdict == verdict]
 
     @property
     def tone(self) -> formatting.Tone:
         """Good where something that is to be believed is better and nothing worse."""
-        better, worse = bool(self._weighty("better")), bool(self._weighty("worse"))
+        better, worse = bool(self._credible("better")), bool(self._credible("worse"))
         return "neutral" if better == worse else "good" if better else "bad"
 
     @property
@@ -115,14 +115,14 @@ class Comparison:
             return f"Not compared: {why.removeprefix('no figures: ')}"
         if self.tone != "neutral":
             return {"good": "Better", "bad": "Worse"}[self.tone]
-        counts = {word: len(self.of(word)) for word in _APART if self.of(word)}
-        if self._weighty("better"):
+        counts = {word: len(self.with_verdict(word)) for word in _APART if self.with_verdict(word)}
+        if self._credible("better"):
             return f"Better in {counts['better']}, worse in {counts['worse']}"
         if not counts:
             return "Nothing that can be told apart"
         count, word = sum(counts.values()), " or ".join(counts)
         verb = "is" if count == 1 else "are"
-        return f"{count} of {self.tried} figures {verb} {word}, as chance alone would make it"
+        return f"{count} of {self.tested} figures {verb} {word}, as chance alone would make it"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -153,10 +153,10 @@ def _named(changes: Sequence[Change], word: str) -> str:
         return f"0 {word}"
     ordered = sorted(changes, key=lambda change: not change.figure.headline)
     more = f", {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
-    return f"{len(changes)} {word} ({', '.join(change.told for change in ordered[:_NAMED])}{more})"
+    return f"{len(changes)} {word} ({', '.join(change.summary for change in ordered[:_NAMED])}{more})"
 
 
-def rows(comparison: Comparison) -> list[list[str]]:
+def table_rows(comparison: Comparison) -> list[list[str]]:
     """A row for each figure: name, before, after, difference, interval, what it is worth."""
     return [
         [
@@ -165,7 +165,7 @@ def rows(comparison: Comparison) -> list[list[str]]:
             formatting.number(change.after),
             f"{change.difference:+.3f}",
             formatting.interval(change.interval),
-            change.word,
+            change.verdict,
         ]
         for change in comparison.changes
     ]

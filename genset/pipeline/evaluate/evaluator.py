@@ -21,7 +21,7 @@ from genset.interfaces import (
     MetricValue,
     Modality,
 )
-from genset.pipeline.augment.copies import Copy, Recipe, filled, transform
+from genset.pipeline.augment.copies import Copy, Recipe, copies_in_turn, transform_copy
 from genset.pipeline.augment.mixing import PartnerPool, TrainContext
 from genset.pipeline.evaluate.cache import Arrays, FeatureCache
 from genset.pipeline.evaluate.verdict import Verdict
@@ -65,9 +65,9 @@ class Evaluator:
 
     modality: Modality
     engine: Engine
-    kept: FeatureCache | None = None
+    cache: FeatureCache | None = None
     seeds: int = SEEDS
-    no_augmented: str = ""  # why ordinary transformed copies are not compared with, where they are not
+    no_augmented_reason: str = ""  # why ordinary transformed copies are not compared with, where they are not
 
     def verdict(
         self,
@@ -96,7 +96,7 @@ class Evaluator:
             suspicious=_suspicious(inputs, train.records, made.records),
             notes=_notes(inputs),
         )
-        return gated(verdict, conditions, self.modality.kind)
+        return with_failed_gates(verdict, conditions, self.modality.kind)
 
     def _inputs(
         self, classes: tuple[str, ...], train: LabelledItems, test: LabelledItems, made: LabelledItems
@@ -108,12 +108,12 @@ class Evaluator:
         )
         scale = standardise_in_place([*seen, *back], shared=self.modality.shared_unit)
         learned = self._learned(seen[0], train.records, len(classes))
-        compared = learned.classifiers and not self.no_augmented
+        compared = learned.classifiers and not self.no_augmented_reason
         copies = self._copies(classes, train, len(made.records)) if compared else None
         if copies:
             scale.apply_in_place(copies.features)
         found = build_inputs(classes, seen[0], seen[1], seen[2], back, copies, learned)
-        return replace(found, no_augmented_reason=self.no_augmented) if self.no_augmented else found
+        return replace(found, no_augmented_reason=self.no_augmented_reason) if self.no_augmented_reason else found
 
     def _features(self, items: Items, labels: Labels, of: Sequence[Record], *how: Any) -> ItemFeatures:
         """The features of items; `of` and `how` say which these are."""
@@ -147,10 +147,10 @@ class Evaluator:
 
     def _known(self, what: str, of: Sequence[Record], make: Callable[[], Arrays], *how: Any) -> Arrays:
         contents = [record.content for record in of]
-        if self.kept is None or not all(contents):
+        if self.cache is None or not all(contents):
             return make()
         libraries = [importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "scipy")]
-        return self.kept.arrays([what, self.modality.kind, self.modality.settings, libraries, contents, *how], make)
+        return self.cache.arrays([what, self.modality.kind, self.modality.settings, libraries, contents, *how], make)
 
     def _there_and_back(self, classes: Sequence[str], *sides: LabelledItems) -> list[ItemFeatures]:
         """Some items of each side, sent to tensors and back; none where nothing is lost on the way, or one is empty."""
@@ -172,7 +172,7 @@ class Evaluator:
         records = [train.records[row] for row in order]
         row = {record.id: int(place) for record, place in zip(records, order, strict=True)}
         wanted = min(count, _MOST_AUGMENTED)
-        plan = filled(records, {}, wanted, -(-wanted // len(records)))
+        plan = copies_in_turn(records, {}, wanted, -(-wanted // len(records)))
         if not steps or not plan:
             return None
 
@@ -184,7 +184,7 @@ class Evaluator:
 
         def one(copy: Copy) -> ItemArray | None:
             company = TrainContext(copy.parent, pool, item_of, None)
-            made = transform(item_of(copy.parent), copy, recipe, company)
+            made = transform_copy(item_of(copy.parent), copy, recipe, company)
             return made.item if made else None
 
         made = [
@@ -197,7 +197,7 @@ class Evaluator:
 
 
 def _in_form(items: Sequence[Items], modality: Modality) -> Items:
-    """(N, *item_shape) items that a transform may have left longer or shorter: cut, or filled up with zeros."""
+    """(N, *item_shape) items that a transform may have left longer or shorter: cut, or copies_in_turn up with zeros."""
     out = np.zeros((len(items), *modality.item_shape), modality.item_dtype)
     for row, item in enumerate(items):
         length = min(len(item), out.shape[1])
@@ -205,7 +205,7 @@ def _in_form(items: Sequence[Items], modality: Modality) -> Items:
     return out
 
 
-def gated(verdict: Verdict, conditions: Sequence[str], kind: str) -> Verdict:
+def with_failed_gates(verdict: Verdict, conditions: Sequence[str], kind: str) -> Verdict:
     """The verdict with the gates that fail. Raises GensetError for a gate on a figure of another modality."""
     parsed = [gates.parse(text, EVERY_FIGURE) for text in conditions]
     for gate in parsed:

@@ -8,7 +8,7 @@ from genset.interfaces import Problem
 RARE = 3  # a class with at most so many training items is too small to fit a density
 
 
-def shares(counts: Mapping[str, int], total: int) -> dict[str, int]:
+def proportional_counts(counts: Mapping[str, int], total: int) -> dict[str, int]:
     """`total` divided in the proportions of `counts`, by largest remainder; ties go to the first label."""
     everything = sum(counts.values())
     exact = {label: total * count / max(1, everything) for label, count in counts.items()}
@@ -24,7 +24,7 @@ def target_counts(train_counts: Mapping[str, int], section: Generate) -> dict[st
     }
     none = dict.fromkeys(train_counts, 0)
     if section.count is not None:
-        return {**none, **shares(included, section.count)}
+        return {**none, **proportional_counts(included, section.count)}
     return {**none, **dict.fromkeys(included, DEFAULT_PER_CLASS if section.per_class is None else section.per_class)}
 
 

@@ -58,7 +58,7 @@ class SampleModel:
     classes: tuple[str, ...]
     seed: int  # of the run that trained it
     limits: Limits
-    judge: LabelFilter | None  # finds wrong labels; None for a single class
+    label_filter: LabelFilter | None  # finds wrong labels; None for a single class
     reference: str  # recorded in the metadata of each item: equal models have equal references
     sampling: Sampling
 
@@ -70,7 +70,7 @@ class SampleModel:
         config: Config,
         modality: Modality,
         facts: Mapping[str, Any],
-        judge: LabelFilter | None,
+        label_filter: LabelFilter | None,
         where: str = "",
     ) -> Self:
         """Combine the results of a training; `facts` are those of the manifest, `where` names the model in errors."""
@@ -83,7 +83,7 @@ class SampleModel:
             classes,
             config.seed,
             Limits(**facts["limits"]),
-            judge,
+            label_filter,
             facts["reference"],
             config.generate.sampling,
         )
@@ -100,15 +100,15 @@ class SampleModel:
         files = verified(version, (*networks.values(), *arrays, *state), hint)
         modality = config.items.with_state({name: files[name] for name in state})
         prior, *judges = (load_npz(files[name], str(version.path / name)) for name in arrays)
-        judge = LabelFilter(judges[0]) if judges else None
+        label_filter = LabelFilter(judges[0]) if judges else None
         models = {name: files[file] for name, file in networks.items()}
-        return cls.from_parts(models, prior, config, modality, model, judge, str(version.path))
+        return cls.from_parts(models, prior, config, modality, model, label_filter, str(version.path))
 
     def sample(self, label: str, seed: int, numbers: Iterable[int]) -> Items:
         """Items of one class by number, unfiltered: number 7 is the same item in every request."""
-        return self.at([(label, number) for number in numbers], seed, 0)
+        return self.items_at([(label, number) for number in numbers], seed, 0)
 
-    def at(self, places: Places, seed: int, attempt: int) -> Items:
+    def items_at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items of (label, number) places."""
         return self.decode(self.codes(places, seed, attempt), places, seed, attempt)
 
@@ -160,7 +160,7 @@ class SampleSource(Protocol):
     def hint(self) -> str:
         """What to do if every item is rejected as a near copy."""
 
-    def at(self, places: Places, seed: int, attempt: int) -> Items:
+    def items_at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items of (label, number) places; another attempt gives other items."""
 
     def details(self) -> dict[str, Any]:

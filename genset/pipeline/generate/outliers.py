@@ -10,7 +10,7 @@ from genset.errors import GensetError
 from genset.interfaces import Floats, Items, Problem, UndecodableError
 from genset.models.onnx_network import BATCH, OnnxNetwork
 from genset.pipeline.generate.generator import SampleModel
-from genset.pipeline.generate.variations import encoder
+from genset.pipeline.generate.variations import open_encoder
 from genset.pipeline.job import Job
 from genset.versions.version import Version
 
@@ -28,7 +28,7 @@ class Outlier:
         return Problem(self.record.place, "outlier", detail, round(self.ratio, 3))
 
 
-def errors(generator: SampleModel, encode: OnnxNetwork, items: Items, labels: Sequence[str]) -> Floats:
+def reconstruction_errors(generator: SampleModel, encode: OnnxNetwork, items: Items, labels: Sequence[str]) -> Floats:
     """(N,) reconstruction errors of items, as the modality measures them."""
     (z,) = encode(generator.modality.to_tensor(items))
     return generator.modality.errors(generator.models, z, generator.one_hot(labels), items)
@@ -36,7 +36,7 @@ def errors(generator: SampleModel, encode: OnnxNetwork, items: Items, labels: Se
 
 def outliers(version: Version, records: Sequence[Record], job: Job) -> list[Outlier]:
     """All items with their ratios, largest first. Raises GensetError for a model without an encoder."""
-    generator, encode = SampleModel.open(version), encoder(version)
+    generator, encode = SampleModel.open(version), open_encoder(version)
     limit = generator.limits.error
     if not limit:
         raise GensetError(
@@ -50,7 +50,8 @@ def outliers(version: Version, records: Sequence[Record], job: Job) -> list[Outl
         items = np.stack([_decoded(generator, record) for record in part])
         labels = [record.label if record.label in generator.classes else generator.classes[0] for record in part]
         return [
-            Outlier(r, float(e) / limit) for r, e in zip(part, errors(generator, encode, items, labels), strict=True)
+            Outlier(r, float(e) / limit)
+            for r, e in zip(part, reconstruction_errors(generator, encode, items, labels), strict=True)
         ]
 
     found = [outlier for part in job.engine.map(one, parts) for outlier in part]

@@ -57,11 +57,13 @@ def generate_items(
     """
     drawing, tally = FilteredSampler(model, filters, seed, draws or model), GenerationTally(sum(wanted.values()))
     parts = []
-    for part in job.engine.map(drawing, stretches(wanted, start or {}, at_once(tally.wanted, job.engine.slots()))):
+    for part in job.engine.map(
+        drawing, place_chunks(wanted, start or {}, items_per_task(tally.requested, job.engine.slots()))
+    ):
         parts.append(part)
         tally.add(part.redrawn, part.given_up, len(part.records))
-        job.progress.tick("generate", tally.done, tally.wanted, "")
-    tally.check(model, drawing.draws.hint)
+        job.progress.tick("generate", tally.done, tally.requested, "")
+    tally.check(model, drawing.source.hint)
     none = np.zeros((0, *model.modality.item_shape), model.modality.item_dtype)
     items = np.concatenate([none, *(part.items for part in parts)])
     dataset = Dataset(model.modality.kind, tuple(record for part in parts for record in part.records))
@@ -85,7 +87,7 @@ class FilteredSampler:
     model: SampleModel
     filters: Filters
     seed: int
-    draws: SampleSource
+    source: SampleSource
 
     def __call__(self, places: Places) -> SampledPart:
         """The result for some places."""
@@ -95,7 +97,7 @@ class FilteredSampler:
         redrawn: Counter[str] = Counter()
         reasons = np.full(len(places), "", dtype="U16")
         for attempt in range(MAX_ATTEMPTS):
-            made = self.draws.at([places[i] for i in waiting], self.seed, attempt)
+            made = self.source.items_at([places[i] for i in waiting], self.seed, attempt)
             items[waiting], tries[waiting] = made, attempt
             reasons = _rejected(self.model, made, [places[i][0] for i in waiting], self.filters)
             waiting, reasons = waiting[reasons != ""], reasons[reasons != ""]
@@ -105,7 +107,7 @@ class FilteredSampler:
         kept = np.setdiff1d(np.arange(len(places)), waiting)
         given_up = Counter((places[i][0], str(reason)) for i, reason in zip(waiting, reasons, strict=True))
         reference = self.model.reference
-        records = [_record(places[i], int(tries[i]), self.seed, reference, self.draws) for i in kept]
+        records = [_record(places[i], int(tries[i]), self.seed, reference, self.source) for i in kept]
         return SampledPart(records, items[kept], redrawn, given_up)
 
 
@@ -113,7 +115,7 @@ class FilteredSampler:
 class GenerationTally:
     """Counts of a generation, over all its parts."""
 
-    wanted: int
+    requested: int
     done: int = 0  # places that were sampled
     kept: int = 0
     redrawn: dict[str, int] = field(default_factory=dict)  # by reason
@@ -130,27 +132,27 @@ class GenerationTally:
 
     def check(self, model: SampleModel, hint: str) -> None:
         """Raises GensetError, with a hint, if no place has an item."""
-        if self.kept or not self.wanted:
+        if self.kept or not self.requested:
             return
         reasons: Counter[str] = Counter()
         for (_, reason), count in self.given_up.items():
             reasons[reason] += count
         most, count = reasons.most_common(1)[0]
         raise GensetError(
-            f"could not generate any of {self.wanted:,} items: {MAX_ATTEMPTS} attempts each were rejected; most often "
-            f"({count:,} items) the last one {_REJECTED[most]}",
+            f"could not generate any of {self.requested:,} items: {MAX_ATTEMPTS} attempts each were rejected; "
+            f"most often ({count:,} items) the last one {_REJECTED[most]}",
             where=model.reference,
             hint=hint if most == "near_copy" else model.hint,
         )
 
 
-def at_once(count: int, workers: int) -> int:
+def items_per_task(count: int, workers: int) -> int:
     """How many items are sampled together: full batches, few enough that every worker gets some."""
     batches = -(-count // (BATCH * workers))
     return BATCH * max(1, min(batches, _MAX_BATCHES))
 
 
-def stretch(wanted: Mapping[str, int], first: int, most: int) -> Places:
+def place_range(wanted: Mapping[str, int], first: int, most: int) -> Places:
     """The places from number `first` on, counted over all labels in order; at most `most`."""
     out: Places = []
     for label, count in wanted.items():
@@ -159,10 +161,10 @@ def stretch(wanted: Mapping[str, int], first: int, most: int) -> Places:
     return out
 
 
-def stretches(wanted: Mapping[str, int], start: Mapping[str, int], most: int) -> Iterator[Places]:
+def place_chunks(wanted: Mapping[str, int], start: Mapping[str, int], most: int) -> Iterator[Places]:
     """The places of the items in order, in pieces of at most `most`; numbers begin at `start`, or at 0."""
     for first in range(0, sum(wanted.values()), most):
-        yield [(label, start.get(label, 0) + number) for label, number in stretch(wanted, first, most)]
+        yield [(label, start.get(label, 0) + number) for label, number in place_range(wanted, first, most)]
 
 
 def _rejected(model: SampleModel, made: Items, labels: Sequence[str], filters: Filters) -> npt.NDArray[np.str_]:
@@ -171,9 +173,9 @@ def _rejected(model: SampleModel, made: Items, labels: Sequence[str], filters: F
     if not len(made):
         return reasons
     close = model.modality.closeness(made)
-    if filters.wrong_labels and model.judge and model.limits.label:
+    if filters.wrong_labels and model.label_filter and model.limits.label:
         index: Labels = np.array([model.classes.index(label) for label in labels])
-        sure = own_probability(model.judge.probabilities(model.modality.features(made)), index)
+        sure = own_probability(model.label_filter.probabilities(model.modality.features(made)), index)
         reasons[sure < model.limits.label - _TIE] = "wrong_label"
     if filters.train is not None:
         reasons[nearest(close, filters.train) <= model.limits.copy] = "near_copy"

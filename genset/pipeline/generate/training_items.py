@@ -9,7 +9,7 @@ from genset.versions.root import roots_of
 from genset.versions.version import CONFIG, WORK, Version
 
 
-def training_items_of(version: Version, job: Job, hint: str) -> preparing.Prepared:
+def load_training_items(version: Version, job: Job, hint: str) -> preparing.Prepared:
     """The items that a model was trained on, with their splits.
 
     Raises GensetError, with the hint, if those items have moved or changed.

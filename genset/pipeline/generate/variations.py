@@ -28,7 +28,7 @@ class Variations:
     amount: float
     hint: str = "Increase --vary, or keep near copies with --near-copies keep."
 
-    def at(self, places: Places, seed: int, attempt: int) -> Items:
+    def items_at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items: each code is that of the item, moved by the amount towards a draw of its class."""
         z = (1 - self.amount) * self.code + self.amount * self.model.codes(places, seed, attempt)
         return self.model.decode(z.astype(np.float32), places, seed, attempt)
@@ -49,7 +49,7 @@ class Between:
     count: int
     hint: str = "Keep near copies with --near-copies keep, or give two items that differ more."
 
-    def at(self, places: Places, seed: int, attempt: int) -> Items:
+    def items_at(self, places: Places, seed: int, attempt: int) -> Items:
         """(N, ...) items; number n of `count` is at (n + 1) / (count + 1) of the way."""
         share = np.array([(number + 1) / (self.count + 1) for _, number in places])[:, None]
         z = ((1 - share) * self.first + share * self.last).astype(np.float32)
@@ -88,11 +88,11 @@ def encode_item(model: SampleModel, version: Version, text: str, label: str | No
             f"{', or the text itself' if model.modality.rows else ''}.",
         ) from None
     content = item_id("c", hashlib.sha256(item.tobytes()).hexdigest(), 0)
-    code = encoder(version)(model.modality.to_tensor(item))[0][0]
+    code = open_encoder(version)(model.modality.to_tensor(item))[0][0]
     return EncodedItem(item_id("c", digest, 0), content, code, label or _label(model, raw, item))
 
 
-def encoder(version: Version) -> OnnxNetwork:
+def open_encoder(version: Version) -> OnnxNetwork:
     """The encoder of a model version. Raises GensetError if it has none."""
     if not (version.path / ENCODER).is_file():
         raise GensetError(
@@ -108,12 +108,14 @@ def _label(model: SampleModel, raw: ItemSource, item: Items) -> str:
         return model.classes[0]
     if isinstance(raw, Path) and raw.resolve().parent.name in model.classes:
         return raw.resolve().parent.name
-    if model.judge is None:
+    if model.label_filter is None:
         raise GensetError("the class of this item is unknown", where=str(raw), hint="Give it with --label.")
-    return model.classes[int(model.judge.probabilities(model.modality.features(item)).argmax())]
+    return model.classes[int(model.label_filter.probabilities(model.modality.features(item)).argmax())]
 
 
-def source(model: SampleModel, items: Sequence[EncodedItem], amount: float, count: int) -> Variations | Between:
+def variation_source(
+    model: SampleModel, items: Sequence[EncodedItem], amount: float, count: int
+) -> Variations | Between:
     """Variations of one item, or items between two of one class. Raises GensetError."""
     if len(items) == 1:
         if not amount and count > 1:

@@ -5,7 +5,7 @@ from typing import Any
 
 from genset.config.by_modality import EVERY_FIGURE
 from genset.export.card import cell
-from genset.pipeline.evaluate.comparison import Comparison, rows
+from genset.pipeline.evaluate.comparison import Comparison, table_rows
 from genset.pipeline.pages.parts import footer
 from genset.report import charts, formatting
 from genset.report.page import Block, Chart, Page, PageSection, PageVerdict, Paragraphs, Table, render
@@ -18,7 +18,7 @@ def markdown(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
     parts = [f"### {cell(comparison.after)} against {cell(comparison.before)}\n", f"{cell(comparison.line)}.\n"]
     parts += _gates(failed)
     if comparison.changes:
-        parts.append(_table(HEAD, rows(comparison)))
+        parts.append(_table(HEAD, table_rows(comparison)))
     if comparison.settings:
         changed = [[name, *pair] for name, pair in comparison.settings.items()]
         parts.append(_table(("setting", "before", "after"), changed))
@@ -52,7 +52,7 @@ def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 def page(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
     """The same as a page."""
-    tones = {row: change.word for row, change in enumerate(comparison.changes)}
+    tones = {row: change.verdict for row, change in enumerate(comparison.changes)}
     marks: dict[int, formatting.Tone] = {
         row: "good" if word == "better" else "bad" for row, word in tones.items() if word in ("better", "worse")
     }
@@ -63,7 +63,7 @@ def page(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
         said = "; ".join(f"{change.figure.name} {change.difference:+.3f}" for change in drawn)
         svg = charts.ranges(ranges, "after less before", 0.0)
         blocks.append(Chart("Differences with 95% intervals", svg, f"{said}. All values stand in the table."))
-    blocks.append(Table("Figures before and after", HEAD, rows(comparison), prose=(5,), tones=marks))
+    blocks.append(Table("Figures before and after", HEAD, table_rows(comparison), prose=(5,), tones=marks))
     changed = [[name, *pair] for name, pair in comparison.settings.items()]
     settings = Table("Settings, counts and versions that differ", ("what", "before", "after"), changed, prose=(1, 2))
     sections = [
@@ -77,7 +77,7 @@ def page(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
 
 def _verdict(comparison: Comparison, failed: Sequence[str]) -> PageVerdict:
     wrong = [f"gate failed: {reason}" for reason in failed]
-    wrong += [f"worse: {change.told}" for change in comparison.of("worse") if comparison.tone == "bad"]
+    wrong += [f"worse: {change.summary}" for change in comparison.with_verdict("worse") if comparison.tone == "bad"]
     gates = f"; {len(failed)} gate{'s' * (len(failed) != 1)} failed" if failed else ""
     tone: formatting.Tone = "bad" if failed else comparison.tone
     return PageVerdict(tone, f"{comparison.headline}{gates}", [f"{comparison.line}."], wrong)

@@ -13,7 +13,7 @@ from genset.interfaces import Floats, Items
 from genset.models.onnx_network import OnnxNetwork
 from genset.pipeline.generate import training_items
 from genset.pipeline.generate.generator import SampleModel
-from genset.pipeline.generate.variations import encoder
+from genset.pipeline.generate.variations import open_encoder
 from genset.pipeline.job import Job
 from genset.pipeline.prepare import Prepared
 from genset.quality.neighbours import nearest_both_ways
@@ -72,11 +72,11 @@ class ModelInsights:
         missing: list[str] = []
         encode, prepared = None, None
         try:
-            encode = encoder(version)
+            encode = open_encoder(version)
         except GensetError as error:
             missing.append(f"{error.message}: nothing is rebuilt")
         try:
-            prepared = training_items.training_items_of(version, job, "")
+            prepared = training_items.load_training_items(version, job, "")
         except GensetError as error:
             missing.append(f"{error.message}: nothing is set beside real items")
         return cls(SampleModel.open(version), prepared, encode, missing)

@@ -15,7 +15,7 @@ from genset.interfaces import INFORMATION, Items, Modality, Networks, Problem
 from genset.models.npz import npz_bytes
 from genset.models.onnx_network import OnnxNetwork
 from genset.pipeline.generate import outliers
-from genset.pipeline.generate.counts import shares
+from genset.pipeline.generate.counts import proportional_counts
 from genset.pipeline.generate.generator import ENCODER, LABEL_FILTER, PRIOR, Limits, SampleModel, spread
 from genset.pipeline.job import Job, as_dicts, as_json, cache_key, counts
 from genset.pipeline.prepare import Prepared
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 from typing import TYPE_CHECKING
 
 CHECKPOINT = "checkpoint.npz"
-ASKED = ("modality", "model", "train")  # the sections that a training settles: the manifest has both forms
+REQUESTED_SECTIONS = ("modality", "model", "train")  # the sections that a training settles: the manifest has both forms
 _SHEET_COLUMNS = 12
 _MOST_SHEET_ROWS = 20
 _SAMPLED = 1000  # items that show how often the model misses its label
@@ -52,19 +52,19 @@ def write_model(draft: Draft, trained: TrainedParts, prepared: Prepared, job: Jo
     networks, encoder = _write_networks(draft, trained)
     _write_curves(draft, trained)
     draft.write(CONFIG, dump(config).encode())
-    resolved_key = key_for(config, prepared.items_key)
-    judge = _judge(prepared)
-    if judge:
-        draft.write(LABEL_FILTER, npz_bytes(judge.arrays))
+    resolved_key = training_key(config, prepared.items_key)
+    label_filter = _train_label_filter(prepared)
+    if label_filter:
+        draft.write(LABEL_FILTER, npz_bytes(label_filter.arrays))
     model = {
         **_facts(trained, prepared),
         "reference": f"{config.name}-{resolved_key[:10]}",
-        "judge": judge is not None,
+        "judge": label_filter is not None,
         "limits": asdict(_limits(prepared)),
         "networks": list(networks),
         "samples": f"samples{modality.sheet_suffix}",
     }
-    generator = SampleModel.from_parts(networks, outcome.prior, config, modality, model, judge)
+    generator = SampleModel.from_parts(networks, outcome.prior, config, modality, model, label_filter)
     model["limits"] |= _measured_limits(generator, prepared, encoder)
     draft.write(model["samples"], _samples(generator, job))
     manifest = _manifest(draft, trained, prepared, job, keys=sorted({key, resolved_key}), asked=asked, model=model)
@@ -94,7 +94,7 @@ def _manifest(
         keys=keys,
         seed=config.seed,
         inputs={"identity": prepared.items_key, "items": len(prepared.dataset)},
-        asked={name: as_json(getattr(asked, name)) for name in ASKED},
+        asked={name: as_json(getattr(asked, name)) for name in REQUESTED_SECTIONS},
         parents=[],
         counts=counts(prepared.dataset),
         model=model,
@@ -139,7 +139,9 @@ def _measured_limits(generator: SampleModel, prepared: Prepared, encoder: bytes 
     validation, rows = prepared.split_items("validation")
     if encoder is not None and len(validation):
         labels = [prepared.classes[row] for row in rows]
-        limits["error"] = float(outliers.errors(generator, OnnxNetwork(encoder), validation, labels).max())
+        limits["error"] = float(
+            outliers.reconstruction_errors(generator, OnnxNetwork(encoder), validation, labels).max()
+        )
     return limits
 
 
@@ -165,8 +167,8 @@ def _facts(trained: TrainedParts, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def key_for(config: Config, identity: str) -> str:
-    """The key of a training by a settled config on the items of an identity."""
+def training_key(config: Config, identity: str) -> str:
+    """The key of a training by a resolved config on the items of an identity."""
     return cache_key("model", identity, config.seed, config.model.model_dump(), config.train.model_dump())
 
 
@@ -182,7 +184,7 @@ def _limits(prepared: Prepared) -> Limits:
     return Limits(copy, _BLANK * float(spread(train).min()))
 
 
-def _judge(prepared: Prepared) -> LabelFilter | None:
+def _train_label_filter(prepared: Prepared) -> LabelFilter | None:
     items, labels = prepared.split_items("train")
     if len(prepared.classes) < 2:
         return None
@@ -199,15 +201,15 @@ def _judge(prepared: Prepared) -> LabelFilter | None:
 def _label_limit(made: SampleModel, prepared: Prepared) -> float:
     """From as many items of each class as the train part has, a thousand in all, beside the validation part."""
     real, real_labels = prepared.split_items("validation")
-    if made.judge is None or not len(real):
+    if made.label_filter is None or not len(real):
         return 0.0
     train_counts = prepared.dataset.where(split="train").counts("label")
-    wanted = shares(train_counts, _SAMPLED)
+    wanted = proportional_counts(train_counts, _SAMPLED)
     places = [(label, number) for label, count in wanted.items() for number in range(count)]
     labels = np.array([made.classes.index(label) for label, _ in places])
     features = prepared.modality.features
-    probabilities = made.judge.probabilities(features(made.at(places, made.seed, 0)))
-    return label_limit(probabilities, labels, made.judge.probabilities(features(real)), real_labels)
+    probabilities = made.label_filter.probabilities(features(made.items_at(places, made.seed, 0)))
+    return label_limit(probabilities, labels, made.label_filter.probabilities(features(real)), real_labels)
 
 
 def _samples(made: SampleModel, job: Job) -> bytes:

@@ -26,16 +26,16 @@ from genset.versions.version import WORK, Version
 if TYPE_CHECKING:
     from genset.models.precision import Precision
     from genset.models.training_task import Examples, TrainingTask
-from genset.pipeline.train.model_version import CHECKPOINT, TrainedParts, key_for, write_model
+from genset.pipeline.train.model_version import CHECKPOINT, TrainedParts, training_key, write_model
 
 FEWEST_TRAIN = 8
 _MOST_VALIDATION = 2000  # items that each evaluation looks at: more would only cost time
 
 
-def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: bool) -> tuple[Version, bool]:
+def train_model(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: bool) -> tuple[Version, bool]:
     """(version, whether it was made now). Needs the root's lock."""
-    asked, config = config, settled(config, prepared.modality)
-    key = key_for(config, prepared.items_key)
+    asked, config = config, with_data_settings(config, prepared.modality)
+    key = training_key(config, prepared.items_key)
     found = None if force else up_to_date(job.root, "models", config.name, key)
     if found:
         job.progress.say(f"model {found.reference} is up to date")
@@ -50,15 +50,15 @@ def train(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: 
     return version, True
 
 
-def help_train(config: Config, job: Job, *, resume: bool, force: bool) -> bool:
+def train_as_worker(config: Config, job: Job, *, resume: bool, force: bool) -> bool:
     """Train as one of several workers that is not the chief, who alone writes; False where the model is up to date.
 
     It looks at the items itself, in a place of its own: the output root, locked by the chief, is only read.
     """
     with tempfile.TemporaryDirectory(prefix="genset-worker-") as own:
         prepared = prepare(config, replace(job, root=Root(Path(own))))
-        settled_config = settled(config, prepared.modality)
-        key = key_for(settled_config, prepared.items_key)
+        settled_config = with_data_settings(config, prepared.modality)
+        key = training_key(settled_config, prepared.items_key)
         if not force and up_to_date(job.root, "models", config.name, key):
             return False
         _check_enough(prepared)
@@ -174,7 +174,7 @@ def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
     return Examples(items, labels)
 
 
-def settled(config: Config, modality: Modality) -> Config:
+def with_data_settings(config: Config, modality: Modality) -> Config:
     """The config with what the data decide: size and mode, latent length."""
     config = with_settings(config, modality)
     family = config.model.family.for_modality(type(modality))
@@ -186,7 +186,7 @@ def settled(config: Config, modality: Modality) -> Config:
 def _latent_dim(config: Config) -> int:
     latent_dim: int | None = config.model.latent_dim
     if latent_dim is None:
-        raise ValueError("the latent length is not settled yet")
+        raise ValueError("the latent length is not set yet")
     return latent_dim
 
 

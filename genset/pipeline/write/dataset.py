@@ -42,7 +42,7 @@ def to_export_items(records: Sequence[Record], items: Iterable[ItemArray], modal
     return [to_export_item(*pair, modality) for pair in zip(records, items, strict=True)]
 
 
-def encode_all(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[ExportItem]:
+def encode_items(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[ExportItem]:
     """Records and their items as files."""
     return job.engine.map(lambda pair: to_export_item(*pair, modality), pairs)
 
@@ -77,10 +77,10 @@ def augmented_copies(
 
     def make(copy: augment_copies.Copy) -> ExportItem | Problem:
         company = TrainContext(copy.parent, pool, decode, copying.latent)
-        made = augment_copies.transform(decode(copy.parent), copy, copying.recipe, company)
+        made = augment_copies.transform_copy(decode(copy.parent), copy, copying.recipe, company)
         if made is None:
             return Problem(copy.parent.place, "unchanged", "no transform changes it: a copy was left out")
-        return to_export_item(augment_copies.record(copy, copying.recipe, made), made.item, modality)
+        return to_export_item(augment_copies.copy_record(copy, copying.recipe, made), made.item, modality)
 
     for outcome in job.engine.map(make, copying.copies):
         if isinstance(outcome, Problem):
@@ -182,7 +182,7 @@ def _write_items(
         tally = items(draft)
     else:
         exporter.write(draft, _noted(items, tally, expected, job), modality)
-    warn_of_labels(() if modality.rows else tally.total()["label"], job)
+    warn_about_labels(() if modality.rows else tally.total()["label"], job)
     return tally
 
 
@@ -222,13 +222,13 @@ def _noted(items: Iterable[ExportItem], tally: ExportTally, expected: int, job: 
         yield item
 
 
-def one_schema(records: Sequence[Record]) -> list[Record]:
+def ordered_records(records: Sequence[Record]) -> list[Record]:
     """Records in the order in which a version holds them, with the same columns everywhere."""
     place = {split: number for number, split in enumerate(SPLITS)}
     return same_columns(sorted(records, key=lambda record: (place[record.split], record.label, record.id)))
 
 
-def warn_of_labels(labels: Iterable[str], job: Job) -> None:
+def warn_about_labels(labels: Iterable[str], job: Job) -> None:
     """Say which class names loaders take for splits; the metadata keeps them right."""
     for label in sorted(labels):
         if label.lower() in SPLIT_FOLDERS:
@@ -238,7 +238,7 @@ def warn_of_labels(labels: Iterable[str], job: Job) -> None:
             )
 
 
-def steps_of(
+def augmentation_steps(
     section: Augment, modality: Modality, classes: Collection[str], *, needed: bool = False, has_model: bool = True
 ) -> tuple[Step, ...]:
     """The transforms that a section asks for.

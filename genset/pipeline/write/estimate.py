@@ -10,7 +10,7 @@ from genset.interfaces import ItemArray, Modality
 from genset.pipeline.job import Job
 from genset.pipeline.write import dataset
 
-TRIED = 20  # pieces of work of a kind that are done
+SAMPLE_SIZE = 20  # pieces of work of a kind that are done
 _T = TypeVar("_T")
 
 
@@ -29,32 +29,32 @@ class Estimate:
         return {"bytes": round(self.disk_bytes), "seconds": round(self.seconds, 1)}
 
 
-def by_some(work: Sequence[_T], do: Callable[[Sequence[_T]], Iterable[ExportItem]]) -> Estimate:
+def estimate_from_sample(work: Sequence[_T], do: Callable[[Sequence[_T]], Iterable[ExportItem]]) -> Estimate:
     """What all pieces of work take, by a few of them from all over, which are done and thrown away."""
     if not work:
         return Estimate()
-    some = work[:: max(1, len(work) // TRIED)]
+    some = work[:: max(1, len(work) // SAMPLE_SIZE)]
     started = time.perf_counter()
     made = list(do(some))
     share = len(work) / len(some)
-    size = sum(map(bytes_of, made)) / max(1, len(made)) * len(work)
+    size = sum(map(written_bytes, made)) / max(1, len(made)) * len(work)
     return Estimate(size, (time.perf_counter() - started) * share)
 
 
-def of_copies(
+def estimate_copies(
     parents: Sequence[tuple[Record, Callable[[], ItemArray]]], copying: dataset.CopyJob, modality: Modality, job: Job
 ) -> Estimate:
     """What the copies of a plan take."""
-    return by_some(
+    return estimate_from_sample(
         copying.copies, lambda some: dataset.augmented_copies(parents, replace(copying, copies=some), modality, job, [])
     )
 
 
-def size_of(record: Record) -> int:
+def source_bytes(record: Record) -> int:
     """Bytes of an item as it stands in the user's files."""
     return record.path.stat().st_size if record.text is None else len(record.text.encode())
 
 
-def bytes_of(item: ExportItem) -> int:
+def written_bytes(item: ExportItem) -> int:
     """Bytes of an item as it is written, without what is told of it."""
     return len(item.data) or sum(len(str(value).encode()) for value in (item.fields or {}).values())

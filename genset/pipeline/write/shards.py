@@ -1,6 +1,6 @@
 """Generated items in files of many, each made apart by whoever is free: what is finished stays finished.
 
-Every file is a stretch of the items by their numbers, so it has the same bytes whoever makes it, and when. The command
+Every file is a range of the items by their numbers, so it has the same bytes whoever makes it, and when. The command
 itself sees no item: it hands out numbers, and gathers the files in the version at the end.
 """
 
@@ -30,23 +30,23 @@ class Shards:
     """How a generation is divided into files."""
 
     folder: str  # that they are made in: on the disk of the output root
-    drawing: sampling.FilteredSampler
-    wanted: Mapping[str, int]  # items of each label
+    sampler: sampling.FilteredSampler
+    requested: Mapping[str, int]  # items of each label
     exporter: ShardedExporter
 
     @property
     def size(self) -> int:
         """Items of a file."""
-        return self.exporter.items_per_file(self.drawing.model.modality)
+        return self.exporter.items_per_file(self.sampler.model.modality)
 
     @property
     def files(self) -> int:
         """How many there are."""
-        return -(-sum(self.wanted.values()) // self.size)
+        return -(-sum(self.requested.values()) // self.size)
 
     def __call__(self, number: int) -> dict[str, Any]:
         """Make the file of a number, unless it is there; what is told of it."""
-        places = sampling.stretch(self.wanted, number * self.size, self.size)
+        places = sampling.place_range(self.requested, number * self.size, self.size)
         path = Path(self.folder) / self.exporter.name(_SPLIT, number)
         told = path.with_suffix(".json")
         if told.is_file():
@@ -62,13 +62,13 @@ class Shards:
 
     def _made(self, places: generator.Places) -> tuple[dict[str, Any], bytes]:
         """(what is told of the items of some places, the bytes of their file; none where there is no item)."""
-        modality = self.drawing.model.modality
+        modality = self.sampler.model.modality
         tally, items = dataset.ExportTally(), []
         redrawn: Counter[str] = Counter()
         given_up: Counter[tuple[str, str]] = Counter()
-        size = sampling.at_once(len(places), 1)
+        size = sampling.items_per_task(len(places), 1)
         for start in range(0, len(places), size):
-            part = self.drawing(places[start : start + size])
+            part = self.sampler(places[start : start + size])
             items += dataset.to_export_items(part.records, part.items, modality)
             redrawn += part.redrawn
             given_up += part.given_up
@@ -91,15 +91,15 @@ class ShardWriter:
 
     def __call__(self, draft: Draft) -> dataset.ExportTally:
         """Raises GensetError where no item can be made, or workers are lost; finished files stay for the next run."""
-        drawing = self.shards.drawing
+        sampler = self.shards.sampler
         total, files = dataset.ExportTally(), []
         for told in self.job.engine.map(self.shards, range(self.shards.files)):
             lost = {(label, reason): count for label, reason, count in told["given_up"]}
             self.tally.add(told["redrawn"], lost, told["kept"])
             total.merge(told["tally"])
             files += [(told["name"], told["sha256"])] if told["sha256"] else []
-            self.job.progress.tick("generate", self.tally.done, self.tally.wanted, "")
-        self.tally.check(drawing.model, drawing.draws.hint)
+            self.job.progress.tick("generate", self.tally.done, self.tally.requested, "")
+        self.tally.check(sampler.model, sampler.source.hint)
         self.problems.extend(sampling.rejected_problems(self.tally.given_up))
         for name, digest in files:
             draft.adopt(name, Path(self.shards.folder) / name, digest)
@@ -113,8 +113,8 @@ class ShardWriter:
 
 def shard_writer(
     name: str,
-    drawing: sampling.FilteredSampler,
-    wanted: Mapping[str, int],
+    sampler: sampling.FilteredSampler,
+    requested: Mapping[str, int],
     exporter: ShardedExporter,
     settings: Mapping[str, Any],
     tally: sampling.GenerationTally,
@@ -123,16 +123,16 @@ def shard_writer(
 ) -> ShardWriter:
     """The files of a generation. What was finished of an equal one that did not end is taken over."""
     asked = [
-        drawing.model.reference,
-        drawing.seed,
-        dict(wanted),
+        sampler.model.reference,
+        sampler.seed,
+        dict(requested),
         exporter.model_dump(),
-        drawing.draws.details(),
+        sampler.source.details(),
         settings,
     ]
     folder = Path(os.path.abspath(job.root.work(name))) / f"shards-{cache_key('shards', *asked)}"
     folder.mkdir(exist_ok=True)
-    return ShardWriter(name, Shards(str(folder), drawing, wanted, exporter), tally, problems, job)
+    return ShardWriter(name, Shards(str(folder), sampler, requested, exporter), tally, problems, job)
 
 
 def _digest(data: bytes) -> str:
