@@ -107,7 +107,7 @@ def table(name: str, folder: Path) -> None:
     faults = list(read(json.loads((folder / "planted.json").read_text(encoding="utf-8"))["planted"]))
     job = Job("inspect", Root(folder / "none"), Local(), Console(quiet=True).progress())
     rules = clean_class(kind_of(items, None)).model_validate({"exact_duplicates": "report", "outliers": "report"})
-    found = inspect.contents(items, job, rules)
+    found = inspect.read_contents(items, job, rules)
     told: dict[str, set[str]] = {}
     for problem in found.problems:
         kind = "damaged" if problem.kind in DAMAGED else problem.kind

@@ -160,7 +160,7 @@ def test_versions_of_one_dataset_are_compared_and_both_files_written(own: Traine
         assert (refused.code, refused.stderr) == (
             2,
             f"genset: --against digits@v0001: {option} has no effect where two versions are compared\n"
-            "  Leave it out. To evaluate synthetic items, give --against the folder of the real ones.\n",
+            "  Leave it out. To evaluate synthetic items, give --against the folder of the real items.\n",
         )
 
 
@@ -226,5 +226,6 @@ def test_a_set_without_real_items_judges_nothing(own: Trained) -> None:
     told = genset("inspect", "digits", "--against", place, *out)
     assert (told.code, told.stderr) == (
         2,
-        f"genset: --against: {place} holds no real item\n  Give it the real items, or a set with them.\n",
+        f"genset: --against: {place} has no real items\n"
+        "  Give --against the folder of the real items, or a version that contains them.\n",
     )

@@ -417,7 +417,7 @@ def test_real_items_against_themselves_are_copies_of_train_and_those_held_out_ar
     common = ["--output", own.out, "--json"]
     same = genset("inspect", own.source, "--against", own.dataset, "--gate", "copies <= 0.03", *common)
     assert (same.code, same.json["n"]) == (1, {"train": 320, "test": 40, "made": 320})
-    assert "not judged: 80 of 400 items" in same.stderr
+    assert "not evaluated: 80 of 400 items" in same.stderr
     figures = same.json["figures"]
     assert (figures["copies"], figures["dcr_share"], figures["authenticity"], figures["mia_auc"]) == (1, 1, 0, 1)
     assert abs(figures["cas_ratio"] - 1) < 0.1
@@ -432,7 +432,7 @@ def test_real_items_among_transformed_ones_are_not_judged(own: Trained) -> None:
     assert genset("augment", own.source, "--copies", 1, "--name", "more", *common).code == 0
     told = genset("inspect", "more", "quality.seeds=1", "--against", own.dataset, *common)
     assert told.json["n"] == {"train": 320, "test": 40, "made": 360}
-    assert "not judged: 40 of 400 items" in told.stderr
+    assert "not evaluated: 40 of 400 items" in told.stderr
 
 
 def test_a_generator_that_was_changed_is_refused(own: Trained) -> None:

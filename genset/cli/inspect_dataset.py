@@ -36,9 +36,9 @@ def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, 
     if request.summary and not request.against:
         raise GensetError("a summary needs figures", where="--summary", hint="Add --against REAL.")
     rules, quality = _sections(request, version)
-    contents = inspect.contents(version.path if version else Path(request.path), job, rules)
+    contents = inspect.read_contents(version.path if version else Path(request.path), job, rules)
     if request.model:
-        contents = inspect.with_outliers(contents, find_model(job.root, request.model), job)
+        contents = inspect.add_outliers(contents, find_model(job.root, request.model), job)
     evaluation = _evaluate(request, contents, version, quality, job)
     verdict = _verdict(request, evaluation, quality, contents) if evaluation else None
     if request.report:
@@ -65,28 +65,28 @@ def _sections(request: InspectRequest, version: Version | None) -> tuple[Clean, 
 
 def _evaluate(
     request: InspectRequest, contents: inspect.Contents, version: Version | None, quality: Quality, job: Job
-) -> inspect.AgainstResult | None:
+) -> inspect.EvaluationResult | None:
     """The synthetic items beside the real ones of --against; None without it."""
     if not request.against:
         return None
     real_path, _ = find_dataset(job.root, request.against)
-    return inspect.against(contents, version, real_path, job, quick=request.quick, seeds=quality.seeds)
+    return inspect.evaluate_against(contents, version, real_path, job, quick=request.quick, seeds=quality.seeds)
 
 
 def _verdict(
-    request: InspectRequest, evaluation: inspect.AgainstResult, quality: Quality, contents: inspect.Contents
+    request: InspectRequest, evaluation: inspect.EvaluationResult, quality: Quality, contents: inspect.Contents
 ) -> Verdict:
     """The figures with the gates that failed, and a note about a quick evaluation."""
     verdict = with_failed_gates(evaluation.verdict, [*request.gates, *quality.gates], contents.dataset.modality)
     return replace(verdict, notes=[*verdict.notes, _quick_note(evaluation)]) if request.quick else verdict
 
 
-def _quick_note(evaluation: inspect.AgainstResult) -> str:
+def _quick_note(evaluation: inspect.EvaluationResult) -> str:
     """How many of the items a quick evaluation used."""
     sizes = {split: len(evaluation.real.where(split=split)) for split in ("train", "test")}
     used = evaluation.verdict.sizes
     parts = [f"{used[split]:,} of {size:,} {split} items" for split, size in sizes.items()]
-    parts.append(f"{used['made']:,} of {len(evaluation.made):,} synthetic items")
+    parts.append(f"{used['made']:,} of {len(evaluation.synthetic):,} synthetic items")
     classifiers = [f"{evaluation.seeds} classifiers"] if "real_acc" in evaluation.verdict.figures else []
     return f"quick evaluation: {', '.join([*parts, *classifiers])}"
 
@@ -95,16 +95,16 @@ def _page_subject(
     request: InspectRequest,
     contents: inspect.Contents,
     version: Version | None,
-    evaluation: inspect.AgainstResult | None,
+    evaluation: inspect.EvaluationResult | None,
     verdict: Verdict | None,
 ) -> Subject:
     """What the page shows: synthetic items beside the real ones of the evaluation, or all items of the dataset."""
     records = contents.dataset.records
     if evaluation:
-        records = (*evaluation.real.records, *evaluation.made.records)
+        records = (*evaluation.real.records, *evaluation.synthetic.records)
     return Subject(
         version.reference if version else Path(request.path).resolve().name,
-        evaluation.modality if evaluation else inspect.settled(contents),
+        evaluation.modality if evaluation else inspect.resolved_modality(contents),
         records,
         verdict.as_dict() if verdict else stored_verdict(version),
         as_dicts(contents.problems),

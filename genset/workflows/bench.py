@@ -21,7 +21,7 @@ from genset.pipeline.prepare import prepare
 from genset.pipeline.train.train import train_model
 from genset.versions.root import Root
 from genset.workflows import augment, generate, open_dataset
-from genset.workflows.inspect import against, contents
+from genset.workflows.inspect import evaluate_against, read_contents
 
 SIZE, CLASSES, PER_CLASS = 28, 4, 150
 _COPIES = 2
@@ -71,8 +71,8 @@ def _stages(folder: Path, count: int, steps: int, job: Job) -> Iterator[Timed]:
     nothing = generate.VariationRequest()
     made, took = _timed(lambda: generate.generate_version(model, few, [], nothing, None, "made", job, FolderExporter()))
     yield Timed("sample and write", _MADE, took)
-    judged = contents(made.version.path, job)
-    _, took = _timed(lambda: against(judged, made.version, folder / "items", job))
+    judged = read_contents(made.version.path, job)
+    _, took = _timed(lambda: evaluate_against(judged, made.version, folder / "items", job))
     yield Timed("judge", _MADE + count, took)
 
 

@@ -1,4 +1,4 @@
-"""What is in a dataset or a model, what is wrong with it, and how made items stand beside real ones."""
+"""genset inspect: the contents and problems of a dataset, and the quality of its synthetic items."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,107 +31,109 @@ from genset.versions.root import roots_of
 from genset.versions.version import Version, open_version
 
 _ONLY_DUPLICATES = Clean(exact_duplicates="report").named()
-QUICK_ITEMS = 2000  # of each part
+QUICK_ITEMS = 2000  # of each set
 QUICK_SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A dataset as it lies there: its records, what they decode to, and what is wrong."""
+    """The items of a dataset: their records, counts and problems."""
 
     dataset: Dataset
     counts: Mapping[str, Mapping[str, int]]
     traits: Mapping[str, Mapping[str, int]]
     problems: Sequence[Problem]
     probes: Sequence[DecodedInfo]
-    modality: Modality  # as the files tell
+    modality: Modality  # with the settings that the files determine
 
 
-def contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
-    """Look at every file of a dataset, a version or any folder of class folders, with the rules of a section."""
+def read_contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
+    """Read every file of a dataset, a version or any folder of class folders, and check it by the rules of a section."""
     version = open_version(path)
     if version and version.kind == "datasets":
         modality = reader(version)
         records: Sequence[Record] = read_version(version.path, modality).records
         problems = checksum_problems(version)
     else:
-        table = guess_modality(path, MODALITIES)
-        found = collect(Data(source=[str(path)]), table(table.Settings()), job)
-        records, problems, modality = found.records, list(found.problems), found.modality
-    looked = clean(records, modality, job, section or _ONLY_DUPLICATES)
-    kept = Dataset(modality.kind, looked.records)
-    every = [*problems, *looked.problems]
-    return Contents(kept, counts(kept), modality.describe(looked.probes), every, looked.probes, modality)
+        modality_type = guess_modality(path, MODALITIES)
+        collected = collect(Data(source=[str(path)]), modality_type(modality_type.Settings()), job)
+        records, problems, modality = collected.records, list(collected.problems), collected.modality
+    cleaned = clean(records, modality, job, section or _ONLY_DUPLICATES)
+    dataset = Dataset(modality.kind, cleaned.records)
+    all_problems = [*problems, *cleaned.problems]
+    traits = modality.describe(cleaned.probes)
+    return Contents(dataset, counts(dataset), traits, all_problems, cleaned.probes, modality)
 
 
-def settled(found: Contents) -> Modality:
-    """The modality in the form in which items of different sizes are shown alike."""
-    table = type(found.modality)
-    return table(table.resolve_settings(found.modality.settings, found.probes))
+def resolved_modality(contents: Contents) -> Modality:
+    """The modality with one size or length for all items, so that a page can show them alike."""
+    modality_type = type(contents.modality)
+    return modality_type(modality_type.resolve_settings(contents.modality.settings, contents.probes))
 
 
-def with_outliers(found: Contents, model: Version, job: Job) -> Contents:
-    """With a problem for each item that the model rebuilds worse than any of its validation items."""
-    unlike = [each.as_problem() for each in outliers(model, found.dataset.records, job) if each.ratio > 1]
-    return replace(found, problems=[*found.problems, *unlike])
+def add_outliers(contents: Contents, model: Version, job: Job) -> Contents:
+    """Add a problem for each item that the model reconstructs worse than any of its validation items."""
+    found = [outlier.as_problem() for outlier in outliers(model, contents.dataset.records, job) if outlier.ratio > 1]
+    return replace(contents, problems=[*contents.problems, *found])
 
 
 @dataclass(frozen=True)
-class AgainstResult:
-    """Made items beside real ones, and what came of it."""
+class EvaluationResult:
+    """The figures of synthetic items, and the items that were compared."""
 
     verdict: Verdict
     real: Dataset
-    made: Dataset
-    modality: Modality  # in the form in which they were compared
+    synthetic: Dataset
+    modality: Modality  # with the size or length in which the items were compared
     seeds: int  # number of classifiers
 
 
-def against(
-    made: Contents, version: Version | None, real_path: Path, job: Job, *, quick: bool = False, seeds: int = SEEDS
-) -> AgainstResult:
-    """Judge the made items of a dataset beside real ones.
+def evaluate_against(
+    contents: Contents, version: Version | None, real_path: Path, job: Job, *, quick: bool = False, seeds: int = SEEDS
+) -> EvaluationResult:
+    """Evaluate the synthetic items of a dataset with real items.
 
-    Made are the items that say so; all of them where none does. The real items keep the splits they have. Those without
-    are told apart by what the model behind a generated set has learned from, where that is known, so that test is what
-    it has not seen; else they are split anew.
+    Synthetic items are those that the metadata marks so; all items if it marks none. Real items keep their splits. If
+    none is in test, those that the model behind the dataset was not trained on become test; if that model is not known,
+    the items are split again. Raises GensetError.
     """
-    real = contents(real_path, job)
-    table = MODALITIES[real.dataset.modality]
-    if table.kind != made.dataset.modality:
+    real = read_contents(real_path, job)
+    modality_type = MODALITIES[real.dataset.modality]
+    if modality_type.kind != contents.dataset.modality:
         raise GensetError(
-            f"the two sets are of different modalities: {made.dataset.modality} and {table.kind}",
+            f"the two datasets have different modalities: {contents.dataset.modality} and {modality_type.kind}",
             where=str(real_path),
-            hint="Give --against a set of the same modality.",
+            hint="Give --against a dataset of the same modality.",
         )
     pairs = [(r, probe) for r, probe in zip(real.dataset, real.probes, strict=True) if r.source == "collected"]
     if not pairs:
         raise GensetError(
-            f"{real_path} holds no real item", where="--against", hint="Give it the real items, or a set with them."
+            f"{real_path} has no real items",
+            where="--against",
+            hint="Give --against the folder of the real items, or a version that contains them.",
         )
     records, probes = [record for record, _ in pairs], [probe for _, probe in pairs]
-    learned = _learned(version, job)
-    modality = learned.modality if learned else table(table.resolve_settings(real.modality.settings, probes))
+    learned = _training_items(version, job)
+    resolved = modality_type.resolve_settings(real.modality.settings, probes)
+    modality = learned.modality if learned else modality_type(resolved)
     if not any(record.split == "test" for record in records):
-        if learned:
-            records = _held_out(records, learned, job)
-        else:
-            job.progress.say(
-                f"{real_path} has no test part: splitting it {DEFAULT_RATIOS}; a model may have seen what is tested"
-            )
-            records = assign(records, DEFAULT_RATIOS, 0)
+        records = _with_model_splits(records, learned, job) if learned else _with_new_splits(records, real_path, job)
     ordered = sorted(records, key=lambda record: (record.label, record.id))
-    beside = Dataset(table.kind, tuple(ordered))
-    judged = Dataset(table.kind, tuple(_made(made.dataset, ordered, job)))
+    real_set = Dataset(modality_type.kind, tuple(ordered))
+    synthetic = Dataset(modality_type.kind, tuple(_synthetic_items(contents.dataset, ordered, job)))
     seeds = min(seeds, QUICK_SEEDS) if quick else seeds
-    return AgainstResult(_judge_records(beside, judged, modality, job, quick, seeds), beside, judged, modality, seeds)
+    verdict = _evaluate(real_set, synthetic, modality, job, quick, seeds)
+    return EvaluationResult(verdict, real_set, synthetic, modality, seeds)
 
 
-def _made(dataset: Dataset, real: Sequence[Record], job: Job) -> list[Record]:
-    """What is to be judged: what was generated, else what was augmented, else all; never what was made from a held-out
-    item, nor a held-out item itself where nothing says what was made. What equals a train item is judged: as a copy."""
+def _synthetic_items(dataset: Dataset, real: Sequence[Record], job: Job) -> list[Record]:
+    """The items to evaluate: the generated ones, else the augmented ones, else all.
+
+    Items that are derived from a held-out item are left out; so are held-out items if the metadata marks no item as
+    synthetic. Items that equal a training item stay: they count as copies.
+    """
     by_source = (dataset.where(source=source).records for source in ("generated", "augmented"))
-    records = next((found for found in by_source if found), ())
+    records = next((some for some in by_source if some), ())
     if not records:
         job.progress.say("no item is marked as synthetic: evaluating all items")
         records = dataset.records
@@ -142,25 +144,27 @@ def _made(dataset: Dataset, real: Sequence[Record], job: Job) -> list[Record]:
         kept = [record for record in kept if record.content not in known]
     if len(kept) < len(records):
         job.progress.say(
-            f"not judged: {len(records) - len(kept)} of {len(records)} items, which are held out in the other set or "
-            "come from ones that are held out"
+            f"not evaluated: {len(records) - len(kept)} of {len(records)} items, because they are held out in the real "
+            "dataset or derived from held-out items"
         )
     if not kept:
-        raise GensetError("nothing here was made: all items are held out in the other set", hint="Judge another set.")
+        raise GensetError(
+            "no items to evaluate: all of them are held out in the real dataset", hint="Evaluate another dataset."
+        )
     missing = sorted({record.label for record in real} - {record.label for record in kept})
     if missing:
-        job.progress.say(f"no made item is of class {', '.join(missing)}: cas and coverage count that against the set")
+        job.progress.say(f"no synthetic items of class {', '.join(missing)}: this lowers cas and coverage")
     return kept
 
 
-def _learned(version: Version | None, job: Job) -> Prepared | None:
-    """The items that the model behind a generated set has learned from, None where there is none to be found."""
+def _training_items(version: Version | None, job: Job) -> Prepared | None:
+    """The items that the model behind a version was trained on; None if there is no model or its items are missing."""
     if version is None:
         return None
     for reference in version.manifest["parents"]:
         name, _, number = reference.partition("@")
-        found = (each for root in roots_of(version) for each in root.versions("models", name))
-        model = next((each for each in found if each.id == number), None)
+        models = (each for root in roots_of(version) for each in root.versions("models", name))
+        model = next((each for each in models if each.id == number), None)
         if model:
             try:
                 return training_items.load_training_items(model, job, "")
@@ -169,53 +173,62 @@ def _learned(version: Version | None, job: Job) -> Prepared | None:
     return None
 
 
-def _held_out(records: Sequence[Record], learned: Prepared, job: Job) -> list[Record]:
-    """The records with the splits that a model knew them in; what it did not know is test.
+def _with_new_splits(records: Sequence[Record], real_path: Path, job: Job) -> list[Record]:
+    """The records with the splits that `genset split` gives them by default."""
+    job.progress.say(
+        f"{real_path} has no test set: splitting it {DEFAULT_RATIOS}; a model may have seen the test items"
+    )
+    return assign(records, DEFAULT_RATIOS, 0)
 
-    What has the content of a train item and another label is left out: it is neither of train nor unseen. Where a class
-    has no train item among them, the train items are those that the model learned from.
+
+def _with_model_splits(records: Sequence[Record], learned: Prepared, job: Job) -> list[Record]:
+    """The records with the splits that they had when a model was trained; records that are new are test.
+
+    A record with the content of a training item but another label is left out: it is neither training item nor unseen.
+    If a class has no training items here, the items that the model was trained on are the training set.
     """
     known = {(name, record.label): record.split for record in learned.dataset for name in (record.id, record.content)}
-    own = [record for record in learned.dataset if record.split == "train"]
-    seen = {record.content for record in own}
+    model_items = [record for record in learned.dataset if record.split == "train"]
+    contents = {record.content for record in model_items}
     out = []
     for record in records:
         split = known.get((record.id, record.label), known.get((record.content, record.label)))
-        if split or record.content not in seen:
+        if split or record.content not in contents:
             out.append(replace(record, split=split or "test"))
     if len(out) < len(records):
-        told = f"{len(records) - len(out)} of {len(records)} real items"
-        job.progress.say(f"not used: {told}, whose content the model has learned under another label")
-    lacking = {record.label for record in own} - {record.label for record in out if record.split == "train"}
-    if lacking and all(record.path.is_file() for record in own):
-        job.progress.say("the real train items are those that the model has learned from: too few are in the other set")
-        out = [record for record in out if record.split != "train"] + own
+        count = f"{len(records) - len(out)} of {len(records)} real items"
+        job.progress.say(f"not used: {count}, because the model was trained on the same content with another label")
+    missing = {record.label for record in model_items} - {record.label for record in out if record.split == "train"}
+    if missing and all(record.path.is_file() for record in model_items):
+        job.progress.say("too few training items in the real dataset: using the items that the model was trained on")
+        out = [record for record in out if record.split != "train"] + model_items
     return out
 
 
-def _judge_records(real: Dataset, made: Dataset, modality: Modality, job: Job, quick: bool, seeds: int) -> Verdict:
-    strangers = sorted(set(made.classes) - set(real.classes))
-    if strangers:
+def _evaluate(real: Dataset, synthetic: Dataset, modality: Modality, job: Job, quick: bool, seeds: int) -> Verdict:
+    """The figures of synthetic items. Raises GensetError if classes differ or there are no training items."""
+    unknown = sorted(set(synthetic.classes) - set(real.classes))
+    if unknown:
         raise GensetError(
-            f"the class {strangers[0]!r} of the made set is not among the real ones ({', '.join(real.classes)})",
-            hint="Compare sets with the same classes.",
+            f"the synthetic class {unknown[0]!r} is not a class of the real items ({', '.join(real.classes)})",
+            hint="Compare datasets with the same classes.",
         )
     if not real.where(split="train").records:
         raise GensetError(
-            "there is no real train item: all are held out",
-            hint="Give --against the whole set, with what the model has learned from, or a version of it.",
+            "the real dataset has no training items: all items are held out",
+            hint="Give --against the complete dataset that the model was trained on, or a version of it.",
         )
-    parts = [real.where(split="train"), real.where(split="test"), made]
+    sets = [real.where(split="train"), real.where(split="test"), synthetic]
     if quick:
-        parts = [_some(part, name) for part, name in zip(parts, ("train", "test", "made"), strict=True)]
-    kept = FeatureCache(job.root, job.progress)
-    how = Evaluator(modality, job.engine, kept, seeds, no_augmented_reason="left out by --quick" if quick else "")
-    train, test, judged = (LabelledItems(part.records, _decoded(part, modality, job)) for part in parts)
-    return how.verdict(real.classes, train, test, judged)
+        sets = [_sample(each, name) for each, name in zip(sets, ("train", "test", "made"), strict=True)]
+    cache = FeatureCache(job.root, job.progress)
+    evaluator = Evaluator(modality, job.engine, cache, seeds, no_augmented_reason="left out by --quick" if quick else "")
+    train, test, evaluated = (LabelledItems(each.records, _decoded(each, modality, job)) for each in sets)
+    return evaluator.verdict(real.classes, train, test, evaluated)
 
 
-def _some(dataset: Dataset, name: str) -> Dataset:
-    """At most so many items as a quick look takes, in their order."""
+def _sample(dataset: Dataset, name: str) -> Dataset:
+    """As many random items as a quick evaluation uses, in their order."""
     rows = np.sort(rng_for(0, "quick", name).permutation(len(dataset))[:QUICK_ITEMS])
     return replace(dataset, records=tuple(dataset.records[row] for row in rows))
 
