@@ -603,7 +603,7 @@ def test_an_interrupt_while_judging_writes_nothing(own: Trained) -> None:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         for line in process.stderr:
-            if line.startswith("judging"):
+            if line.startswith("evaluating"):
                 break
         time.sleep(0.3)  # in the middle of scikit-learn's loop, which takes a KeyboardInterrupt for its end
         process.send_signal(signal.SIGINT)

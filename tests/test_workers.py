@@ -184,8 +184,8 @@ def test_run_is_not_for_workers(short: Path, tmp_path: Path) -> None:
     outcome = genset("run", short, "--output", tmp_path, TF_CONFIG=told)
     assert outcome.code == 2
     assert outcome.stderr.splitlines()[:2] == [
-        "genset: TF_CONFIG: several workers train together, and one alone can do the rest",
-        "  Start `genset train` on all of them; then unset it and start `genset run`, which takes that model.",
+        "genset: TF_CONFIG: `genset run` uses one worker only, and this is one of several",
+        "  Start `genset train` on all workers. Then unset the variable and start `genset run`, which uses that model.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What several commands print: figures, failed gates, a model, a new dataset version, a plan, sizes and states."""
+"""What several commands print: figures, failed gates, a model, a new dataset version and a plan, and sizes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,6 @@ from genset.pipeline.reading import model_facts
 from genset.report import formatting
 from genset.versions.version import Version
 from genset.workflows.open_dataset import WrittenVersion
-from genset.workflows.status import VersionState
 
 _MAX_CLASSES = 12
 _MAX_SUSPECTS = 5
@@ -126,14 +125,6 @@ def print_failed_gates(console: Console, failed: Sequence[str]) -> ExitCode:
     for reason in failed:
         console.warn(f"gate failed: {reason}")
     return ExitCode.FAILED if failed else ExitCode.DONE
-
-
-def state_fields(state: VersionState) -> dict[str, Any]:
-    """The state of a version as JSON holds it."""
-    return {
-        "version": state.version and state.version.as_dict(),
-        "reasons": [reason.as_dict() for reason in state.reasons],
-    }
 
 
 def format_bytes(count: float) -> str:

@@ -93,7 +93,7 @@ def _print_result(result: "RunResult", summary: Path | None, session: "Session")
     console, verdict = session.console, result.verdict
     if summary:
         write_atomically(summary, judged_markdown(result.dataset.reference, verdict))
-    if not result.made:
+    if not result.created:
         console.say(f"up to date: {result.dataset.path}")
     console.counts("items by split", result.counts["split"])
     console.counts("items by source", result.counts["source"])
@@ -103,17 +103,7 @@ def _print_result(result: "RunResult", summary: Path | None, session: "Session")
     code = print_failed_gates(console, verdict["failed_gates"])
     if code:
         console.warn(f"{result.dataset.path} is marked as failed; `latest` did not change")
-    session.finish(
-        RunOutput,
-        version=result.dataset.as_dict(),
-        model=result.model.as_dict(),
-        made=result.made,
-        counts=result.counts,
-        **{key: verdict[key] for key in ("figures", "skipped", "failed_gates")},
-        problems=result.problems,
-        redrawn=result.redrawn,
-        published=[upload.as_dict() for upload in result.published],
-    )
+    session.finish(RunOutput, **result.as_dict())
     return code
 
 
@@ -122,24 +112,24 @@ def _print_places(result: "RunResult", session: "Session") -> None:
     from genset.pipeline.write.dataset import REPORT
 
     console, report = session.console, result.dataset.path / REPORT
-    if result.made:
+    if result.created:
         console.say(f"dataset {result.dataset.path}\nmodel   {result.model.path}")
     if report.is_file():  # only the folder format has one
         console.say(f"report  {report} (all figures, charts, items)")
     for upload in result.published:
         console.say(f"published {upload.url}")
-    if result.made:
+    if result.created:
         console.say(f"next: genset inspect {result.dataset.path}")
 
 
 def _print_plan(plan: "RunPlan", session: "Session") -> int:
     from genset.cli.json_output.pipeline_commands import RunPlanOutput
-    from genset.cli.rendering import format_bytes, print_class_plan, state_fields
+    from genset.cli.rendering import format_bytes, print_class_plan
     from genset.config.loading import dump
     from genset.errors import ExitCode
     from genset.pipeline.job import as_dicts
 
-    console, problems = session.console, as_dicts(plan.problems)
+    console = session.console
     console.say(dump(plan.config).rstrip("\n") + "\n")
     for what, state in (("model", plan.model), ("dataset", plan.dataset)):
         place = state.version.path if state.version else ""
@@ -147,20 +137,10 @@ def _print_plan(plan: "RunPlan", session: "Session") -> int:
     print_class_plan(console, plan.rows)
     for key in ("split", "source"):
         console.counts(f"items by {key}, as planned", plan.counts[key])
-    console.problems(problems)
-    budget = f"{plan.budget} of training, " if plan.learns else ""
+    console.problems(as_dicts(plan.problems))
+    budget = f"{plan.budget} of training, " if plan.trains else ""
     seconds = f"{plan.estimate.seconds:,.1f} s on one core to read and write, without generating and evaluating"
     console.say(f"about {format_bytes(plan.estimate.disk_bytes)} on disk without the model; {budget}{seconds}")
     console.say("nothing was written")
-    session.finish(
-        RunPlanOutput,
-        dry_run=True,
-        config=plan.config.model_dump(mode="json"),
-        model=state_fields(plan.model),
-        dataset=state_fields(plan.dataset),
-        counts=plan.counts,
-        plan=plan.rows,
-        estimate={**plan.estimate.as_dict(), "training": plan.budget if plan.learns else None},
-        problems=problems,
-    )
+    session.finish(RunPlanOutput, **plan.as_dict())
     return ExitCode.DONE

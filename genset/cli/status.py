@@ -26,7 +26,6 @@ def command(config: ConfigFile, overrides: Overrides = None, *, session: "Sessio
 
 def _print_states(states: "dict[str, VersionState]", session: "Session") -> int:
     from genset.cli.json_output.other_commands import StatusOutput
-    from genset.cli.rendering import state_fields
 
     console = session.console
     for what, state in states.items():
@@ -37,6 +36,6 @@ def _print_states(states: "dict[str, VersionState]", session: "Session") -> int:
     up_to_date = not any(state.reasons for state in states.values())
     if not up_to_date:
         console.say("next: genset run CONFIG")
-    fields = {what: state_fields(state) for what, state in states.items()}
+    fields = {what: state.as_dict() for what, state in states.items()}
     session.finish(StatusOutput, up_to_date=up_to_date, **fields)
     return ExitCode.DONE if up_to_date else ExitCode.FAILED

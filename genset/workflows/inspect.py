@@ -48,7 +48,7 @@ class Contents:
 
 
 def read_contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
-    """Read every file of a dataset, a version or any folder of class folders, and check it by the rules of a section."""
+    """Read every file of a version, or of any folder of class folders, and check it by the rules of a section."""
     version = open_version(path)
     if version and version.kind == "datasets":
         modality = reader(version)

@@ -45,6 +45,11 @@ class VersionState:
     version: Version | None
     reasons: Sequence[StaleReason]
 
+    def as_dict(self) -> dict[str, Any]:
+        """The state as JSON holds it."""
+        version = self.version.as_dict() if self.version else None
+        return {"version": version, "reasons": [reason.as_dict() for reason in self.reasons]}
+
 
 def status(config: Config, job: Job) -> tuple[VersionState, VersionState]:
     """(the state of the model, that of the dataset). Nothing is written. Raises GensetError for what cannot be read."""
@@ -116,7 +121,7 @@ def _dataset(config: Config, found: Collected, model: VersionState, job: Job) ->
     if model.version is None or model.reasons:
         stale = StaleReason("model", "", "its model is not up to date")
         return VersionState(newest, [stale, *_since_making(config, found, newest)])
-    key = run.key_for(config, model.version.manifest["inputs"]["identity"], model.version)
+    key = run.dataset_key(config, model.version.manifest["inputs"]["identity"], model.version)
     current = up_to_date(job.root, "datasets", config.name, key)
     if current:
         return VersionState(current, [])
