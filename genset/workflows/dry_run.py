@@ -22,7 +22,7 @@ from genset.pipeline.job import Job, as_dicts
 from genset.pipeline.prepare import split_records, usable_items
 from genset.pipeline.train import train
 from genset.pipeline.write.dataset import CopyJob, augmentation_steps, to_export_item
-from genset.pipeline.write.estimate import Estimate, estimate_from_sample, estimate_copies
+from genset.pipeline.write.estimate import Estimate, estimate_copies, estimate_from_sample
 from genset.workflows.run import plan_dataset
 from genset.workflows.status import VersionState, states
 

@@ -222,7 +222,9 @@ def _evaluate(real: Dataset, synthetic: Dataset, modality: Modality, job: Job, q
     if quick:
         sets = [_sample(each, name) for each, name in zip(sets, ("train", "test", "made"), strict=True)]
     cache = FeatureCache(job.root, job.progress)
-    evaluator = Evaluator(modality, job.engine, cache, seeds, no_augmented_reason="left out by --quick" if quick else "")
+    evaluator = Evaluator(
+        modality, job.engine, cache, seeds, no_augmented_reason="left out by --quick" if quick else ""
+    )
     train, test, evaluated = (LabelledItems(each.records, _decoded(each, modality, job)) for each in sets)
     return evaluator.verdict(real.classes, train, test, evaluated)
 

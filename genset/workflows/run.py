@@ -148,6 +148,7 @@ def _generate(
     config: Config, prepared: Prepared, model: Version, class_plan: ClassPlan, job: Job
 ) -> sampling.GeneratedItems:
     """The generated items. The model and the filters are local, so that their memory is free afterwards."""
+    train_items, _ = prepared.split_items("train")
     generator = replace(SampleModel.open(model), sampling=config.generate.sampling)
     filters = Filters.from_section(config.generate, lambda: prepared.modality.closeness(train_items))
     return sampling.generate_items(generator, class_plan.generated, filters, job, seed=config.seed)
@@ -166,7 +167,7 @@ def _evaluate(config: Config, prepared: Prepared, generated: sampling.GeneratedI
     )
 
 
-def plan_classes(config: Config, train: Sequence[Record]) -> ClassPlan:
+def plan_dataset(config: Config, train: Sequence[Record]) -> ClassPlan:
     """How many items to generate for each class, and how many then to add or leave out to reach the balance target."""
     counts = Counter(record.label for record in train)
     return plan_classes(
