@@ -43,7 +43,7 @@ def test_the_interval_of_a_difference_reaches_as_far_as_both_together() -> None:
 def test_only_a_difference_whose_interval_leaves_out_0_is_better_or_worse(
     figure: MetricInfo, before: float, after: float, interval: tuple[float, float] | None, word: str
 ) -> None:
-    assert Change(figure, before, after, interval).word == word
+    assert Change(figure, before, after, interval).verdict == word
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,15 @@ def even(count: int) -> list[Change]:
 @pytest.mark.parametrize(
     ("changes", "tone", "headline"),
     [
-        ([*apart("a", 1, "lower"), *even(14)], "neutral", "1 of 15 figures is worse, as chance alone would make it"),
+        ([*apart("a", 1, "lower"), *even(14)], "neutral", "1 of 15 figures is worse, no more than expected by chance"),
         ([*apart("a", 1), *apart("b", 1, "lower"), *even(18)], "neutral",
-         "2 of 20 figures are better or worse, as chance alone would make it"),
+         "2 of 20 figures are better or worse, no more than expected by chance"),
         ([*apart("a", 3, "lower"), *even(12)], "bad", "Worse"),
         ([*apart("a", 2), *apart("b", 1, "lower"), *even(3)], "neutral", "Better in 2, worse in 1"),
         ([*apart("a", 1, headline=True), *apart("b", 1, "lower"), *even(13)], "good", "Better"),
         ([*apart("a", 1, "lower", headline=True), *even(14)], "bad", "Worse"),
         (apart("a", 1), "good", "Better"),
-        (even(15), "neutral", "Nothing that can be told apart"),
+        (even(15), "neutral", "No significant difference"),
         ([], "neutral", "Not compared: the items are gone"),
     ],
 )  # fmt: skip

@@ -85,8 +85,8 @@ def test_a_version_that_another_was_collected_from_stays(tmp_path: Path) -> None
     "name, text, fault",
     [
         ("quality.json", "{", "quality.json: cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        ("quality.json", "[]", "quality.json: its `figures` are of no use"),
-        ("quality.json", '{"figures": {"cas": "high"}}', "quality.json: its `figures` are of no use"),
+        ("quality.json", "[]", "quality.json: field `figures` is invalid"),
+        ("quality.json", '{"figures": {"cas": "high"}}', "quality.json: field `figures` is invalid"),
         ("manifest.json", "{", "manifest.json: cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         ("manifest.json", "[]", "manifest.json: it is not a JSON object"),
         ("manifest.json", '{"kind": "dataset", "status": "ok"}', "manifest.json: manifest field `ended` is missing or invalid"),

@@ -1,5 +1,7 @@
 """Figures with known answers."""
 
+import gc
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -319,5 +321,17 @@ def test_what_was_computed_before_and_was_torn_is_computed_anew_and_told(tmp_pat
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert kept.arrays(["x"], lambda: made)["a"].tolist() == made["a"].tolist()
     assert len(said) == 1
-    assert said[0].startswith(f"what was computed before is damaged, and is computed anew: {path}: ")
+    assert said[0].startswith(f"a cached result is damaged and will be computed again: {path}: ")
     assert kept.arrays(["x"], pytest.fail)["a"].tolist() == made["a"].tolist()
+
+
+def test_a_damaged_file_of_the_cache_is_closed(tmp_path: Path) -> None:
+    cache = FeatureCache(Root(tmp_path), Progress.silent())
+    cache.arrays(["x"], lambda: {"a": np.arange(1000.0)})
+    (path,) = (tmp_path / ".work" / "_features").glob("*.npz")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        cache.arrays(["x"], lambda: {"a": np.zeros(1)})
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []

@@ -1,4 +1,4 @@
-"""All figures of made items beside real ones: from records and their items to a verdict."""
+"""Computes all figures of synthetic items against real ones."""
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
@@ -40,49 +40,49 @@ from genset.quality.metric_inputs import (
 from genset.quality.privacy import suspects
 from genset.seeds import rng_for
 
-_SENT = 2000  # items of a part that are sent to tensors and back, to see what is lost
-_MOST_AUGMENTED = 4000  # transformed copies to compare with
-SUSPECTS_LISTED = 1000  # made items that are named as much like a train item, at most
-_FEW_FOR_FRECHET = 10  # items for each value of the space, below which a covariance is guesswork
+_MAX_ROUND_TRIP = 2000  # items of a split that are converted to tensors and back, to measure the loss
+_MAX_AUGMENTED = 4000  # augmented copies, as a baseline
+SUSPECTS_LISTED = 1000  # at most so many near copies of training items are listed
+_FEW_FOR_FRECHET = 10  # items per dimension of the feature space; with fewer a covariance is unreliable
 
 
 @dataclass(frozen=True)
 class LabelledItems:
-    """Some items of one part, with their records, in one order."""
+    """Items with their records, in the same order."""
 
     records: Sequence[Record]
     items: Items
 
     def labels(self, classes: Sequence[str]) -> Labels:
-        """(N,) the number of each item's class."""
+        """(N,) index of each item's class."""
         index = {label: number for number, label in enumerate(classes)}
         return np.array([index[record.label] for record in self.records], np.int64)
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How thoroughly items are judged, and with what help."""
+    """Settings of an evaluation."""
 
     modality: Modality
     engine: Engine
     cache: FeatureCache | None = None
     seeds: int = SEEDS
-    no_augmented_reason: str = ""  # why ordinary transformed copies are not compared with, where they are not
+    no_augmented_reason: str = ""  # why there is no baseline of augmented copies; "" if there is one
 
     def verdict(
         self,
         classes: tuple[str, ...],
         train: LabelledItems,
         test: LabelledItems,
-        made: LabelledItems,
+        synthetic: LabelledItems,
         conditions: Sequence[str] = (),
     ) -> Verdict:
-        """All figures of made items beside real ones, and the gates that fail."""
-        inputs = self._inputs(classes, train, test, made)
-        sizes = {"train": len(train.records), "test": len(test.records), "made": len(made.records)}
+        """All figures of synthetic items against real ones, and the gates that fail."""
+        inputs = self._inputs(classes, train, test, synthetic)
+        sizes = {"train": len(train.records), "test": len(test.records), "made": len(synthetic.records)}
         measured, skipped = measure(inputs)
         try:
-            own = self.modality.measure(train.items, test.items, made.items)
+            own = self.modality.measure(train.items, test.items, synthetic.items)
             measured |= {name: MetricValue(value, sizes) for name, value in own.items()}
         except MetricSkippedError as reason:
             skipped |= {figure.name: str(reason) for figure in self.modality.figures}
@@ -91,113 +91,123 @@ class Evaluator:
             skipped,
             sizes,
             inputs.space_names["space"],
-            details={name: detail(figure, measured[name]) for name, figure in EVERY_FIGURE.items() if name in measured},
+            details={
+                name: figure_details(figure, measured[name])
+                for name, figure in EVERY_FIGURE.items()
+                if name in measured
+            },
             spaces=inputs.space_names,
-            suspicious=_suspicious(inputs, train.records, made.records),
+            suspicious=_suspicious(inputs, train.records, synthetic.records),
             notes=_notes(inputs),
         )
         return with_failed_gates(verdict, conditions, self.modality.kind)
 
     def _inputs(
-        self, classes: tuple[str, ...], train: LabelledItems, test: LabelledItems, made: LabelledItems
+        self, classes: tuple[str, ...], train: LabelledItems, test: LabelledItems, synthetic: LabelledItems
     ) -> MetricInputs:
-        seen = [self._features(side.items, side.labels(classes), side.records) for side in (train, test, made)]
-        fresh = unseen_rows(len(train.records))
-        back = self._there_and_back(
-            classes, LabelledItems([train.records[row] for row in fresh], train.items[fresh]), test
+        features = [self._features(part.items, part.labels(classes), part.records) for part in (train, test, synthetic)]
+        unseen = unseen_rows(len(train.records))
+        round_trips = self._round_trips(
+            classes, LabelledItems([train.records[row] for row in unseen], train.items[unseen]), test
         )
-        scale = standardise_in_place([*seen, *back], shared=self.modality.shared_unit)
-        learned = self._learned(seen[0], train.records, len(classes))
-        compared = learned.classifiers and not self.no_augmented_reason
-        copies = self._copies(classes, train, len(made.records)) if compared else None
+        scale = standardise_in_place([*features, *round_trips], shared=self.modality.shared_unit)
+        models = self._reference_models(features[0], train.records, len(classes))
+        has_baseline = models.classifiers and not self.no_augmented_reason
+        copies = self._augmented(classes, train, len(synthetic.records)) if has_baseline else None
         if copies:
             scale.apply_in_place(copies.features)
-        found = build_inputs(classes, seen[0], seen[1], seen[2], back, copies, learned)
-        return replace(found, no_augmented_reason=self.no_augmented_reason) if self.no_augmented_reason else found
+        inputs = build_inputs(classes, features[0], features[1], features[2], round_trips, copies, models)
+        return replace(inputs, no_augmented_reason=self.no_augmented_reason) if self.no_augmented_reason else inputs
 
-    def _features(self, items: Items, labels: Labels, of: Sequence[Record], *how: Any) -> ItemFeatures:
-        """The features of items; `of` and `how` say which these are."""
+    def _features(self, items: Items, labels: Labels, records: Sequence[Record], *key: Any) -> ItemFeatures:
+        """The features of items, which are cached by their records and the rest of the key."""
 
-        def make() -> Arrays:
-            some = items if len(items) else np.zeros((1, *self.modality.item_shape), self.modality.item_dtype)
-            rows = self.modality.features(some), self.modality.closeness(some)
-            return dict(zip(("features", "closeness"), (part[: len(items)] for part in rows), strict=True))
+        def compute() -> Arrays:
+            batch = items if len(items) else np.zeros((1, *self.modality.item_shape), self.modality.item_dtype)
+            arrays = {"features": self.modality.features(batch), "closeness": self.modality.closeness(batch)}
+            return {name: array[: len(items)] for name, array in arrays.items()}
 
-        arrays = self._known("features", of, make, *how)
+        arrays = self._cached("features", records, compute, *key)
         return ItemFeatures(arrays["features"], arrays["closeness"], labels)
 
-    def _learned(self, train: ItemFeatures, of: Sequence[Record], classes: int) -> ReferenceModels:
-        def space() -> Arrays:
+    def _reference_models(self, train: ItemFeatures, records: Sequence[Record], classes: int) -> ReferenceModels:
+        """The classifiers and the embedding that are learned from the training set."""
+
+        def compute() -> Arrays:
             return learn_embedding(train, classes).arrays
 
-        found = Embedding.from_arrays(self._known("space", of, space, train.labels.tolist()))
-        return ReferenceModels(self._judges(train, of, classes), found)
+        embedding = Embedding.from_arrays(self._cached("space", records, compute, train.labels.tolist()))
+        return ReferenceModels(self._classifiers(train, records, classes), embedding)
 
-    def _judges(self, train: ItemFeatures, of: Sequence[Record], classes: int) -> tuple[Classifier, ...]:
-        def make() -> Arrays:
-            trained = train_classifiers(train, classes, self.seeds)
-            return {f"{n}_{name}": layer for n, one in enumerate(trained) for name, layer in one.layers.items()}
+    def _classifiers(self, train: ItemFeatures, records: Sequence[Record], classes: int) -> tuple[Classifier, ...]:
+        def compute() -> Arrays:
+            classifiers = train_classifiers(train, classes, self.seeds)
+            return {
+                f"{n}_{name}": layer
+                for n, classifier in enumerate(classifiers)
+                for name, layer in classifier.layers.items()
+            }
 
-        arrays = self._known("judges", of, make, train.labels.tolist(), self.seeds)
+        arrays = self._cached("judges", records, compute, train.labels.tolist(), self.seeds)
         names = sorted({name.partition("_")[0] for name in arrays}, key=int)
         return tuple(
             Classifier({name.partition("_")[2]: layer for name, layer in arrays.items() if name.startswith(f"{n}_")})
             for n in names
         )
 
-    def _known(self, what: str, of: Sequence[Record], make: Callable[[], Arrays], *how: Any) -> Arrays:
-        contents = [record.content for record in of]
+    def _cached(self, kind: str, records: Sequence[Record], compute: Callable[[], Arrays], *key: Any) -> Arrays:
+        """Arrays of a kind, from the cache where the contents of all records are known."""
+        contents = [record.content for record in records]
         if self.cache is None or not all(contents):
-            return make()
+            return compute()
         libraries = [importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "scipy")]
-        return self.cache.arrays([what, self.modality.kind, self.modality.settings, libraries, contents, *how], make)
+        return self.cache.arrays([kind, self.modality.kind, self.modality.settings, libraries, contents, *key], compute)
 
-    def _there_and_back(self, classes: Sequence[str], *sides: LabelledItems) -> list[ItemFeatures]:
-        """Some items of each side, sent to tensors and back; none where nothing is lost on the way, or one is empty."""
+    def _round_trips(self, classes: Sequence[str], *parts: LabelledItems) -> list[ItemFeatures]:
+        """Some items of each part, converted to tensors and back; [] if that loses nothing, or if a part is empty."""
         out = []
-        for side in sides:
-            step = max(1, -(-len(side.items) // _SENT))
-            back = self.modality.round_trip(side.items[::step]) if len(side.items) else None
-            if back is None:
+        for part in parts:
+            step = max(1, -(-len(part.items) // _MAX_ROUND_TRIP))
+            items = self.modality.round_trip(part.items[::step]) if len(part.items) else None
+            if items is None:
                 return []
-            labels = side.labels(classes)[::step]
-            found = self.modality.features(back), self.modality.closeness(back)
-            out.append(ItemFeatures(*found, labels))
+            labels = part.labels(classes)[::step]
+            out.append(ItemFeatures(self.modality.features(items), self.modality.closeness(items), labels))
         return out
 
-    def _copies(self, classes: Sequence[str], train: LabelledItems, count: int) -> ItemFeatures | None:
-        """As many ordinary transformed copies of train items as there are made ones; None where there are no steps."""
+    def _augmented(self, classes: Sequence[str], train: LabelledItems, count: int) -> ItemFeatures | None:
+        """A baseline: `count` copies of training items with the default transforms; None if there are none."""
         steps = tuple(step.for_modality(self.modality) for step in self.modality.default_steps)
         order = rng_for(0, "judge", "augmented").permutation(len(train.records))
         records = [train.records[row] for row in order]
-        row = {record.id: int(place) for record, place in zip(records, order, strict=True)}
-        wanted = min(count, _MOST_AUGMENTED)
-        plan = copies_in_turn(records, {}, wanted, -(-wanted // len(records)))
+        rows = {record.id: int(row) for record, row in zip(records, order, strict=True)}
+        count = min(count, _MAX_AUGMENTED)
+        plan = copies_in_turn(records, {}, count, -(-count // len(records)))
         if not steps or not plan:
             return None
 
         recipe, pool = Recipe(steps, 0), PartnerPool(records)
 
         def item_of(record: Record) -> ItemArray:
-            item: ItemArray = train.items[row[record.id]]
+            item: ItemArray = train.items[rows[record.id]]
             return item
 
-        def one(copy: Copy) -> ItemArray | None:
-            company = TrainContext(copy.parent, pool, item_of, None)
-            made = transform_copy(item_of(copy.parent), copy, recipe, company)
-            return made.item if made else None
+        def transformed_item(copy: Copy) -> ItemArray | None:
+            context = TrainContext(copy.parent, pool, item_of, None)
+            transformed = transform_copy(item_of(copy.parent), copy, recipe, context)
+            return transformed.item if transformed else None
 
-        made = [
-            (copy.parent, item) for copy, item in zip(plan, self.engine.map(one, plan), strict=True) if item is not None
-        ]
-        if not made:
+        items = self.engine.map(transformed_item, plan)
+        pairs = [(copy.parent, item) for copy, item in zip(plan, items, strict=True) if item is not None]
+        if not pairs:
             return None
-        side = LabelledItems([parent for parent, _ in made], _in_form([item for _, item in made], self.modality))
-        return self._features(side.items, side.labels(classes), side.records, "augmented", steps, len(train.records))
+        stacked = _stack_to_shape([item for _, item in pairs], self.modality)
+        part = LabelledItems([parent for parent, _ in pairs], stacked)
+        return self._features(part.items, part.labels(classes), part.records, "augmented", steps, len(train.records))
 
 
-def _in_form(items: Sequence[Items], modality: Modality) -> Items:
-    """(N, *item_shape) items that a transform may have left longer or shorter: cut, or copies_in_turn up with zeros."""
+def _stack_to_shape(items: Sequence[Items], modality: Modality) -> Items:
+    """(N, *item_shape) items: those that a transform changed in length are truncated or padded with zeros."""
     out = np.zeros((len(items), *modality.item_shape), modality.item_dtype)
     for row, item in enumerate(items):
         length = min(len(item), out.shape[1])
@@ -211,25 +221,25 @@ def with_failed_gates(verdict: Verdict, conditions: Sequence[str], kind: str) ->
     for gate in parsed:
         if gate.figure not in verdict.figures and gate.figure not in verdict.skipped:
             raise GensetError(
-                f"{gate.figure} is no figure of {kind} items here",
+                f"{gate.figure} is not a figure of {kind} items",
                 where=f"gate {gate}",
-                hint=f"There are {', '.join(verdict.figures)}.",
+                hint=f"Use one of {', '.join(verdict.figures)}.",
             )
     return replace(verdict, failed_gates=gates.failures(parsed, verdict.figures, verdict.skipped))
 
 
 def rounded(value: float) -> float:
-    """Four decimals, or four digits of what is smaller: what differs beyond that is noise of the processor."""
+    """The value with four decimals, or with four digits if it is below 0.1: processors differ in what follows."""
     return round(value, 4) if abs(value) >= 0.1 else float(f"{value:.4g}")
 
 
-def detail(figure: MetricInfo, measured: MetricValue) -> dict[str, Any]:
-    """All that belongs to the value of a figure, as JSON holds it; null where a range has no end."""
+def figure_details(figure: MetricInfo, measured: MetricValue) -> dict[str, Any]:
+    """The value of a figure with its interval, sizes and meaning, for JSON; null for the open end of a range."""
     ends = [None if np.isinf(end) else end for end in (figure.low, figure.high)]
-    inside = measured.interval and [rounded(min(max(end, figure.low), figure.high)) for end in measured.interval]
+    interval = measured.interval and [rounded(min(max(end, figure.low), figure.high)) for end in measured.interval]
     return {
         "value": rounded(measured.value),
-        "interval": inside,
+        "interval": interval,
         "real": None if measured.real is None else rounded(measured.real),
         "n": dict(measured.n),
         "classes": {label: rounded(value) for label, value in measured.classes.items()},
@@ -243,26 +253,26 @@ def detail(figure: MetricInfo, measured: MetricValue) -> dict[str, Any]:
     }
 
 
-def _suspicious(inputs: MetricInputs, train: Sequence[Record], made: Sequence[Record]) -> list[dict[str, Any]]:
+def _suspicious(inputs: MetricInputs, train: Sequence[Record], synthetic: Sequence[Record]) -> list[dict[str, Any]]:
     return [
         {
-            "made": _place(made[found.synthetic]),
-            "real": _place(train[found.train]),
-            "distance": rounded(found.distance),
-            "ratio": rounded(found.ratio),
+            "made": _location(synthetic[suspect.synthetic]),
+            "real": _location(train[suspect.train]),
+            "distance": rounded(suspect.distance),
+            "ratio": rounded(suspect.ratio),
         }
-        for found in suspects(inputs)[:SUSPECTS_LISTED]
+        for suspect in suspects(inputs)[:SUSPECTS_LISTED]
     ]
 
 
-def _place(record: Record) -> str:
-    """Where a person finds an item; the id of one that was not written yet."""
+def _location(record: Record) -> str:
+    """The file of an item; its id if it is not written yet."""
     return record.place or record.id
 
 
 def _notes(inputs: MetricInputs) -> list[str]:
-    """What is to be kept in mind with the figures."""
-    count, values = min(len(inputs.test), len(inputs.synthetic)), inputs.test.space.shape[1]
-    if 2 <= count < _FEW_FOR_FRECHET * values:
-        return [f"{count} items are few for {values} values: trust kernel_distance more than frechet"]
+    """Caveats about the figures."""
+    count, dimensions = min(len(inputs.test), len(inputs.synthetic)), inputs.test.space.shape[1]
+    if 2 <= count < _FEW_FOR_FRECHET * dimensions:
+        return [f"{count} items are few for {dimensions} dimensions: trust kernel_distance more than frechet"]
     return []

@@ -14,20 +14,20 @@ QUALITY = "quality.json"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was measured, and what was found wrong."""
+    """The figures of an evaluation, and the gates that failed."""
 
     figures: Mapping[str, float]
     skipped: Mapping[str, str]
-    sizes: Mapping[str, int]  # items of each part
+    sizes: Mapping[str, int]  # items of each kind: train, test, made
     space: str
     failed_gates: Sequence[str] = ()
-    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of each figure: `judge.detail`
-    spaces: Mapping[str, str] = field(default_factory=dict)  # where figures look, by the name that they call it
-    suspicious: Sequence[Mapping[str, Any]] = ()  # made items that are much like a train item, the worst first
-    notes: Sequence[str] = ()  # what is to be kept in mind
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of each figure: `evaluator.figure_details`
+    spaces: Mapping[str, str] = field(default_factory=dict)  # descriptions of the feature spaces by name
+    suspicious: Sequence[Mapping[str, Any]] = ()  # near copies of training items, the nearest first
+    notes: Sequence[str] = ()  # caveats about the figures
 
     def as_dict(self) -> dict[str, Any]:
-        """As quality.json holds it."""
+        """The value for quality.json."""
         return {
             "figures": dict(self.figures),
             "skipped": dict(self.skipped),
@@ -42,19 +42,19 @@ class Verdict:
 
 
 def stored_verdict(version: Version | None) -> dict[str, Any]:
-    """What was measured when a dataset version was made, by figures that are still known; empty where nothing was.
+    """The stored evaluation of a dataset version, with the figures that this genset knows; empty if there is none.
 
-    Raises DamagedError where the file cannot be read.
+    Raises DamagedError if the file is invalid.
     """
     path = version.path / QUALITY if version else None
     if path is None or not path.is_file():
         return {}
     try:
-        told: Any = parse_json(path.read_bytes())
+        stored: Any = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise DamagedError(f"cannot be read: {error}", where=str(path), hint="Make the version again.") from None
-    figures = told.get("figures", {}) if isinstance(told, dict) else None
+        raise DamagedError(f"cannot be read: {error}", where=str(path), hint="Create the version again.") from None
+    figures = stored.get("figures", {}) if isinstance(stored, dict) else None
     if not isinstance(figures, dict) or not all(isinstance(value, int | float) for value in figures.values()):
-        raise DamagedError("its `figures` are of no use", where=str(path), hint="Make the version again.")
+        raise DamagedError("field `figures` is invalid", where=str(path), hint="Create the version again.")
     known = {name: value for name, value in figures.items() if name in EVERY_FIGURE}
-    return {**told, "figures": known} if known else {}
+    return {**stored, "figures": known} if known else {}
