@@ -55,7 +55,9 @@ def test_mixed_copies_name_both_parents_and_their_shares_and_are_made_again_alon
         assert (source / parent["file"]).is_file()
     refused = genset("augment", "digits", "--replay", next(iter(real)), "--output", out)
     assert (refused.code, refused.stderr) == (
-        2, f"genset: digits@v0002: {next(iter(real))} is a real item: it was not made\n"
+        2,
+        f"genset: digits@v0002: {next(iter(real))} is a real item, so it cannot be created again\n"
+        "  Give the id of a generated or augmented item.\n",
     )  # fmt: skip
 
 

@@ -189,7 +189,7 @@ def test_models_of_other_items_are_compared_by_their_settings_alone(own: Trained
     assert told.code == 0, told.stderr
     assert told.json["changes"] == []
     assert told.json["notes"] == [
-        "they learned from different items, so neither can be judged by those of the other: no figures"
+        "no figures: the models were trained on different items, so no items are held out from both"
     ]
 
 

@@ -216,7 +216,7 @@ def test_a_transform_makes_the_same_bytes_with_any_number_of_workers_and_for_one
     by_id = {record.id: record for record in real}
     for item in outcomes[0][::5] or outcomes[0][:1]:
         (noted,) = recipe.as_dict().values()
-        again, same = replay.copied(item.record, by_id, json.loads(json.dumps(noted)), type(modality))
+        again, same = replay.replay_copy(item.record, by_id, json.loads(json.dumps(noted)), type(modality))
         assert dataset.to_export_item(item.record, again, same) == item
 
 

@@ -92,7 +92,7 @@ def _replay(version: "Version", item: str, filler: "Version | None", root: "Root
         console.say("the same bytes as in the version")
     else:
         console.warn("it differs from the version: other library versions, another processor, or an edited file")
-    session.finish(ReplayOutput, item=result.record.id, path=str(result.path), same=result.same)
+    session.finish(ReplayOutput, **result.as_dict())
     return ExitCode.DONE if result.same else ExitCode.FAILED
 
 

@@ -82,9 +82,9 @@ def _inspect_model(request: InspectRequest, version: Version, job: Job, session:
     if request.against:
         request.forbid_beside_comparison()
         before = find_model(job.root, request.against)
-        if not compare.comparable(version, before):
+        if not compare.can_compare(version, before):
             raise GensetError(f"{version.reference} is the same version", where=f"--against {request.against}")
-        return print_comparison(request, version, compare.models(version, before, job), session)
+        return print_comparison(request, version, compare.compare_models(version, before, job), session)
     if request.summary:
         raise GensetError("a summary needs figures", where="--summary", hint="Add --against and another model.")
     if request.report:

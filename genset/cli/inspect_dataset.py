@@ -30,9 +30,9 @@ from genset.workflows import compare, inspect
 def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, session: Session) -> int:
     """A dataset, alone, beside real items, or beside another version of it. Raises GensetError."""
     other = _dataset_version(request.against, job.root) if version and request.against else None
-    if version and other and compare.comparable(version, other):
+    if version and other and compare.can_compare(version, other):
         request.forbid_beside_comparison()
-        return print_comparison(request, version, compare.datasets(version, other), session)
+        return print_comparison(request, version, compare.compare_datasets(version, other), session)
     if request.summary and not request.against:
         raise GensetError("a summary needs figures", where="--summary", hint="Add --against REAL.")
     rules, quality = _sections(request, version)

@@ -1,4 +1,4 @@
-"""Two versions of one dataset, or two models: what changed, and is it better or worse?"""
+"""genset inspect --against: compare two versions of a dataset, or two models: what changed, and is it better or worse?"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,14 +19,21 @@ from genset.pipeline.pages.parts import without_places
 from genset.quality import intervals
 from genset.versions.version import Version
 
-_ENDS = ("lift_low", "lift_high")  # of another figure's interval
-_SAMPLED = 1000  # items that a model is judged by
-_LEARNED = ("parameters", "steps", "best_step", "stopped_early", "losses.val_loss", "losses.val_reconstruction_loss")
+_INTERVAL_ENDS = ("lift_low", "lift_high")  # figures that are an end of another figure's interval
+_SAMPLE_COUNT = 1000  # items that each model generates for the comparison
+_MODEL_FACTS = (
+    "parameters",
+    "steps",
+    "best_step",
+    "stopped_early",
+    "losses.val_loss",
+    "losses.val_reconstruction_loss",
+)
 
 
-def comparable(after: Version, before: Version) -> bool:
-    """Whether two versions are to be compared, and the one is not to be judged by the real items of the other: two
-    models, or two versions of one dataset that were both judged when they were made."""
+def can_compare(after: Version, before: Version) -> bool:
+    """Whether `inspect --against` compares two versions with each other: two models, or two versions of one dataset
+    that both have figures. Otherwise the real items of one evaluate the other."""
     if after.kind != before.kind or after.path == before.path:
         return False
     return after.kind == "models" or (
@@ -34,75 +41,78 @@ def comparable(after: Version, before: Version) -> bool:
     )
 
 
-def datasets(after: Version, before: Version) -> Comparison:
-    """Two versions of a dataset, by the figures that they hold."""
+def compare_datasets(after: Version, before: Version) -> Comparison:
+    """Compare two versions of a dataset by the figures that are stored in them."""
     notes = []
     first, last = before.manifest, after.manifest
     if first["inputs"].get("identity") != last["inputs"].get("identity"):
-        notes.append("they were measured on different real items, which is a part of every difference")
-    return _compared(after, before, stored_verdict(after), stored_verdict(before), notes)
+        notes.append("the versions were evaluated with different real items, which contributes to every difference")
+    return _comparison(after, before, stored_verdict(after), stored_verdict(before), notes)
 
 
-def models(after: Version, before: Version, job: Job) -> Comparison:
-    """Two models, by items that each makes for it, judged on the same real items; where there are none, only by their
-    settings. Raises GensetError for models of different modalities."""
+def compare_models(after: Version, before: Version, job: Job) -> Comparison:
+    """Compare two models by items that each generates now, evaluated with the same real items. If the models were trained
+    on different items, or the items are missing, only settings are compared.
+
+    Raises GensetError for models of different modalities.
+    """
     first, last = before.manifest, after.manifest
     if first["modality"] != last["modality"]:
         raise GensetError(
-            f"the two models are of different modalities: {last['modality']} and {first['modality']}",
+            f"the two models have different modalities: {last['modality']} and {first['modality']}",
             where=before.reference,
             hint="Compare models of the same modality.",
         )
     if first["inputs"]["identity"] != last["inputs"]["identity"]:
-        note = "they learned from different items, so neither can be judged by those of the other: no figures"
-        return _compared(after, before, {}, {}, [note])
+        note = "no figures: the models were trained on different items, so no items are held out from both"
+        return _comparison(after, before, {}, {}, [note])
     try:
-        judged, earlier = (_judged(version, job) for version in (after, before))
+        verdict_after, verdict_before = (_evaluate(version, job) for version in (after, before))
     except GensetError as error:
-        return _compared(after, before, {}, {}, [f"no figures: {error.message}"])
-    return _compared(
-        after, before, judged, earlier, [f"each made {_SAMPLED:,} items for this, with the seed of its training"]
-    )
+        return _comparison(after, before, {}, {}, [f"no figures: {error.message}"])
+    note = f"each model generated {_SAMPLE_COUNT:,} items for this comparison, with the seed of its training"
+    return _comparison(after, before, verdict_after, verdict_before, [note])
 
 
-def _judged(version: Version, job: Job) -> dict[str, Any]:
-    """All figures of some items that a model makes, on the held-out items that it was not shown."""
-    prepared = training_items.load_training_items(version, job, "Bring the items back to compare figures.")
+def _evaluate(version: Version, job: Job) -> dict[str, Any]:
+    """All figures of some items that a model generates, computed with the items that were held out from its training."""
+    prepared = training_items.load_training_items(version, job, "Restore the items to compare figures.")
     config = reading.config_of(version)
     generator = SampleModel.open(version)
-    train = prepared.dataset.where(split="train").counts("label")
+    train_counts = prepared.dataset.where(split="train").counts("label")
+    targets = counts.proportional_counts(train_counts, _SAMPLE_COUNT)
     filters = Filters.from_section(config.generate, lambda: training_items.train_closeness(prepared))
-    made = sampling.generate_items(
-        generator, counts.proportional_counts(train, _SAMPLED), filters, job, seed=generator.seed
-    )
-    shown, held_out = (
+    generated = sampling.generate_items(generator, targets, filters, job, seed=generator.seed)
+    train, test = (
         LabelledItems(prepared.dataset.where(split=split).records, prepared.split_items(split)[0])
         for split in ("train", "test")
     )
-    kept = FeatureCache(job.root, job.progress)
-    how = Evaluator(
-        prepared.modality, job.engine, kept, config.quality.seeds, no_augmented_reason="left out of comparisons"
+    cache = FeatureCache(job.root, job.progress)
+    evaluator = Evaluator(
+        prepared.modality, job.engine, cache, config.quality.seeds, no_augmented_reason="left out of comparisons"
     )
-    return how.verdict(prepared.classes, shown, held_out, LabelledItems(made.dataset.records, made.items)).as_dict()
+    synthetic = LabelledItems(generated.dataset.records, generated.items)
+    return evaluator.verdict(prepared.classes, train, test, synthetic).as_dict()
 
 
-def _compared(
+def _comparison(
     after: Version, before: Version, last: Mapping[str, Any], first: Mapping[str, Any], notes: Sequence[str]
 ) -> Comparison:
-    both = list(changes(first, last))
+    """The comparison of two verdicts, with notes on how to read it."""
+    all_changes = list(changes(first, last))
     settings = dict(_settings(before.manifest, after.manifest))
-    found = Comparison(after.reference, before.reference, both, settings, notes, last)
-    moved = ", ".join(change.figure.name for change in both if change.moved)
-    told = [f"{moved}: changed, but whether to something nearer to the target is inconclusive"] if moved else []
-    if found.tested:
-        told.append(f"of {found.tested} figures with an interval, one in twenty would be told apart by chance")
-    return replace(found, notes=[*notes, *told])
+    result = Comparison(after.reference, before.reference, all_changes, settings, notes, last)
+    moved = ", ".join(change.figure.name for change in all_changes if change.moved)
+    more = [f"{moved}: changed, but it is unclear whether the new value is nearer to the target"] if moved else []
+    if result.tested:
+        more.append(f"{result.tested} figures have an interval; one in twenty would be better or worse by chance")
+    return replace(result, notes=[*notes, *more])
 
 
 def changes(first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[Change]:
-    """The figures that two verdicts both have, in the order of the table."""
+    """The changes of the figures that both verdicts have, in the order of the table."""
     for name, figure in EVERY_FIGURE.items():
-        if name in first.get("figures", {}) and name in last.get("figures", {}) and name not in _ENDS:
+        if name in first.get("figures", {}) and name in last.get("figures", {}) and name not in _INTERVAL_ENDS:
             before, after = first["figures"][name], last["figures"][name]
             ends = [verdict.get("details", {}).get(name, {}).get("interval") for verdict in (first, last)]
             both = ends[0] and ends[1]
@@ -115,17 +125,17 @@ def changes(first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[Chang
 
 
 def _further(sides: Sequence[tuple[float, intervals.Interval]], target: float) -> intervals.Interval:
-    """The interval of what was added to the distance from a target."""
+    """The 95% interval of the change of the distance from a target."""
     first, last = ((abs(value - target), intervals.of_distance(ends, target)) for value, ends in sides)
     return intervals.of_difference(*first, *last)
 
 
 def _settings(first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """What differs in the configs, in what was learned and in the counts, as text."""
+    """The differences of configs, models, item counts and library versions, as text: before and after."""
     sides = [
         {
             **dict(_flat(without_places(manifest["config"]))),
-            **{f"model: {key}": str(value) for key, value in _flat(manifest.get("model", {})) if key in _LEARNED},
+            **{f"model: {key}": str(value) for key, value in _flat(manifest.get("model", {})) if key in _MODEL_FACTS},
             **{f"items: {source}": str(count) for source, count in manifest["counts"]["source"].items()},
             **{f"version of {name}": version for name, version in manifest["libraries"].items()},
             "version of genset": manifest["genset"],
@@ -139,8 +149,9 @@ def _settings(first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[tup
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted path, JSON text) of every value in nested mappings."""
     if isinstance(value, Mapping):
-        for key, own in value.items():
-            yield from _flat(own, f"{path}.{key}" if path else str(key))
+        for key, child in value.items():
+            yield from _flat(child, f"{path}.{key}" if path else str(key))
     else:
         yield path, json.dumps(value, ensure_ascii=False)

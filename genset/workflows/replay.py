@@ -1,4 +1,4 @@
-"""Make one made item of a version again, alone, from what stands beside it."""
+"""genset augment --replay: create one synthetic item of a version again, from its metadata."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,80 +28,91 @@ FOLDER = "replayed"  # under the output root
 
 
 @dataclass(frozen=True)
-class Replayed:
-    """An item that was made again."""
+class ReplayResult:
+    """An item that was created again."""
 
     record: Record
     path: Path  # where it was written
-    same: bool  # whether its bytes are those of the version
+    same: bool  # whether its bytes equal those in the version
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as JSON holds it."""
+        return {"item": self.record.id, "path": str(self.path), "same": self.same}
 
 
-def replay(version: Version, name: str, model: Version | None, job: Job) -> Replayed:
-    """Make an item again and write it to OUT/replayed.
+def replay(version: Version, name: str, model: Version | None, job: Job) -> ReplayResult:
+    """Create an item again and write it to OUT/replayed.
 
-    Raises GensetError for an item that is not there or was not made, and when what it was made from is not at hand.
+    Raises GensetError if there is no such item, if it is a real item, or if its parents, steps or model are missing.
     """
     modality = reader(version)
     records = {record.id: record for record in read_version(version.path, modality).records}
     record = records.get(name)
     if record is None:
-        raise GensetError(f"no item {name!r}", where=version.reference, hint="Its metadata lists them by file_name.")
+        raise GensetError(
+            f"no item {name!r}", where=version.reference, hint="Give the id of an item, as in the metadata."
+        )
     if record.source == "collected":
-        raise GensetError(f"{name} is a real item: it was not made", where=version.reference)
+        raise GensetError(
+            f"{name} is a real item, so it cannot be created again",
+            where=version.reference,
+            hint="Give the id of a generated or augmented item.",
+        )
     if record.source == "augmented":
         item, modality = _augmented(version, record, records, model, job)
     else:
         item, modality = _generated(version, record, model, job)
     data = modality.encode(item)
-    there = modality.encode(modality.decode_native(record.raw)) if modality.rows else record.path.read_bytes()
+    stored = modality.encode(modality.decode_native(record.raw)) if modality.rows else record.path.read_bytes()
     folder = job.root.path / FOLDER
     folder.mkdir(exist_ok=True)
     path = folder / f"{record.id}{modality.suffix}"
     write_atomically(path, data)
-    return Replayed(record, path, data == there)
+    return ReplayResult(record, path, data == stored)
 
 
 def _augmented(
     version: Version, record: Record, records: Mapping[str, Record], model: Version | None, job: Job
 ) -> tuple[ItemArray, Modality]:
-    told = json.loads(record.transform)
-    noted = version.manifest.get("recipes", {}).get(told.get("recipe"))
-    parent, *partners = record.origin.split()
-    lost = [name for name in (parent, *partners) if name not in records]
-    if noted is None or lost:
-        what = f"its parent {lost[0]}" if lost else "the steps that made it"
-        raise GensetError(f"{what} is not in this version", where=f"{version.reference}, {record.id}")
-    latent = LatentMixer.from_version(_model(version, noted["model"], model, job)) if noted["model"] else None
-    return copied(record, records, noted, MODALITIES[version.manifest["modality"]], latent)
+    key = json.loads(record.transform).get("recipe")
+    recipe = version.manifest.get("recipes", {}).get(key)
+    missing = [name for name in record.origin.split() if name not in records]
+    if recipe is None or missing:
+        what = f"its parent {missing[0]}" if missing else "the recipe of its steps"
+        raise GensetError(f"{what} is missing in this version", where=f"{version.reference}, {record.id}")
+    latent = LatentMixer.from_version(_find_model(version, recipe["model"], model, job)) if recipe["model"] else None
+    return replay_copy(record, records, recipe, MODALITIES[version.manifest["modality"]], latent)
 
 
-def copied(
+def replay_copy(
     record: Record,
     records: Mapping[str, Record],
-    noted: Mapping[str, Any],
-    table: type[Modality],
+    recipe: Mapping[str, Any],
+    modality_type: type[Modality],
     latent: LatentMixer | None = None,
 ) -> tuple[ItemArray, Modality]:
-    """(an augmented item, made again; its modality) from its record, those of its parents, and the recipe as
-    `Recipe.as_dict` has it."""
-    told = json.loads(record.transform)
+    """(an augmented item, created again; its modality).
+
+    `records` hold the item's parents by id; `recipe` is what `Recipe.as_dict` wrote to the manifest.
+    """
+    drawn = json.loads(record.transform)
     parent = records[record.origin.split()[0]]
-    modality = table(table.Settings(**noted["modality"]))
-    adapter = pydantic.TypeAdapter(list[Annotated[Step, Kinds(step_kinds(table))]])
-    steps = tuple(step.for_modality(modality) for step in adapter.validate_python(noted["steps"]))
+    modality = modality_type(modality_type.Settings(**recipe["modality"]))
+    adapter = pydantic.TypeAdapter(list[Annotated[Step, Kinds(step_kinds(modality_type))]])
+    steps = tuple(step.for_modality(modality) for step in adapter.validate_python(recipe["steps"]))
 
     def decode(one: Record) -> ItemArray:
-        return modality.decode_native(one.raw) if noted["native"] else modality.decode(one.raw)
+        return modality.decode_native(one.raw) if recipe["native"] else modality.decode(one.raw)
 
-    rows = iter([row for row in told["steps"] if "partner" in row])
-    company = _AsRecorded(parent, PartnerPool([]), decode, latent, rows, records)
-    copy, recipe = copies.Copy(parent, told["copy"]), copies.Recipe(steps, int(record.seed))
-    return copies.apply_steps(decode(parent), copy, recipe, company, told["attempt"]).item, modality
+    rows = iter([row for row in drawn["steps"] if "partner" in row])
+    context = _RecordedPartners(parent, PartnerPool([]), decode, latent, rows, records)
+    copy, copy_recipe = copies.Copy(parent, drawn["copy"]), copies.Recipe(steps, int(record.seed))
+    return copies.apply_steps(decode(parent), copy, copy_recipe, context, drawn["attempt"]).item, modality
 
 
 @dataclass(frozen=True)
-class _AsRecorded(TrainContext):
-    """The partners that were drawn when the item was made, whatever stands in the train part now."""
+class _RecordedPartners(TrainContext):
+    """Partners from the item's metadata, so that the current training set does not matter."""
 
     rows: Iterator[Drawn]
     records: Mapping[str, Record]
@@ -115,50 +126,52 @@ class _AsRecorded(TrainContext):
         return MixPartner(record, self.decode(record))
 
 
-def _model(version: Version, reference: str, given: Version | None, job: Job) -> Version:
-    """The model of a reference: the one that was given, or one under the output root. Raises GensetError."""
+def _find_model(version: Version, reference: str, model: Version | None, job: Job) -> Version:
+    """The model with a reference: that of --model, else one under the output root. Raises GensetError."""
     roots = [job.root, *roots_of(version)]
-    every = [found for root in roots for name in root.names("models") for found in root.versions("models", name)]
-    for found in [given] if given else every:
-        if found.manifest["model"]["reference"] == reference:
-            return found
+    all_models = [each for root in roots for name in root.names("models") for each in root.versions("models", name)]
+    for candidate in [model] if model else all_models:
+        if candidate.manifest["model"]["reference"] == reference:
+            return candidate
     raise GensetError(
-        f"the model {reference} that made it is not {'the one given' if given else f'under {job.root.path}'}",
+        f"the item needs the model {reference}, which is not {model.reference if model else f'under {job.root.path}'}",
         where=version.reference,
         hint="Give it with --model MODEL.",
     )
 
 
-def _generated(version: Version, record: Record, given: Version | None, job: Job) -> tuple[ItemArray, Modality]:
-    (told,) = json.loads(record.transform)
-    model = _model(version, record.model, given, job)
-    opened = generator.SampleModel.open(model)
-    table = type(opened.modality)
-    opened = replace(opened, sampling=table.Sampling(**told.get("sampling", {})))
-    draws = _draws(opened, model, told, job)
-    items = draws.items_at([(record.label, told["number"])], int(record.seed), told["attempt"])
+def _generated(version: Version, record: Record, model: Version | None, job: Job) -> tuple[ItemArray, Modality]:
+    (drawn,) = json.loads(record.transform)
+    found = _find_model(version, record.model, model, job)
+    sample_model = generator.SampleModel.open(found)
+    modality_type = type(sample_model.modality)
+    sample_model = replace(sample_model, sampling=modality_type.Sampling(**drawn.get("sampling", {})))
+    source = _sample_source(sample_model, found, drawn, job)
+    items = source.items_at([(record.label, drawn["number"])], int(record.seed), drawn["attempt"])
     item: ItemArray = items[0]
-    return item, opened.modality
+    return item, sample_model.modality
 
 
-def _draws(opened: generator.SampleModel, model: Version, told: Mapping[str, Any], job: Job) -> generator.SampleSource:
-    """Where an item came from: the model alone, or the model and one or two items that it was made like."""
-    names = [told["like"]] if "like" in told else told.get("between", [])
+def _sample_source(
+    sample_model: generator.SampleModel, model: Version, drawn: Mapping[str, Any], job: Job
+) -> generator.SampleSource:
+    """What generated an item: the model, or variations of one item, or points between two items."""
+    names = [drawn["like"]] if "like" in drawn else drawn.get("between", [])
     if not names:
-        return opened
+        return sample_model
     learned = training_items.load_training_items(
         model, job, "Restore the training items: the item is a variation of one."
     )
     rows = {record.id: row for row, record in enumerate(learned.dataset)}
-    lost = [name for name in names if name not in rows]
-    if lost:
+    missing = [name for name in names if name not in rows]
+    if missing:
         raise GensetError(
-            f"it was made like {lost[0]}, which is not among what the model learned from",
+            f"the item is a variation of {missing[0]}, which is not in the model's dataset",
             where=model.reference,
-            hint="Make it again with `genset generate --like FILE`, with the same file, number and seed.",
+            hint="Run `genset generate --like FILE` again with the same file, count and seed.",
         )
     encode = variations.open_encoder(model)
-    codes = [encode(opened.modality.to_tensor(learned.items[rows[name]][None]))[0][0] for name in names]
+    codes = [encode(sample_model.modality.to_tensor(learned.items[rows[name]][None]))[0][0] for name in names]
     if len(names) == 1:
-        return variations.Variations(opened, codes[0], names[0], told["vary"])
-    return variations.Between(opened, codes[0], codes[1], " ".join(names), told["of"])
+        return variations.Variations(sample_model, codes[0], names[0], drawn["vary"])
+    return variations.Between(sample_model, codes[0], codes[1], " ".join(names), drawn["of"])
