@@ -1,4 +1,4 @@
-"""genset inspect --against: compare two versions of a dataset, or two models: what changed, and is it better or worse?"""
+"""genset inspect --against: compare two versions of a dataset, or two models."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,10 +51,9 @@ def compare_datasets(after: Version, before: Version) -> Comparison:
 
 
 def compare_models(after: Version, before: Version, job: Job) -> Comparison:
-    """Compare two models by items that each generates now, evaluated with the same real items. If the models were trained
-    on different items, or the items are missing, only settings are compared.
+    """Compare two models by items that each generates now, evaluated with the same real items.
 
-    Raises GensetError for models of different modalities.
+    If the models were trained on different items, or these are missing, only the settings are compared. Raises GensetError for models of different modalities.
     """
     first, last = before.manifest, after.manifest
     if first["modality"] != last["modality"]:
@@ -75,7 +74,7 @@ def compare_models(after: Version, before: Version, job: Job) -> Comparison:
 
 
 def _evaluate(version: Version, job: Job) -> dict[str, Any]:
-    """All figures of some items that a model generates, computed with the items that were held out from its training."""
+    """All figures of some items that a model generates, computed with the items held out from its training."""
     prepared = training_items.load_training_items(version, job, "Restore the items to compare figures.")
     config = reading.config_of(version)
     generator = SampleModel.open(version)
