@@ -155,6 +155,7 @@ def test_commands_that_do_not_train_never_enter_tensorflow(own) -> None:  # type
         assert not modules & HEAVY, command
 
 
+@pytest.mark.slow
 def test_a_report_page_needs_no_tensorflow(own, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = ["--output", str(own.out), "--report", str(tmp_path / "page.html"), "--json"]
     commands = [["inspect", str(path), *out] for path in (own.model, own.dataset)]

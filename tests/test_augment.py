@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from genset.dataset import Record
 from genset.pipeline.augment.copies import TransformedItem
 from tests.helpers import Trained, digits, genset
@@ -80,6 +82,7 @@ def test_all_that_a_run_made_is_made_again_alone(own: Trained) -> None:
     assert (own.source / told["parents"][0]["file"]).is_file()
 
 
+@pytest.mark.slow
 def test_items_between_two_codes_need_a_model_and_name_it(own: Trained) -> None:
     common = ["--copies", 1, "augment.steps=[latent_mix]", "--name", "between", "--output", own.out, "--json"]
     refused = genset("augment", "digits", *common)

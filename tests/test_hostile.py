@@ -190,7 +190,7 @@ def test_a_link_out_of_the_output_root_is_not_followed_by_prune(own: Trained, tm
 # What the package may import that reaches outside of the process, and why.
 ALLOWED = {
     "sweep.py": {"subprocess"},  # a process for each run
-    "versions.py": {"ctypes"},  # syncfs
+    "atomic.py": {"ctypes"},  # syncfs
     "memory.py": {"ctypes"},  # malloc_trim and madvise
     "ray_cluster.py": {"socket", "pickle"},  # whether a cluster that was asked for answers; what Ray then carries
     "ray_worker.py": {"pickle"},  # the same on the worker, which runs what Ray sends it anyway

@@ -190,6 +190,7 @@ def printed(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[i
         signal.signal(number, handler)
 
 
+@pytest.mark.slow
 def test_every_json_object_is_as_the_schema_says(own: Trained, printed: Callable[..., tuple[int, Any]]) -> None:
     valid(own.outcome.json)
     out = ["--output", own.out, "--json"]

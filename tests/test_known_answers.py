@@ -109,6 +109,7 @@ def test_copies_of_train_fail_loudly(known: Known) -> None:
     assert all(pair["made"] == pair["real"] for pair in verdict.suspicious)
 
 
+@pytest.mark.slow
 def test_noise_is_no_good(known: Known) -> None:
     real = known.side("validation")
     made = NOISE[known.prepared.modality.kind](real.items, np.random.default_rng(0))

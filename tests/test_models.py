@@ -131,7 +131,7 @@ def trained(
 @pytest.fixture
 def fake_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training steps that compute nothing, in tests of what is decided between them."""
-    from genset.models.stage_steps import StageRun
+    from genset.models.stage_run import StageRun
 
     monkeypatch.setattr(StageRun, "step", lambda self, plan, step: {"loss": 1.0})
 

@@ -527,6 +527,7 @@ def test_inspect_of_a_damaged_version_fails_and_names_the_file(own: Trained) -> 
     } in outcome.json["problems"]
 
 
+@pytest.mark.slow
 def test_inspect_against_judges_and_gates_decide_the_exit_code(trained: Trained) -> None:
     base = ["inspect", trained.dataset, "quality.seeds=1", "--against", trained.dataset, "--json"]
     good = genset(*base, "--gate", "distinct >= 0.5", "--gate", "copies <= 1")

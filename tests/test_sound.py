@@ -363,6 +363,7 @@ def test_folders_of_steps_start_at_the_config_and_are_checked_before_training(tm
     assert load(tmp_path / "elsewhere.yaml").augment == loaded.augment
 
 
+@pytest.mark.slow
 def test_windows_of_a_recording_stay_in_one_split(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for label in "ab":
@@ -413,6 +414,7 @@ def drums(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_a_run_writes_waves_that_every_loader_reads_and_figures_of_their_levels(drums: Path) -> None:
     version = drums / "datasets/drums/latest"
     rows = [json.loads(line) for line in (version / "train/metadata.jsonl").read_text().splitlines()]
@@ -444,6 +446,7 @@ def test_a_run_writes_waves_that_every_loader_reads_and_figures_of_their_levels(
     assert (samples.shape, labels.shape) == ((8, 16_384, 1), (8,))
 
 
+@pytest.mark.slow
 def test_a_clip_is_varied_and_the_same_is_made_again(drums: Path) -> None:
     like = next((drums / "datasets/drums/latest/train").glob("kick/*.wav"))
     made = []

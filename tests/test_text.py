@@ -347,6 +347,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_dialogues_are_written_in_their_original_columns(dialogues: Path) -> None:
     version = dialogues / "out/datasets/talk/latest"
     real = {(row["prompt"], row["response"]) for row in rows_of(dialogues / "pairs.jsonl")}
@@ -362,6 +363,7 @@ def test_dialogues_are_written_in_their_original_columns(dialogues: Path) -> Non
     assert sorted(p.name for p in version.iterdir() if p.is_dir()) == []
 
 
+@pytest.mark.slow
 def test_a_version_of_rows_can_be_loaded_split_and_evaluated(dialogues: Path) -> None:
     from datasets import load_dataset
 
@@ -378,6 +380,7 @@ def test_a_version_of_rows_can_be_loaded_split_and_evaluated(dialogues: Path) ->
     assert evaluated.json["figures"]["real_acc"] > 0.5
 
 
+@pytest.mark.slow
 def test_a_text_from_the_command_line_is_varied(dialogues: Path) -> None:
     out = ["--output", dialogues / "out", "--json", "--near-copies", "keep", "--wrong-labels", "keep"]
     text = json.dumps({"prompt": "Are you sad?", "response": "No, I am happy."})
@@ -394,6 +397,7 @@ def test_a_text_from_the_command_line_is_varied(dialogues: Path) -> None:
     assert all(json.loads(row["transform"])[0]["vary"] == 0.3 for row in rows)
 
 
+@pytest.mark.slow
 def test_the_temperature_of_one_command_is_recorded_and_changes_the_items(dialogues: Path) -> None:
     out = ["--output", dialogues / "out", "--json", "--near-copies", "keep", "--wrong-labels", "keep"]
     for name, extra in (("as-is", []), ("cold", ["generate.sampling.temperature=0.3"])):
@@ -483,6 +487,7 @@ def test_a_vae_reports_how_much_its_code_tells() -> None:
     assert text.startswith("z holds 0.5 of the 50.0 nats of an item (1%)")
 
 
+@pytest.mark.slow
 def test_texts_on_a_model_page_differ_only_by_their_codes(dialogues: Path) -> None:
     root = Root(dialogues / "out")
     job = Job("inspect", root, Local(workers=1), Progress.silent())

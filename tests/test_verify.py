@@ -64,6 +64,7 @@ def test_what_genset_made_has_no_problem(made: Path) -> None:
     assert found.counts["source"] == {"augmented": 48, "collected": 60}
 
 
+@pytest.mark.slow
 def test_a_run_its_model_and_what_the_model_made_have_no_problem(own: Trained) -> None:
     assert genset("generate", own.model, "-n", 4, "--output", own.out, "--quiet").code == 0
     filled = ["augment", own.dataset, "--balance", 75, "--model", own.model, "--name", "filled"]

@@ -66,7 +66,7 @@ def test_leftovers_of_a_killed_run_are_taken_away_by_the_next(tmp_path: Path) ->
 
 def test_a_second_run_waits_and_then_says_that_the_root_is_locked(tmp_path: Path) -> None:
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom genset.versions import Root\n"
+        "import sys, time\nfrom pathlib import Path\nfrom genset.versions.root import Root\n"
         f"with Root(Path({str(tmp_path)!r})).lock(0, print):\n    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as holder:
