@@ -48,16 +48,18 @@ def _a_file(folder: Path) -> None:
 SOURCES: dict[str, tuple[Callable[[Path], None], str]] = {
     "missing folder": (
         _missing,
-        "{source}: the source does not exist\n  Point data.source at a folder; relative paths start at the config file.",
+        "{source}: the source does not exist\n"
+        "  Point data.source at a folder. Relative paths start at the folder of the config file.",
     ),
     "a file": (
         _a_file,
-        "{source}: the source is a file\n  Point data.source at a folder; relative paths start at the config file.",
+        "{source}: the source is a file, expected a folder\n"
+        "  Point data.source at a folder. Relative paths start at the folder of the config file.",
     ),
     "empty folder": (
         _empty,
         "{source}: no image files here (looked for .png, .jpg, .jpeg, .bmp, .gif, .tif, .tiff, .webp, .ppm, .pgm, .pbm)\n"
-        "  Point data.source at a folder that holds one folder of files for each class.",
+        "  Point data.source at a folder that contains one folder of files for each class.",
     ),
     "one class of one image": (
         _one,

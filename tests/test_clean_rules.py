@@ -91,7 +91,7 @@ def test_an_image_that_is_saved_anew_is_found_among_others_and_nothing_else(tmp_
     result = cleaned(tmp_path, "quarantine")
     assert [(problem.path, problem.kind) for problem in result.problems] == [("a/99.png", "near_duplicate")]
     assert (
-        result.problems[0].detail.startswith("nearly the same as a/07.png (likeness 0.9")
+        result.problems[0].detail.startswith("nearly the same as a/07.png (similarity 0.9")
         or "1.000" in result.problems[0].detail
     )
     assert len(result.records) == 40
@@ -106,7 +106,7 @@ def test_reported_near_duplicates_stay_and_stand_in_one_split_across_classes(tmp
     result = cleaned(tmp_path, "report")
     assert len(result.records) == 60
     assert Counter(problem.kind for problem in result.problems) == {"near_duplicate": 30, "label_conflict": 60}
-    assert result.problems[0].detail.endswith(", which is labelled 'a' and not 'b'")
+    assert result.problems[0].detail.endswith(", which is labelled 'a', not 'b'")
     places: dict[str, set[str]] = {}
     for record in assign(result.records, (0.5, 0.25, 0.25), 0):
         places.setdefault(Path(record.origin).name, set()).add(record.split)
@@ -174,7 +174,9 @@ def test_real_digits_are_not_taken_for_each_other(tmp_path: Path) -> None:
 def test_texts_are_compared_without_case_marks_and_accents(one: str, other: str, near: bool) -> None:
     table = MODALITIES["text"]
     found = near_pairs(
-        modality("text").similarity([text_fingerprint(one), text_fingerprint(other)]), table.near, at_work()
+        modality("text").similarity([text_fingerprint(one), text_fingerprint(other)]),
+        table.near_duplicate_threshold,
+        at_work(),
     )
     assert bool(found) is near
 
@@ -200,7 +202,7 @@ def test_a_sound_is_found_at_another_level_a_moment_later_or_recoded(change: Cal
     clips = [read_sound(path) for path in paths]
     changed = Clip(change(clips[5]), clips[5].rate, "", "")
     likeness = modality("sound").similarity([sound_fingerprint(clip) for clip in [*clips, changed]])
-    found = near_pairs(likeness, MODALITIES["sound"].near, at_work())
+    found = near_pairs(likeness, MODALITIES["sound"].near_duplicate_threshold, at_work())
     assert (5, 40) in {(pair.first, pair.second) for pair in found}
 
 
@@ -265,7 +267,11 @@ def test_a_coloured_picture_changes_nothing_of_how_alike_grey_ones_are() -> None
     pairs = np.array([(first, second) for first in range(len(grey)) for second in range(first + 1, len(grey))])
     alone, beside = modality("image").similarity(grey)(pairs), modality("image").similarity([*grey, red])(pairs)
     np.testing.assert_allclose(alone, beside, atol=1e-5)
-    told = {tuple(pair) for pair, value in zip(pairs.tolist(), alone, strict=True) if value >= MODALITIES["image"].near}
+    told = {
+        tuple(pair)
+        for pair, value in zip(pairs.tolist(), alone, strict=True)
+        if value >= MODALITIES["image"].near_duplicate_threshold
+    }
     assert {(0, 12), (13, 14)} <= told  # the darker one, and the two that show nothing
 
 

@@ -52,8 +52,8 @@ def test_files_beside_the_classes_and_other_endings_are_named(tmp_path: Path) ->
     result = found(tmp_path)
     assert len(result.records) == 4
     assert problems(result) == {
-        ("stray.png", "unlabelled", "it stands outside the class folders"),
-        ("0/notes.txt", "ignored", ".txt ending: not image files"),
+        ("stray.png", "unlabelled", "it is outside the class folders"),
+        ("0/notes.txt", "ignored", "extension .txt: not a file type of image items"),
     }
 
 
@@ -96,9 +96,9 @@ def test_linked_class_folders_are_followed_and_loops_are_not(tmp_path: Path) -> 
     result = found(tmp_path / "linked")
     assert Counter(record.label for record in result.records) == {"0": 2, "1": 2}
     assert problems(result) == {
-        ("1/loop", "ignored", "a link to a folder that it stands in"),
+        ("1/loop", "ignored", "a link to a folder that contains it"),
         (".hidden", "ignored", "a hidden folder: rename it if it is a class"),
-        ("none", "empty_folder", "it holds no file"),
+        ("none", "empty_folder", "the folder contains no files"),
     }
 
 
@@ -159,7 +159,7 @@ def test_a_pattern_gives_groups_and_one_that_matches_nothing_is_an_error(tmp_pat
     assert {r.group for r in found(tmp_path, r"(?P<group>\d\d)\d\d\.png").records} == {"00"}
     with pytest.raises(GensetError) as error:
         found(tmp_path, "speaker(?P<group>x)")
-    assert error.value.message == ("no item has a group by 'speaker(?P<group>x)'; the first item is '0/0000.png'")
+    assert error.value.message == ("'speaker(?P<group>x)' gives no item a group; the first item is '0/0000.png'")
 
 
 def test_the_fingerprint_follows_bytes_names_and_labels(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_what_cannot_be_used_is_quarantined_with_its_reason_and_never_touched(tm
     result = cleaned(tmp_path)
     assert len(result.records) == 6
     kinds = {problem.path: (problem.kind, problem.detail) for problem in result.problems}
-    assert kinds["0/empty.png"] == ("empty", "the file has no bytes")
+    assert kinds["0/empty.png"] == ("empty", "the file is empty")
     assert kinds["0/text.png"] == ("undecodable", "not an image that Pillow can read")
     assert kinds["0/cut.png"][0] == "undecodable"
     assert kinds["1/dangling.png"] == ("undecodable", "cannot be read: No such file or directory")
@@ -197,9 +197,9 @@ def test_exact_duplicates_are_told_by_decoded_content_across_formats_and_classes
     result = cleaned(tmp_path)
     assert problems(result) == {
         ("0/z.bmp", "exact_duplicate", "the same content as 0/0000.png"),
-        ("1/z.png", "exact_duplicate", "the same content as 0/0000.png, which is labelled '0' and not '1'"),
-        ("0/0000.png", "label_conflict", "labelled '0', and the same content as 1/z.png, which is labelled '1'"),
-        ("1/z.png", "label_conflict", "labelled '1', and the same content as 0/0000.png, which is labelled '0'"),
+        ("1/z.png", "exact_duplicate", "the same content as 0/0000.png, which is labelled '0', not '1'"),
+        ("0/0000.png", "label_conflict", "labelled '0', but with the same content as 1/z.png, which is labelled '1'"),
+        ("1/z.png", "label_conflict", "labelled '1', but with the same content as 0/0000.png, which is labelled '0'"),
     }
     assert len(result.records) == 4
     reported = cleaned(tmp_path, "report")
@@ -224,4 +224,4 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 3, "01")
     os.mkfifo(source / "1" / "pipe.png")
     told = genset("inspect", source, "--json").json["problems"]
-    assert told == [{"path": "1/pipe.png", "kind": "undecodable", "detail": "cannot be read: it is no regular file"}]
+    assert told == [{"path": "1/pipe.png", "kind": "undecodable", "detail": "cannot be read: not a regular file"}]

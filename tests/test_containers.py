@@ -206,10 +206,11 @@ def test_sounds_in_arrays_need_a_rate(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(json.dumps(values))
     outcome = genset("run", tmp_path / "c.yaml", "--dry-run", "--output", tmp_path / "out")
     assert outcome.code == 2
-    assert outcome.stderr.splitlines()[-1] == (
+    assert outcome.stderr.splitlines()[-2:] == [
         f"genset: {tmp_path}/waves.npz: no usable item here: 24 left out; the first is waves.npz/item 1: "
-        "an array has no sample rate: set modality.sample_rate to the rate of the arrays"
-    )
+        "an array has no sample rate: set modality.sample_rate to the rate of the arrays",
+        "  Check that these are valid sound files, and that the settings of the modality fit them.",
+    ]
     values["modality"] = {"kind": "sound", "sample_rate": 8000}
     (tmp_path / "c.yaml").write_text(json.dumps(values))
     outcome = genset("run", tmp_path / "c.yaml", "--dry-run", "--output", tmp_path / "out", "--json")
@@ -237,7 +238,7 @@ def test_several_sources_are_joined_with_new_names_for_classes(tmp_path: Path) -
         2,
         [
             "genset: data.labels: no item has the class '01' (did you mean `1`?)",
-            "  The classes are 0, 1, 3. With several sources, SOURCE/CLASS names that of one.",
+            "  The classes are 0, 1, 3. With several sources, write SOURCE/CLASS for a class of one source.",
         ],
     )
 

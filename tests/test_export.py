@@ -257,8 +257,8 @@ def test_a_form_for_others_is_written_by_generate_and_not_read_back(own: Any, tm
     assert (Path(made.json["version"]["path"]) / "train-00000.tar").is_file()
     read = genset("inspect", "tars", *out)
     assert (read.code, read.json["error"]) == (2, {
-        "message": "a version in the form of webdataset is for other programs: genset reads folders",
-        "where": "tars@v0001", "hint": "Make it again with output.format=folder; the model is used again.",
+        "message": "genset cannot read the items of a version in webdataset format, only in folder format",
+        "where": "tars@v0001", "hint": "Write the version again with output.format=folder. The trained model is reused.",
     })  # fmt: skip
     wrong = genset("generate", own.model, "--format", "zip", *out)
     assert (wrong.code, wrong.json["error"]["message"]) == (

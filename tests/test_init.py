@@ -154,12 +154,12 @@ def test_every_sample_gets_a_config_that_says_what_is_in_it(
 @pytest.mark.parametrize("arguments, error", [
     (["nowhere"], "nowhere: no such folder\n  Give the folder of your items."),
     (["few"], "few: 2 usable items (1 left out; the first is b/b.png: the same content as a/a.png, which is labelled "
-              "'a' and not 'b'), at least 10 are needed\n"
+              "'a', not 'b'), at least 10 are needed\n"
               "  Add items, or point data.source at a folder with more of them."),
     (["few", "--modality", "video"], "--modality: unknown modality: 'video'\n  Choose one of image, text, sound."),
     (["few", "--modality", "sound"], "few: no sound files here (looked for .wav, .flac, .ogg, .oga, .opus, .mp3, .aif, "
                                      ".aiff, .au, .caf, .w64)\n"
-                                     "  Point data.source at a folder that holds one folder of files for each class."),
+                                     "  Point data.source at a folder that contains one folder of files for each class."),
     (["few", "--config", "no/where.yaml"], "no/where.yaml: no such folder\n  Create the folder, or choose another place."),
 ])  # fmt: skip
 def test_what_cannot_be_begun_is_told_in_one_message(in_folder: Path, arguments: list[str], error: str) -> None:

@@ -216,7 +216,7 @@ def test_labels_that_were_exchanged_are_found_with_the_right_one(tmp_path: Path)
     assert len(places & moved) >= 0.5 * len(places)
     one = next(problem for problem in found if problem.path in moved)
     label, right = one.path[0], Path(one.path).name[1]
-    assert one.detail == f"labelled {label!r}, more like {right!r} (by {one.score:.2f})"
+    assert one.detail == f"labelled {label!r}, more probably {right!r} (by {one.score:.2f})"
 
 
 def test_the_same_labels_are_doubted_for_any_number_of_workers_and_any_names(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_labels_that_nothing_tells_are_not_doubted(tmp_path: Path) -> None:
             Image.fromarray(rng.integers(0, 256, (16, 16), np.uint8)).save(tmp_path / label / f"{number}.png")
     outcome = genset("inspect", tmp_path, "--json")
     assert outcome.json["problems"] == []
-    assert "are not doubted" in outcome.stderr
+    assert "were not checked" in outcome.stderr
 
 
 def test_items_of_another_kind_are_outliers_when_they_are_asked_for(tmp_path: Path) -> None:
@@ -355,6 +355,6 @@ def test_classes_that_differ_in_case_alone_are_kept_apart_and_told_of(tmp_path: 
     collected = collect(Data(source=[str(tmp_path)]), modality, at_work(progress=Progress(say=said.write)))
     assert {record.label for record in collected.records} == {"Cat", "cat"}
     assert said.getvalue() == (
-        "the classes 'Cat', 'cat' differ in case alone: they are kept apart, but are one folder where a file system "
-        "does not tell case"
+        "the classes 'Cat', 'cat' differ only in case: they are kept apart, but a file system that ignores case would "
+        "merge their folders"
     )

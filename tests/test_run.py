@@ -624,10 +624,12 @@ def test_what_genset_wrote_is_no_class_of_real_items(in_folder: Path) -> None:
     assert again.json["counts"]["label"] == {"0": 24, "1": 24}
     told = genset("inspect", in_folder / "data", "--json").json
     assert told["counts"]["label"] == {"0": 12, "1": 12}
-    assert told["problems"] == [{"path": "out", "kind": "made", "detail": "genset wrote this folder: not real items"}]
+    assert told["problems"] == [
+        {"path": "out", "kind": "made", "detail": "genset wrote this folder: its items are not real"}
+    ]
     refused = genset("split", in_folder / "data" / "out" / "datasets" / "digits", "--output", in_folder / "new")
     assert refused.code == 2
-    assert "genset writes its versions here: they are no classes" in refused.stderr
+    assert "this is an output folder of genset, not a folder of classes" in refused.stderr
 
 
 @pytest.mark.slow
@@ -645,7 +647,7 @@ def test_files_that_are_equal_once_converted_do_not_straddle_splits(tmp_path: Pa
     outcome = genset("run", path, "--output", tmp_path / "out", "--json")
     assert outcome.code == 0, outcome.stderr
     details = [problem["detail"] for problem in outcome.json["problems"] if problem["kind"] == "exact_duplicate"]
-    assert [detail for detail in details if detail.endswith(", once converted, which is labelled '0' and not '1'")]
+    assert [detail for detail in details if detail.endswith(" after conversion, which is labelled '0', not '1'")]
     version = Path(outcome.json["version"]["path"])
     real = [
         hashlib.sha256(Image.open(version / split / line["file_name"]).tobytes()).digest()

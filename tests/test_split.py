@@ -137,7 +137,7 @@ def test_every_item_is_tested_in_one_fold_and_groups_stay_together() -> None:
         assert not {r.group for r in fold if r.split == "test"} & {r.group for r in fold if r.split == "train"}
     with pytest.raises(GensetError) as error:
         folds(items, 11, 0)
-    assert error.value.message == "11 folds of 10 groups: what belongs together cannot be divided"
+    assert error.value.message == "cannot make 11 folds from 10 groups: the items of a group stay together"
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -156,7 +156,7 @@ def test_no_item_goes_from_test_to_train_when_a_set_grows(seed: int) -> None:
     place = {r.id: r.split for r in assign(items, RATIOS, seed)}
     for stop in (230, 400, 1000):
         items += grown(len(items), stop)
-        now = {r.id: r.split for r in assign(items, RATIOS, seed, kept=place)}
+        now = {r.id: r.split for r in assign(items, RATIOS, seed, previous=place)}
         moved = Counter((place[name], now[name]) for name in place if place[name] != now[name])
         assert not [pair for pair in moved if pair[0] == "test" or pair[1] == "train"], moved
         place = now
@@ -195,10 +195,9 @@ def test_what_groups_make_impossible_is_told_with_the_group() -> None:
     (test,) = {r.group for r in assigned if r.split == "test"}
     train = max(r.group for r in assigned if r.split == "train")
     assert deviations(items, assigned, dict(zip(("train", "validation", "test"), RATIOS, strict=True))) == [
-        "the train part has 75.0% of the items, asked for were 80.0%",
-        "the validation part has 0.0% of the items, asked for were 10.0%: "
-        "even group 's0' has 50 items (25.0%) that stay together",
-        f"the test part has 25.0% of the items, asked for were 10.0%: group {test!r} has 50 items (25.0%) that stay together",
+        "train has 75.0% of the items instead of 80.0%",
+        "validation has 0.0% of the items instead of 10.0%: even group 's0' has 50 items (25.0%) that stay together",
+        f"test has 25.0% of the items instead of 10.0%: group {test!r} has 50 items (25.0%) that stay together",
     ]
     assert train != test
 
@@ -265,10 +264,10 @@ def test_no_speaker_stands_in_two_parts_by_a_pattern_on_the_file_name(in_folder:
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--counts", "30,5,6"], "genset: split.counts: 30 + 5 + 6 items are asked for, and there are 40 that can be used\n  Ask for fewer, or let train have the rest: [rest, 100, 100].\n"),
+        (["--counts", "30,5,6"], "genset: split.counts: the counts are 30 + 5 + 6, but only 40 items are usable, and train needs at least one\n  Reduce the counts, or give train the remaining items, for example [rest, 100, 100].\n"),
         (["--counts", "0,5,5"], "genset: split.counts=[0,5,5]: split.counts[0]: must be rest or a whole number of at least 1, got 0\n"),
         (["--counts", "5,5,5", "--ratios", "0.8,0.1,0.1"], "genset: split.ratios=[0.8,0.1,0.1]: split: give ratios or counts, not both\n"),
-        (["--folds", "41"], "genset: --folds: 41 folds of 40 groups: what belongs together cannot be divided\n  Take at most 40 folds; without groups and near-duplicates each item is one.\n"),
+        (["--folds", "41"], "genset: --folds: cannot make 41 folds from 40 groups: the items of a group stay together\n  Request at most 40 folds. Without groups, each item counts as one.\n"),
         (["--folds", "3", "--ratios", "0.8,0.1,0.1"], "genset: --folds: folds have equal sizes and ignore earlier splits, so ratios cannot be set\n  Leave out --folds, or the other settings.\n"),
         (["--stratify", "speaker"], "genset: split.stratify: no column 'speaker'\n  The columns are group, label.\n"),
     ],
@@ -300,9 +299,9 @@ def test_a_folder_whose_train_items_all_repeat_in_test_is_told(in_folder: Path) 
     outcome = genset("split", "plain")
     assert (outcome.code, outcome.stderr) == (
         2,
-        "the items are divided already, and stay so: train, test\n"
-        "genset: plain: nothing is left for the train part: what the folder has there stands in its other parts as well\n"
-        "  Take the copies out of the held-out parts, or divide anew with `genset split FOLDER --reassign`.\n",
+        "the items are already split and keep their splits: train, test\n"
+        "genset: plain: no training items left: all of them also appear in validation or test\n"
+        "  Remove the copies from validation and test, or run `genset split FOLDER --reassign`.\n",
     )
 
 
@@ -357,5 +356,5 @@ def test_a_run_keeps_the_parts_of_the_version_that_it_names_and_takes_counts(in_
     with pytest.raises(GensetError) as error:
         parts(previous="plain")
     assert str(error.value) == (
-        f"{in_folder}/plain: this is no dataset version\n  Give a folder such as out/datasets/NAME/v0001."
+        f"{in_folder}/plain: not a dataset version\n  Give a folder such as out/datasets/NAME/v0001."
     )

@@ -161,13 +161,13 @@ def _twin(version: Path) -> None:
         (lambda v: write(v, "test", [*rows(v, "test"), rows(v, "test")[0]]), "listed_twice", "metadata.jsonl lists it 2 times"),
         (lambda v: write(v, "test", rows(v, "test")[1:]), "manifest", "it counts {'test': 6, 'train': 96, 'validation': 6}, and listed are {'test': 5, 'train': 96, 'validation': 6}"),
         (lambda v: (v / "manifest.json").write_text("{"), "manifest", "cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        (lambda v: _manifest(v, modality="smell"), "manifest", "no such modality: 'smell'"),
+        (lambda v: _manifest(v, modality="smell"), "manifest", "unknown modality 'smell', expected one of image, text, sound"),
         (lambda v: _manifest(v, parents=None), "manifest", "manifest field `parents` is missing or invalid"),
-        (lambda v: _manifest(v, form={"size": "x"}), "manifest", "its `form` is of no use"),
+        (lambda v: _manifest(v, form={"size": "x"}), "manifest", "manifest field `form` is invalid"),
         (_held_out_parent, "lineage_leak", None),
         (_no_parent, "lineage", "its parent c0123456789abcde stands in no version that it came from"),
         (lambda v: _first(v, "test", origin=""), "lineage", "it names no file that it came from"),
-        (lambda v: _first(v, "test", source="augmented"), "made_held_out", "it was augmented and stands in test: only real items can judge"),
+        (lambda v: _first(v, "test", source="augmented"), "made_held_out", "it was augmented but is in test, where only real items are allowed"),
         (lambda v: _first(v, "train", source="generated", model="other-0123456789"), "lineage", "its model other-0123456789 is none of the versions that it came from"),
         (_twin, "exact_leak", None),
     ],
@@ -257,8 +257,8 @@ def test_leaks_of_a_dataset_that_another_tool_made(tmp_path: Path) -> None:
     (folder / "val" / "0" / "broken.png").write_bytes(b"no picture")
     found = look(folder, r"(?P<group>anna)_")
     assert sorted(told(found), key=lambda each: each[1]) == [
-        ("test/1/again.png", "exact_leak", f"the same content as train/0/{name}, which stands in train and is labelled '0', not '1'"),
-        (found.problems[-1].path, "group_leak", "its group 'anna' stands in train (24) and validation (6) and test (6)"),
+        ("test/1/again.png", "exact_leak", f"the same content as train/0/{name}, which is in train and is labelled '0', not '1'"),
+        (found.problems[-1].path, "group_leak", "its group 'anna' is in train (24) and validation (6) and test (6)"),
         ("val/2/x.png", "label", "of class '2', which train has none of: 1 in validation"),
         ("val/0/broken.png", "undecodable", "not an image that Pillow can read"),
     ]  # fmt: skip
@@ -304,8 +304,8 @@ def test_leaks_between_split_files_of_texts(tmp_path: Path) -> None:
         (tmp_path / f"{name}.jsonl").write_text(lines)
     assert told(look(tmp_path)) == [
         ("test.jsonl:3", "label", "of class 'c', which train has none of: 1 in test"),
-        ("test.jsonl:1", "exact_leak", "the same content as train.jsonl:1, which stands in train"),
-        ("test.jsonl:2", "near_leak", "nearly the same as train.jsonl:3, which stands in train"),
+        ("test.jsonl:1", "exact_leak", "the same content as train.jsonl:1, which is in train"),
+        ("test.jsonl:2", "near_leak", "nearly the same as train.jsonl:3, which is in train"),
     ]
     off = Clean.model_validate({"near_duplicates": "off"})
     assert kinds(look(tmp_path, clean=off)) == {"label": 1, "exact_leak": 1}
@@ -326,20 +326,18 @@ def test_a_sound_that_is_louder_in_test_is_a_near_leak(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "test" / label / "louder.wav", wave * 0.5, rate)
     found = look(tmp_path)
     assert kinds(found)["near_leak"] == before + 1
-    assert f"nearly the same as train/{label}/{victim.name}, which stands in train" in [
-        p.detail for p in found.problems
-    ]
+    assert f"nearly the same as train/{label}/{victim.name}, which is in train" in [p.detail for p in found.problems]
 
 
 @pytest.mark.parametrize(
     "words, message",
     [
         (["nowhere"], "genset: no such folder or name: 'nowhere'\n  out/datasets has no versions yet.\n"),
-        (["run.yaml"], "genset: {folder}/run.yaml: no file here belongs to a modality that genset knows (image, text, sound)\n"),
+        (["run.yaml"], "genset: {folder}/run.yaml: no image, text or sound files found\n  Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.\n"),
         (["0/a.png"], "genset: {folder}/0/a.png: this is one file: a dataset, a version or a model can be verified\n  Give the folder it lies in.\n"),
-        (["empty"], "genset: {folder}/empty: no file here belongs to a modality that genset knows (image, text, sound)\n"),
+        (["empty"], "genset: {folder}/empty: no image, text or sound files found\n  Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.\n"),
         ([".v0003.partial"], "genset: {folder}/.v0003.partial: this version is incomplete: a run is writing it or crashed\n  Wait for the run to end; the next run removes what a crashed one left.\n"),
-        ([".", "--group-by", "speaker"], "genset: data.group: no item has a group by 'speaker'; the first item is '0/a.png'\n  Name a column of the metadata, or a regular expression on the relative path with (?P<group>...).\n"),
+        ([".", "--group-by", "speaker"], "genset: data.group: 'speaker' gives no item a group; the first item is '0/a.png'\n  Give a column of the metadata, or a regular expression for the relative path with (?P<group>...).\n"),
         ([".", "clean.blurred=off"], "genset: clean: verify has no use for it: blurred\n  Write clean.near_duplicates=off to look for equal items alone.\n"),
         ([".", "clean.exact_duplicates=off"], "genset: clean: verify has no use for it: exact_duplicates\n  Write clean.near_duplicates=off to look for equal items alone.\n"),
     ],

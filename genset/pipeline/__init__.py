@@ -1,1 +1,1 @@
-"""The verbs: collect, clean, split, train, generate, augment, balance, inspect, run. None knows what an item is."""
+"""The stages that the commands share: collect, clean, split, train, generate, ... No stage depends on the modality."""

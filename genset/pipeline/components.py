@@ -1,4 +1,4 @@
-"""Connected components: what hangs together through links, such as items of one group or pairs of near-duplicates."""
+"""Connected components: items that are linked directly or through others, such as by groups or near-duplicates."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -7,10 +7,10 @@ _Name = TypeVar("_Name", bound=Any)  # hashable, and ordered
 
 
 def connected_components(links: Iterable[Sequence[_Name]]) -> list[list[_Name]]:
-    """The names that links connect, each component and all of them sorted. A link of one name is a component too.
+    """The components of linked names, sorted, each with its names sorted. A link of one name is a component too.
 
-    Union-find in plain Python: `scipy.sparse.csgraph` takes as long for 200,000 items, whose names must become numbers
-    first, and half a second to import.
+    This is union-find in plain Python. `scipy.sparse.csgraph` is not faster for 200,000 items, because it needs numbers
+    instead of names, and takes half a second to import.
     """
     parent: dict[_Name, _Name] = {}
 
@@ -20,12 +20,12 @@ def connected_components(links: Iterable[Sequence[_Name]]) -> list[list[_Name]]:
         return name
 
     for first, *others in links:
-        top = root(first)
+        least = root(first)
         for other in map(root, others):
-            if other < top:
-                top, other = other, top
-            parent[other] = top
-    out: dict[_Name, list[_Name]] = {}
+            if other < least:
+                least, other = other, least
+            parent[other] = least
+    components: dict[_Name, list[_Name]] = {}
     for name in sorted(parent):
-        out.setdefault(root(name), []).append(name)
-    return list(out.values())
+        components.setdefault(root(name), []).append(name)
+    return list(components.values())

@@ -1,4 +1,4 @@
-"""What every stage is handed: where it writes, how it maps over items, how it tells of progress; and the manifest."""
+"""The job of a command: its output root, its engine, its progress and the manifest that it writes."""
 
 import hashlib
 import importlib.metadata
@@ -28,12 +28,12 @@ LIBRARIES = (
     "scipy",
     "tokenizers",
 )
-COUNT_KEYS = ("split", "label", "source")  # what items of a version are counted by
+COUNT_KEYS = ("split", "label", "source")  # a manifest counts the items by each of these
 
 
 @dataclass(frozen=True)
 class Job:
-    """One command at work."""
+    """What every stage of a command gets."""
 
     command: str
     root: Root
@@ -42,7 +42,7 @@ class Job:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def manifest(self, config: Config | None, **fields: Any) -> dict[str, Any]:
-        """The manifest of a version made by this job: times stand here and nowhere else."""
+        """The manifest of a version that this job writes. No other file of a version contains times."""
         text = dump(config) if config else ""
         return {
             "genset": __version__,
@@ -57,28 +57,28 @@ class Job:
 
 
 def as_json(section: Section) -> dict[str, Any]:
-    """A section of the config as a manifest holds it."""
-    out: dict[str, Any] = json.loads(section.model_dump_json())
-    return out
+    """A section of the config as a JSON object, as in the manifest."""
+    values: dict[str, Any] = json.loads(section.model_dump_json())
+    return values
 
 
 def cache_key(*parts: Any) -> str:
-    """The key of some work: equal keys mean that it need not be done again."""
+    """A hash of everything that a result depends on, and of the genset version: an equal key means an equal result."""
     text = json.dumps([__version__, *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def up_to_date(root: Root, kind: str, name: str, key: str) -> Version | None:
-    """The newest version made by equal work, if there is one."""
+    """The newest version that was written with this key; None if there is none."""
     versions = reversed(root.versions(kind, name))
     return next((version for version in versions if key in version.manifest.get("keys", ())), None)
 
 
 def counts(dataset: Dataset) -> dict[str, dict[str, int]]:
-    """Items by split, class and source."""
+    """The number of items of each split, label and source."""
     return {key: dataset.counts(key) for key in COUNT_KEYS}
 
 
 def as_dicts(problems: Sequence[Any]) -> list[Mapping[str, str]]:
-    """Problems as JSON holds them."""
+    """The problems as JSON objects."""
     return [problem.as_dict() for problem in problems]

@@ -1,4 +1,4 @@
-"""From the user's files to what training reads: collected, cleaned, split, and decoded into one array on disk."""
+"""Prepare the user's files for training: collect, clean, split, and decode them into one array on disk."""
 
 import contextlib
 import hashlib
@@ -21,7 +21,7 @@ from genset.interfaces import ItemArray, Items, Labels, Modality, Problem, Secti
 from genset.memory import release_memory
 from genset.metadata import read_version
 from genset.modalities import MODALITIES
-from genset.pipeline.clean.clean import clean, duplicate, twins
+from genset.pipeline.clean.clean import clean, duplicate_problem, exact_duplicates
 from genset.pipeline.collect.collect import Collected, collect
 from genset.pipeline.job import Job, cache_key
 from genset.pipeline.reading import reader
@@ -31,7 +31,7 @@ from genset.versions.version import open_version
 
 _DECODED = "decoded.npy"
 _NO_COLUMNS: Mapping[str, str] = {}
-FEWEST_ITEMS = 10  # below this there is nothing to learn a distribution from
+FEWEST_ITEMS = 10  # fewer items are too few to learn a distribution from
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Prepared:
     items: Items  # (N, ...) memory-mapped
     modality: Modality
     problems: tuple[Problem, ...]
-    items_key: str  # of the items, their form and their splits: what learning from them depends on
+    items_key: str  # a hash of the items, their form and their splits: all that training takes from the data
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -58,36 +58,39 @@ class Prepared:
 
 
 def prepare(config: Config, job: Job) -> Prepared:
-    """Do all that comes before learning, or take it from the last time when nothing has changed."""
-    prepared = _open(_laid_out(config, job))
-    release_memory()  # what follows is learning, with TensorFlow's gigabyte
+    """Do everything that comes before training, or open the result of an earlier run if nothing has changed."""
+    prepared = _open(_prepared_folder(config, job))
+    release_memory()  # training follows, and TensorFlow needs a gigabyte
     return prepared
 
 
-def _laid_out(config: Config, job: Job) -> Path:
-    """The folder of the prepared items."""
-    table = MODALITIES[config.modality.kind]
+def _prepared_folder(config: Config, job: Job) -> Path:
+    """The folder with the prepared items, written if there is none yet."""
+    modality_type = MODALITIES[config.modality.kind]
     job.progress.say("looking for items")
-    collected = collect(config.data, table(config.modality), job)
-    parts = _parts(config, collected.fingerprint)
+    collected = collect(config.data, modality_type(config.modality), job)
+    inputs = _key_parts(config, collected.fingerprint)
     work = job.root.work(config.name)
-    folder = work / f"prepared-{cache_key('prepared', config.modality.model_dump(), *parts)}"
+    folder = work / f"prepared-{cache_key('prepared', config.modality.model_dump(), *inputs)}"
     if folder.is_dir():
         return folder
     cleaned = usable_items(collected, config, job)
     modality, problems = cleaned.modality, cleaned.problems
     with _new_folder(folder) as partial:
         digests = _decode(cleaned.records, modality, partial / _DECODED, job)
-        again = twins(cleaned.records, digests)  # files that differ may be equal in the configured form
+        repeated = exact_duplicates(cleaned.records, digests)  # different files may be equal after conversion
         if config.clean.exact_duplicates != "off":
-            problems += tuple(duplicate(cleaned.records[row], twin, ", once converted") for row, twin in again.items())
-        left_out = again if config.clean.exact_duplicates == "quarantine" else {}
+            problems += tuple(
+                duplicate_problem(cleaned.records[row], original, " after conversion")
+                for row, original in repeated.items()
+            )
+        left_out = repeated if config.clean.exact_duplicates == "quarantine" else {}
         rows = {record.id: row for row, record in enumerate(cleaned.records) if row not in left_out}
         usable = [replace(cleaned.records[row], content=item_id("c", digests[row], 0)) for row in rows.values()]
         check_enough(usable, problems, config.data.source)
         assigned = split_records(usable, config, job)
-        # In the order of a version, whatever the files are called: figures and weights depend on the order of items.
-        # Splits stand one after the other, so that each is one stretch of the file.
+        # Figures and weights depend on the order of items. This order, that of a version, does not depend on the names
+        # of files, and each split is one slice of the array.
         records = sorted(assigned, key=lambda r: (SPLITS.index(r.split), r.label, r.id))
         decoded = np.load(partial / _DECODED, mmap_mode="r", allow_pickle=False)
         _write_items(partial / "items.npy", (decoded[rows[record.id]] for record in records), len(records), modality)
@@ -98,17 +101,17 @@ def _laid_out(config: Config, job: Job) -> Path:
             "records": [{**asdict(record), "path": str(record.path)} for record in records],
             "problems": [problem.as_dict() for problem in problems],
         }
-        # ASCII: a path may hold bytes that are no UTF-8, which JSON's escapes bring back as they were
+        # ASCII: a path may contain bytes that are not UTF-8, which JSON escapes keep unchanged
         (partial / "index.json").write_text(json.dumps(index), encoding="ascii")
     return folder
 
 
 def split_records(records: Sequence[Record], config: Config, job: Job) -> list[Record]:
-    """The records in the parts that the config asks for, without those that counts leave out."""
+    """The records with their splits, without those that `split.counts` leaves out. Reports splits of other sizes."""
     section = config.split
-    before = splits_by_id(Path(section.previous)) if section.previous else {}
+    previous = splits_by_id(Path(section.previous)) if section.previous else {}
     shares = shares_of(section, records)
-    assigned = [r for r in assign(records, shares, config.seed, section.stratify, before) if r.split]
+    assigned = [r for r in assign(records, shares, config.seed, section.stratify, previous) if r.split]
     check_training_items(assigned, ", ".join(config.data.source))
     for text in deviations(records, assigned, shares):
         job.progress.say(text)
@@ -116,91 +119,93 @@ def split_records(records: Sequence[Record], config: Config, job: Job) -> list[R
 
 
 def check_training_items(records: Sequence[Record], where: str) -> None:
-    """Raises GensetError where no record is left to learn from."""
+    """Raise GensetError if no training items are left."""
     if not any(record.split == "train" for record in records):
         raise GensetError(
-            "nothing is left for the train part: what the folder has there stands in its other parts as well",
+            "no training items left: all of them also appear in validation or test",
             where=where,
-            hint="Take the copies out of the held-out parts, or divide anew with `genset split FOLDER --reassign`.",
+            hint="Remove the copies from validation and test, or run `genset split FOLDER --reassign`.",
         )
 
 
 def splits_by_id(path: Path) -> dict[str, str]:
-    """The part of each real item of a dataset version, by id. Raises GensetError where there is none."""
+    """The split of each real item of a dataset version, by id. Raises GensetError if the path is no dataset version."""
     version = open_version(path) if path.is_dir() else None
     if version is None or version.kind != "datasets":
         raise GensetError(
-            "this is no dataset version", where=str(path), hint="Give a folder such as out/datasets/NAME/v0001."
+            "not a dataset version", where=str(path), hint="Give a folder such as out/datasets/NAME/v0001."
         )
     return {record.id: record.split for record in read_version(version.path, reader(version)).where(source="collected")}
 
 
 @dataclass(frozen=True)
 class UsableItems:
-    """Items that were looked at and not yet brought to one form."""
+    """The items that training may use, before they are converted to one form."""
 
     records: tuple[Record, ...]
-    modality: Modality  # settled by them
+    modality: Modality  # with the settings that depend on these items
     problems: tuple[Problem, ...]
 
 
 def usable_items(collected: Collected, config: Config, job: Job) -> UsableItems:
-    """What was collected without what cannot be learned from. Raises GensetError where too little is left."""
+    """The collected items without those that cannot be used. Raises GensetError if too few are left."""
     cleaned = clean(collected.records, collected.modality, job, config.clean)
     problems = (*collected.problems, *cleaned.problems)
     check_enough(cleaned.records, problems, config.data.source)
-    table = type(collected.modality)
-    modality = table(table.resolve_settings(collected.modality.settings, cleaned.probes))
-    told = modality.conversions(cleaned.probes)
-    if told:
-        problems += (Problem(", ".join(config.data.source), "converted", told),)
+    modality_type = type(collected.modality)
+    modality = modality_type(modality_type.resolve_settings(collected.modality.settings, cleaned.probes))
+    conversions = modality.conversions(cleaned.probes)
+    if conversions:
+        problems += (Problem(", ".join(config.data.source), "converted", conversions),)
     return UsableItems(cleaned.records, modality, problems)
 
 
 def items_key(config: Config, settled: Section, fingerprint: str) -> str:
-    """Of the items that a config leads to, by the settings that the data settled and the fingerprint of what was
-    collected."""
-    return cache_key("items", settled.model_dump(), *_parts(config, fingerprint))
+    """The key of the prepared items of a config: equal keys mean equal items and splits.
+
+    `settled` are the settings of the modality after the data decided the open ones, `fingerprint` is that of the
+    collected items.
+    """
+    return cache_key("items", settled.model_dump(), *_key_parts(config, fingerprint))
 
 
-def _parts(config: Config, fingerprint: str) -> tuple[Any, ...]:
-    previous = config.split.previous
-    before = (
-        sorted(splits_by_id(Path(previous)).items()) if previous else []
-    )  # a path such as NAME/latest tells nothing of them
-    return fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump(), before
+def _key_parts(config: Config, fingerprint: str) -> tuple[Any, ...]:
+    path = config.split.previous
+    # The splits themselves, because a path such as NAME/latest stays the same when its items change.
+    previous = sorted(splits_by_id(Path(path)).items()) if path else []
+    return fingerprint, config.seed, config.clean.model_dump(), config.split.model_dump(), previous
 
 
-def find_prepared(work: Path, identity: str) -> Prepared | None:
-    """The items of an identity, if they are still there from the last time."""
+def find_prepared(work: Path, key: str) -> Prepared | None:
+    """The prepared items with this `items_key` in a work folder; None if there are none."""
     for folder in work.glob("prepared-*"):
-        with contextlib.suppress(FileNotFoundError):  # another run, in another root, may take it away meanwhile
+        with contextlib.suppress(FileNotFoundError):  # another process may remove it meanwhile
             prepared = _open(folder)
-            if prepared.items_key == identity:
+            if prepared.items_key == key:
                 return prepared
     return None
 
 
 def _open(folder: Path) -> Prepared:
     index = json.loads((folder / "index.json").read_bytes())
-    modality = MODALITIES[index["modality"]["kind"]]
+    modality_type = MODALITIES[index["modality"]["kind"]]
     records = tuple(
-        Record(**{**fields, **_shared(fields), "path": Path(fields["path"]), "piece": _pair(fields["piece"])})
+        Record(**{**fields, **_interned(fields), "path": Path(fields["path"]), "piece": _pair(fields["piece"])})
         for fields in index["records"]
     )
     return Prepared(
-        Dataset(modality.kind, records),
+        Dataset(modality_type.kind, records),
         np.load(folder / "items.npy", mmap_mode="r", allow_pickle=False),
-        modality(modality.Settings(**index["modality"])),
+        modality_type(modality_type.Settings(**index["modality"])),
         tuple(Problem(**problem) for problem in index["problems"]),
         index["identity"],
     )
 
 
-def _shared(fields: dict[str, Any]) -> dict[str, Any]:
-    """What many records have in common, as one object for all of them."""
-    same = {name: sys.intern(fields[name]) for name in ("label", "source", "split")}
-    return {**same, "columns": fields["columns"] or _NO_COLUMNS}
+def _interned(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields with the same values in many records, each value as one object, which saves memory."""
+    texts = {name: sys.intern(fields[name]) for name in ("label", "source", "split")}
+    return {**texts, "columns": fields["columns"] or _NO_COLUMNS}
 
 
 def _pair(values: list[float] | None) -> tuple[float, float] | None:
@@ -209,7 +214,7 @@ def _pair(values: list[float] | None) -> tuple[float, float] | None:
 
 @contextlib.contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
-    """A folder that takes its name when it is whole; the prepared items of other inputs make room."""
+    """A folder that gets its name when it is complete; prepared items of other inputs are then removed."""
     partial = path.with_name(f".{path.name}.partial")
     with writing(path):
         try:
@@ -217,28 +222,28 @@ def _new_folder(path: Path) -> Iterator[Path]:
             yield partial
             for old in path.parent.glob("prepared-*"):
                 shutil.rmtree(old)
-            flush_tree(partial)  # a power failure must not leave half of it under its name
+            flush_tree(partial)  # a power failure must not leave an incomplete folder under this name
             os.rename(partial, path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
 
 def _decode(records: Sequence[Record], modality: Modality, path: Path, job: Job) -> list[str]:
-    """Write the items in the configured form; the digest of each."""
+    """Write the items in the configured form; return the SHA-256 of each."""
     digests: list[str] = []
 
-    def noted() -> Iterator[ItemArray]:
+    def decoded() -> Iterator[ItemArray]:
         for item in job.engine.map(lambda record: _decode_one(record, modality), records):
             digests.append(hashlib.sha256(item.tobytes()).hexdigest())
             job.progress.tick("decode", len(digests), len(records), "")
             yield item
 
-    _write_items(path, noted(), len(records), modality)
+    _write_items(path, decoded(), len(records), modality)
     return digests
 
 
 def _write_items(path: Path, items: Iterable[ItemArray], count: int, modality: Modality) -> None:
-    """One .npy file, not through a memory map, which on a full disk would end the process without a word."""
+    """Write one .npy file. A memory map is not used, because on a full disk it kills the process without a message."""
     header = {
         "descr": np.dtype(modality.item_dtype).str,
         "fortran_order": False,
@@ -255,28 +260,30 @@ def _decode_one(record: Record, modality: Modality) -> ItemArray:
         return modality.decode(record.raw)
     except (UndecodableError, OSError) as error:
         raise GensetError(
-            f"the file changed while it was read: {error}", where=str(record.path), hint="Run again when it is at rest."
+            f"the file changed while genset read it: {error}",
+            where=str(record.path),
+            hint="Run again when no other program writes to the file.",
         ) from None
 
 
 def check_enough(records: Sequence[Record], problems: Sequence[Problem], sources: Sequence[str]) -> None:
-    """Raises GensetError where too few items are usable for a training."""
+    """Raise GensetError if there are too few usable items to train on."""
     if len(records) >= FEWEST_ITEMS:
         return
-    kept = {record.place for record in records}
-    lost: dict[str, Problem] = {}
+    usable = {record.place for record in records}
+    left_out: dict[str, Problem] = {}
     for problem in problems:
-        if problem.kind not in ("ignored", "empty_folder", "converted") and problem.path not in kept:
-            lost.setdefault(problem.path, problem)
-    first = next(iter(lost.values()), None)
-    why = f" ({len(lost)} left out; the first is {first.path}: {first.detail})" if first else ""
+        if problem.kind not in ("ignored", "empty_folder", "converted") and problem.path not in usable:
+            left_out.setdefault(problem.path, problem)
+    first = next(iter(left_out.values()), None)
+    reason = f" ({len(left_out)} left out; the first is {first.path}: {first.detail})" if first else ""
     raise GensetError(
-        f"{len(records)} usable item{'s' * (len(records) != 1)}{why}, at least {FEWEST_ITEMS} are needed",
+        f"{len(records)} usable item{'s' * (len(records) != 1)}{reason}, at least {FEWEST_ITEMS} are needed",
         where=", ".join(sources),
         hint="Add items, or point data.source at a folder with more of them.",
     )
 
 
 def with_settings(config: Config, modality: Modality) -> Config:
-    """The config with the modality settled by the data."""
+    """The config with the settings of a modality whose open settings the data decided."""
     return config.model_copy(update={"modality": modality.settings})

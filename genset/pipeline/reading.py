@@ -1,4 +1,4 @@
-"""What a path holds: its modality, its version, its containers."""
+"""Find out what a path contains: its modality, its containers, the facts of a version."""
 
 import contextlib
 import os
@@ -24,54 +24,62 @@ from genset.versions.version import CONFIG, MANIFEST, Version
 
 
 def reader(version: Version) -> Modality:
-    """The modality that reads the items of a dataset version in their own form. Raises GensetError for a version whose
-    items stand in files that only other programs read."""
-    form = version.manifest.get("format", FolderExporter().kind)
-    if form != FolderExporter().kind:
+    """The modality with the settings that read the items of a dataset version.
+
+    Raises GensetError for a version in a format that genset only writes.
+    """
+    output_format = version.manifest.get("format", FolderExporter().kind)
+    if output_format != FolderExporter().kind:
         raise GensetError(
-            f"a version in the form of {form} is for other programs: genset reads folders",
+            f"genset cannot read the items of a version in {output_format} format, only in folder format",
             where=version.reference,
-            hint="Make it again with output.format=folder; the model is used again.",
+            hint="Write the version again with output.format=folder. The trained model is reused.",
         )
     return modality_of(version)
 
 
 def modality_of(version: Version) -> Modality:
-    """The modality of a version in the form that its items have. Raises DamagedError where there is none such."""
-    table = MODALITIES[_kind(version)]
+    """The modality with the settings that a version was written with. Raises DamagedError if they are invalid."""
+    modality_type = MODALITIES[_kind(version)]
     try:
-        return table(table.Settings(**version.manifest.get("form", {})))
+        return modality_type(modality_type.Settings(**version.manifest.get("form", {})))
     except (pydantic.ValidationError, TypeError):
-        raise DamagedError("its `form` is of no use", where=str(version.path / MANIFEST)) from None
+        raise DamagedError("manifest field `form` is invalid", where=str(version.path / MANIFEST)) from None
 
 
 def kind_of(path: Path, version: Version | None) -> str:
-    """The modality of a dataset that lies there. Raises GensetError when none is known."""
+    """The name of the modality of a version or folder. Raises GensetError if it cannot be determined."""
     return _kind(version) if version else guess_modality(path, MODALITIES).kind
 
 
 def _kind(version: Version) -> str:
     kind = str(version.manifest["modality"])
     if kind not in MODALITIES:
-        raise DamagedError(f"no such modality: {kind!r}", where=str(version.path / MANIFEST))
+        raise DamagedError(
+            f"unknown modality {kind!r}, expected one of {', '.join(MODALITIES)}", where=str(version.path / MANIFEST)
+        )
     return kind
 
 
 def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
-    """The modality that most files of a folder belong to, or one file. Raises GensetError when none belongs to any."""
-    found = files_by_modality(path, table)
-    best = max(found, key=lambda kind: found[kind])
-    if not found[best] or os.path.isfile(path):
+    """The modality of most files in a folder, or of one file. Raises GensetError if no file can contain items."""
+    counts = files_by_modality(path, table)
+    best = max(counts, key=lambda kind: counts[kind])
+    if not counts[best] or os.path.isfile(path):
         inside = modality_in(path, table)
         if inside:
             return inside
-    if not found[best]:
-        raise GensetError(f"no file here belongs to a modality that genset knows ({', '.join(table)})", where=str(path))
+    if not counts[best]:
+        raise GensetError(
+            f"no {', '.join(list(table)[:-1])} or {list(table)[-1]} files found",
+            where=str(path),
+            hint="Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.",
+        )
     return table[best]
 
 
 def files_by_modality(path: Path, table: Mapping[str, type[Modality]]) -> dict[str, int]:
-    """How many files of a folder, or whether the one file, could hold items of each modality."""
+    """The number of files that may contain items of each modality, by their extensions."""
     if os.path.isfile(path):
         suffixes = Counter([path.suffix.lower()])
     else:
@@ -81,26 +89,27 @@ def files_by_modality(path: Path, table: Mapping[str, type[Modality]]) -> dict[s
 
 
 def containers_at(path: Path, modality: type[Modality] | None = None) -> list[tuple[Container, Path]]:
-    """The containers that a path is, or that a folder holds where it holds nothing else that could be items.
+    """The containers at a path: the file itself, or all containers of a folder that has no other files of items.
 
-    Lines of JSON are items themselves for a modality of rows. Without a modality, of all kinds that could be meant.
+    A file that the modality reads itself, such as JSON Lines of texts, is no container. Without a modality, containers
+    of every kind are returned; none for a single file that could be of several kinds.
     """
     suffixes = modality.suffixes if modality else ()
     if os.path.isfile(path):
-        found = [] if path.suffix.lower() in suffixes else [path]
+        files = [] if path.suffix.lower() in suffixes else [path]
     elif os.path.isdir(path):
         inside = [Path(top, name) for top, _, names in os.walk(path) for name in names if not name.startswith(".")]
-        found = [] if any(file.suffix.lower() in suffixes for file in inside) else sorted(inside)
+        files = [] if any(file.suffix.lower() in suffixes for file in inside) else sorted(inside)
     else:
-        found = []
-    pairs = [(kind, file) for file in found for kind in CONTAINERS.values() if kind.matches(file.name)]
+        files = []
+    pairs = [(kind, file) for file in files for kind in CONTAINERS.values() if kind.matches(file.name)]
     return [] if len(pairs) > 1 and os.path.isfile(path) else pairs
 
 
 def modality_in(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality] | None:
-    """The modality of what a container's first item is; None where there is no container.
+    """The modality of the first item in the containers at a path; None without a readable container.
 
-    Raises MissingPackageError where the container needs a package that is not installed.
+    Raises MissingPackageError if a container needs a package that is not installed.
     """
     for container, file in containers_at(path):
         with _unreadable_skipped():
@@ -108,9 +117,9 @@ def modality_in(path: Path, table: Mapping[str, type[Modality]]) -> type[Modalit
             row = next((row for row in container.rows(file, suffixes, files=True) if row.data is not None), None)
             if row is None or row.data is None:
                 continue
-            fitting = [each for each in table.values() if _fits(row.data, row.suffix, each)]
-            if fitting:
-                return fitting[0]
+            matches = [each for each in table.values() if _matches(row.data, row.suffix, each)]
+            if matches:
+                return matches[0]
         with _unreadable_skipped():
             if any(not row.fault for row in container.rows(file, (), files=False)):
                 return next((each for each in table.values() if each.rows), None)
@@ -119,7 +128,7 @@ def modality_in(path: Path, table: Mapping[str, type[Modality]]) -> type[Modalit
 
 @contextlib.contextmanager
 def _unreadable_skipped() -> Iterator[None]:
-    """Pass over a container that cannot be read, but not one that another package could read."""
+    """Skip a container that cannot be read, unless a package is missing that would read it."""
     try:
         yield
     except MissingPackageError:
@@ -128,31 +137,31 @@ def _unreadable_skipped() -> Iterator[None]:
         pass
 
 
-def _fits(data: bytes | npt.NDArray[Any], suffix: str, modality: type[Modality]) -> bool:
+def _matches(data: bytes | npt.NDArray[Any], suffix: str, modality: type[Modality]) -> bool:
     if isinstance(data, bytes):
         return suffix in modality.suffixes
     return data.ndim in modality.array_axes
 
 
 def default_name(path: Path) -> str:
-    """A name for the versions that are made of a folder's items."""
+    """The default name of versions that are written from a folder: that of the folder, in safe characters."""
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.resolve().name).lstrip("._-")
     return name or "dataset"
 
 
 def model_facts(version: Version) -> dict[str, Any]:
-    """What is known of a model version."""
+    """The model, counts and problems of a model version, as JSON objects."""
     manifest = version.manifest
     problems = [*manifest["problems"], *as_dicts(checksum_problems(version))]
     return {"model": manifest["model"], "counts": manifest["counts"], "problems": problems}
 
 
 def checksum_problems(version: Version) -> list[Problem]:
-    """A problem for each file of a version that is not as it was written."""
-    wrong = verify_sums(version)
-    return [Problem(name, "extra" if what == UNKNOWN else "checksum", f"it {what}") for name, what in wrong.items()]
+    """A problem for each file of a version that is missing, changed or not listed in SHA256SUMS."""
+    faults = verify_sums(version)
+    return [Problem(name, "extra" if fault == UNKNOWN else "checksum", f"it {fault}") for name, fault in faults.items()]
 
 
 def config_of(version: Version) -> Config:
-    """The config that a version was made with."""
+    """The config that a version was written with."""
     return load_config(version.path / CONFIG)

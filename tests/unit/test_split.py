@@ -111,20 +111,20 @@ def test_ratios_are_shares_as_they_are() -> None:
 def test_known_items_keep_their_part_and_the_rest_fills_the_shares() -> None:
     items = records(100)
     known = {f"a{n}": "test" for n in range(3)} | {f"a{n}": "validation" for n in range(3, 6)}
-    parts = {item.id: item.split for item in assign(items, RATIOS, 0, kept=known)}
+    parts = {item.id: item.split for item in assign(items, RATIOS, 0, previous=known)}
     assert {name: parts[name] for name in known} == known
     assert Counter(parts.values()) == {"train": 80, "validation": 10, "test": 10}
 
 
 def test_a_known_train_item_tied_to_a_held_out_one_is_held_out() -> None:
     tied = [record("x", group="g"), record("y", group="g")]
-    assigned = assign([*tied, *records(50)], RATIOS, 0, kept={"x": "train", "y": "test"})
+    assigned = assign([*tied, *records(50)], RATIOS, 0, previous={"x": "train", "y": "test"})
     assert {item.split for item in assigned if item.group} == {"test"}
 
 
 def test_a_column_that_is_missing_is_named() -> None:
     with pytest.raises(GensetError, match="site") as error:
-        assign([record("x", columns={"camera": "1"})], RATIOS, 0, by=["site"])
+        assign([record("x", columns={"camera": "1"})], RATIOS, 0, stratify=["site"])
     assert error.value.where == "split.stratify"
 
 
@@ -173,7 +173,7 @@ def test_a_part_that_one_group_makes_too_large_is_reported_with_the_group() -> N
 def test_an_empty_part_is_reported_and_one_without_a_share_is_not() -> None:
     items = records(4)
     told = deviations(items, [record(item.id, split="train") for item in items], SHARES)
-    assert [text.split()[1] for text in told] == ["validation", "test"]  # of 4 items, 3 in train are as near as 4
+    assert [text.split()[0] for text in told] == ["validation", "test"]  # of 4 items, 3 in train are as near as 4
     assert (
         deviations(items, [record(i.id, split="train") for i in items], {"train": 1, "validation": 0, "test": 0}) == []
     )

@@ -1,4 +1,4 @@
-"""Tell of what is wrong with items, and leave out what cannot be learned from. Files are never touched."""
+"""Report problems of items, and leave out items that cannot be used. The user's files are never changed."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,18 @@ from genset.config.clean_section import Clean
 from genset.dataset import Record
 from genset.interfaces import UNDECODABLE, DecodedInfo, Fingerprint, Modality, Problem, UndecodableError
 from genset.memory import release_memory
-from genset.pipeline.clean.label_errors import Conflict, ProblemsByRow, conflicting, doubted
+from genset.pipeline.clean.label_errors import Conflict, ProblemsByRow, feature_problems, label_conflicts
 from genset.pipeline.clean.near_duplicates import NearPair, clusters, near_pairs
-from genset.pipeline.clean.rules import broken
+from genset.pipeline.clean.rules import rule_problems
 from genset.pipeline.job import Job
 from genset.seeds import item_id
 
-_NONE: Mapping[str, Any] = {}  # one for all items
+_NO_VALUES: Mapping[str, Any] = {}  # one object for all items
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The records that are kept, each with what its file decodes to, and the problems that were found."""
+    """The records that are kept, what the file of each decodes to, and all problems."""
 
     records: tuple[Record, ...]
     probes: tuple[DecodedInfo, ...]
@@ -34,114 +34,124 @@ def clean(
     job: Job,
     section: Clean,
 ) -> Cleaned:
-    """Decode every file once; give every item that is kept the id of its content.
+    """Decode every file once, find the problems of all items, and give every item that is kept the id of its content.
 
-    Of items with equal content one stays: a real one before a made one, a held-out one before one of train, so that
-    nothing that was held out is lost to what was made, or learned from. Near-duplicates are looked for among real items
-    alone: what was made from an item is near to it by intention.
+    One of several items with equal content is kept: rather a real one than a synthetic one, and rather a held-out one
+    than one of train, so that no held-out item is lost. Near-duplicates are searched among real items only, because
+    augmented items are similar to their parents on purpose.
     """
-    looked, conflicts = _distinct(records, _probed(records, modality, job, section), section)
-    told = []
+    checked, conflicts = _without_duplicates(records, _probe_all(records, modality, job, section), section)
+    problems = []
     if section.near_duplicates.kind != "off":
-        looked, near, more = _compared(looked, modality, job, section)
-        told, conflicts = [near], conflicts + more
-    told.append(broken(looked.records, looked.probes, modality, section))
-    looked = replace(looked, probes=tuple(replace(probe, fingerprint=None, values=_NONE) for probe in looked.probes))
-    release_memory()  # fingerprints of very many items are much, and labels are judged without them
-    told.append(_conflicts(looked.records, conflicts, section))
-    told.append(doubted(looked.records, looked.probes, modality, job, section))
-    return _without(looked, told, section)
+        checked, near_problems, near_conflicts = _find_near_duplicates(checked, modality, job, section)
+        problems, conflicts = [near_problems], conflicts + near_conflicts
+    problems.append(rule_problems(checked.records, checked.probes, modality, section))
+    probes = tuple(replace(probe, fingerprint=None, values=_NO_VALUES) for probe in checked.probes)
+    checked = replace(checked, probes=probes)
+    release_memory()  # fingerprints of many items take much memory, and the next checks do not need them
+    problems.append(_conflict_problems(checked.records, conflicts, section))
+    problems.append(feature_problems(checked.records, checked.probes, modality, job, section))
+    return _without_quarantined(checked, problems, section)
 
 
-def _distinct(
+def _without_duplicates(
     records: Sequence[Record], outcomes: Sequence[DecodedInfo | Problem], section: Clean
 ) -> tuple[Cleaned, list[Conflict]]:
-    """What can be decoded, each content once unless told otherwise, and the labels of equal items that differ."""
+    """The items that can be decoded, without exact duplicates if the config says so; conflicts of their labels."""
     problems = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
-    whole = [(r, outcome) for r, outcome in zip(records, outcomes, strict=True) if isinstance(outcome, DecodedInfo)]
-    repeated = twins([record for record, _ in whole], [probe.digest for _, probe in whole])
-    pairs = [(whole[row][0], twin) for row, twin in repeated.items()] if section.exact_duplicates != "off" else []
-    problems += [duplicate(*pair) for pair in pairs]
+    decoded = [(r, outcome) for r, outcome in zip(records, outcomes, strict=True) if isinstance(outcome, DecodedInfo)]
+    repeated = exact_duplicates([record for record, _ in decoded], [probe.digest for _, probe in decoded])
+    pairs = [(decoded[row][0], original) for row, original in repeated.items()]
+    if section.exact_duplicates == "off":
+        pairs = []
+    problems += [duplicate_problem(*pair) for pair in pairs]
     kept: list[Record] = []
     probes: list[DecodedInfo] = []
-    used = {record.id for record in records if record.versioned}
-    taken: set[str] = set()
-    for row, (record, outcome) in enumerate(whole):
+    used_ids = {record.id for record in records if record.versioned}
+    assigned_ids: set[str] = set()
+    for row, (record, outcome) in enumerate(decoded):
         if row in repeated and section.exact_duplicates == "quarantine":
             continue
-        own = record.versioned and record.id not in taken
-        name = record.id if own else _free_id(outcome.digest, used)
-        taken.add(name)
-        kept.append(replace(record, id=name, content=item_id("c", outcome.digest, 0)))
+        keeps_id = record.versioned and record.id not in assigned_ids
+        new_id = record.id if keeps_id else _unused_id(outcome.digest, used_ids)
+        assigned_ids.add(new_id)
+        kept.append(replace(record, id=new_id, content=item_id("c", outcome.digest, 0)))
         probes.append(outcome)
-    conflicts = [conflict for pair in pairs for conflict in conflicting(*pair)]
+    conflicts = [conflict for pair in pairs for conflict in label_conflicts(*pair)]
     return Cleaned(tuple(kept), tuple(probes), tuple(problems)), conflicts
 
 
-def _probed(records: Sequence[Record], modality: Modality, job: Job, section: Clean) -> list[DecodedInfo | Problem]:
+def _probe_all(records: Sequence[Record], modality: Modality, job: Job, section: Clean) -> list[DecodedInfo | Problem]:
     measured = any(section.check(name).kind != "off" for name in modality.rules)
     fingerprinted = section.near_duplicates.kind != "off"
-    traits: dict[tuple[Any, ...], Mapping[str, Any]] = {}  # most items have those of others: each is held once
-    out: list[DecodedInfo | Problem] = []
+    traits: dict[tuple[Any, ...], Mapping[str, Any]] = {}  # many items share them: each is held once
+    outcomes: list[DecodedInfo | Problem] = []
     for outcome in job.engine.map(
         lambda record: _probe(record, modality, fingerprinted=fingerprinted, measured=measured), records
     ):
         if isinstance(outcome, DecodedInfo):
             shared = traits.setdefault((*outcome.traits.items(),), outcome.traits)
-            outcome = replace(outcome, traits=shared, values=outcome.values or _NONE)
-        out.append(outcome)
-        job.progress.tick("clean", len(out), len(records), "")
-    return out
+            outcome = replace(outcome, traits=shared, values=outcome.values or _NO_VALUES)
+        outcomes.append(outcome)
+        job.progress.tick("clean", len(outcomes), len(records), "")
+    return outcomes
 
 
-def _compared(
-    looked: Cleaned, modality: Modality, job: Job, section: Clean
+def _find_near_duplicates(
+    checked: Cleaned, modality: Modality, job: Job, section: Clean
 ) -> tuple[Cleaned, ProblemsByRow, list[Conflict]]:
-    """With the clusters of near-duplicates; which need not stay; and those that carry two labels."""
-    asked = section.near_duplicates.threshold
-    fingerprinted = [(record, probe.fingerprint) for record, probe in zip(looked.records, looked.probes, strict=True)]
-    found = _near(fingerprinted, modality, modality.near_duplicate_threshold if asked is None else asked, job)
-    records = _together(looked.records, found)
-    worse = _worse(records, found).items()
-    told = {row: [_near_duplicate(records[row], records[pair.other(row)], pair)] for row, pair in worse}
-    conflicts = [c for n in found for c in conflicting(records[n.first], records[n.second], n.likeness)]
-    return replace(looked, records=tuple(records)), told, conflicts
+    """The items with their clusters of near-duplicates, a problem for each redundant one, and conflicts of labels."""
+    threshold = section.near_duplicates.threshold
+    fingerprinted = [(record, probe.fingerprint) for record, probe in zip(checked.records, checked.probes, strict=True)]
+    if threshold is None:
+        threshold = modality.near_duplicate_threshold
+    pairs = _real_pairs(fingerprinted, modality, threshold, job)
+    records = _with_clusters(checked.records, pairs)
+    redundant = _redundant_rows(records, pairs).items()
+    problems = {row: [_near_problem(records[row], records[pair.other(row)], pair)] for row, pair in redundant}
+    conflicts = [c for p in pairs for c in label_conflicts(records[p.first], records[p.second], p.similarity)]
+    return replace(checked, records=tuple(records)), problems, conflicts
 
 
-def _without(looked: Cleaned, told: Sequence[ProblemsByRow], section: Clean) -> Cleaned:
-    """What is left of them where the rules leave out what they told of, with all that was told."""
-    out = {row for each in told for row, problems in each.items() for problem in problems if _leaves(problem, section)}
-    rows = [row for row in range(len(looked.records)) if row not in out]
-    problems = [problem for each in told for row in sorted(each) for problem in each[row]]
+def _without_quarantined(checked: Cleaned, found: Sequence[ProblemsByRow], section: Clean) -> Cleaned:
+    """The items without those that a rule quarantines, and all problems."""
+    quarantined = {
+        row
+        for by_row in found
+        for row, problems in by_row.items()
+        if any(_is_quarantined(problem, section) for problem in problems)
+    }
+    rows = [row for row in range(len(checked.records)) if row not in quarantined]
+    problems = [problem for by_row in found for row in sorted(by_row) for problem in by_row[row]]
     return Cleaned(
-        tuple(looked.records[row] for row in rows),
-        tuple(looked.probes[row] for row in rows),
-        (*looked.problems, *problems),
+        tuple(checked.records[row] for row in rows),
+        tuple(checked.probes[row] for row in rows),
+        (*checked.problems, *problems),
     )
 
 
-def _conflicts(records: Sequence[Record], conflicts: Sequence[Conflict], section: Clean) -> ProblemsByRow:
-    """What is to be told of two labels for one content, once for each record, by row; under -1 of what is left out."""
+def _conflict_problems(records: Sequence[Record], conflicts: Sequence[Conflict], section: Clean) -> ProblemsByRow:
+    """One problem for each record with a conflict, by row; those of records that are left out already are under -1."""
     if section.wrong_labels.kind == "off":
         return {}
-    rows = {_whereabouts(record): row for row, record in enumerate(records)}
-    first: dict[tuple[str, Path], Problem] = {}
+    rows = {_record_key(record): row for row, record in enumerate(records)}
+    by_key: dict[tuple[str, Path], Problem] = {}
     for conflict in conflicts:
         for record, problem in conflict.as_problems():
-            first.setdefault(_whereabouts(record), problem)
-    told: ProblemsByRow = {}
-    for key in sorted(first):
-        told.setdefault(rows.get(key, -1), []).append(first[key])
-    return told
+            by_key.setdefault(_record_key(record), problem)
+    problems: ProblemsByRow = {}
+    for key in sorted(by_key):
+        problems.setdefault(rows.get(key, -1), []).append(by_key[key])
+    return problems
 
 
-def _whereabouts(record: Record) -> tuple[str, Path]:
-    """What no other record has: items of two versions may have one place, those of a file have one path."""
+def _record_key(record: Record) -> tuple[str, Path]:
+    """Unique for each record: items of two versions may have the same place, and items of one file the same path."""
     return record.place, record.path
 
 
-def _leaves(problem: Problem, section: Clean) -> bool:
-    """Whether a problem is a reason to leave an item out."""
+def _is_quarantined(problem: Problem, section: Clean) -> bool:
+    """Whether the config leaves out items with this problem."""
     rules = {
         UNDECODABLE: "quarantine",
         "near_duplicate": section.near_duplicates.kind,
@@ -152,63 +162,64 @@ def _leaves(problem: Problem, section: Clean) -> bool:
     return (rules.get(problem.kind) or section.check(problem.kind).kind) == "quarantine"
 
 
-def _near(
-    pairs: Sequence[tuple[Record, Fingerprint | None]],
+def _real_pairs(
+    fingerprinted: Sequence[tuple[Record, Fingerprint | None]],
     modality: Modality,
     threshold: float,
     job: Job,
 ) -> list[NearPair]:
-    """The pairs of real records that are near-duplicates, by their places among all; of equal ones only the first.
+    """The pairs of real records that are near-duplicates, by row; of records with equal content only the first.
 
-    Looked for in the order of contents, as a likeness may depend on which one is first: the same items have the same
-    near-duplicates under other names, so that a version holds no pair that was not seen when it was split.
+    The search is in the order of contents, because similarity may depend on the order of a pair. So the same items have
+    the same near-duplicates under other file names, and a version has no pair that was not known when it was split.
     """
     first: dict[str, int] = {}
-    for row in sorted(range(len(pairs)), key=lambda row: _rank(pairs[row][0])):
-        first.setdefault(pairs[row][0].content, row)
-    real = [(row, pairs[row][1]) for _, row in sorted(first.items()) if pairs[row][0].source == "collected"]
+    for row in sorted(range(len(fingerprinted)), key=lambda row: _rank(fingerprinted[row][0])):
+        first.setdefault(fingerprinted[row][0].content, row)
+    entries = [(row, *fingerprinted[row]) for _, row in sorted(first.items())]
+    real = [(row, fingerprint) for row, record, fingerprint in entries if record.source == "collected"]
     if len(real) < 2:
         return []
     rows, fingerprints = zip(*real, strict=True)
-    found = near_pairs(modality.similarity(fingerprints), threshold, job)
-    placed = [(*sorted((rows[each.first], rows[each.second])), each.likeness) for each in found]
-    return [NearPair(*pair) for pair in sorted(placed)]
+    pairs = near_pairs(modality.similarity(fingerprints), threshold, job)
+    by_row = [(*sorted((rows[pair.first], rows[pair.second])), pair.similarity) for pair in pairs]
+    return [NearPair(*pair) for pair in sorted(by_row)]
 
 
-def _together(records: Sequence[Record], found: Sequence[NearPair]) -> list[Record]:
-    """The records with the names of their clusters: the least content among them, whatever the files are called."""
-    out = list(records)
-    for cluster in clusters(found):
+def _with_clusters(records: Sequence[Record], pairs: Sequence[NearPair]) -> list[Record]:
+    """The records with the names of their clusters. A name is the least content in the cluster, not a file name."""
+    clustered = list(records)
+    for cluster in clusters(pairs):
         name = min(records[row].content for row in cluster)
         for row in cluster:
-            out[row] = replace(out[row], cluster=name)
-    return out
+            clustered[row] = replace(clustered[row], cluster=name)
+    return clustered
 
 
-def _worse(records: Sequence[Record], found: Sequence[NearPair]) -> dict[int, NearPair]:
-    """Which records need not stay, each with the pair that it makes with one that does."""
-    pairs: dict[int, list[NearPair]] = {}
-    for pair in found:
+def _redundant_rows(records: Sequence[Record], pairs: Sequence[NearPair]) -> dict[int, NearPair]:
+    """The rows with a near-duplicate that is kept, each with the most similar pair of these two."""
+    pairs_of_row: dict[int, list[NearPair]] = {}
+    for pair in pairs:
         for row in (pair.first, pair.second):
-            pairs.setdefault(row, []).append(pair)
-    out: dict[int, NearPair] = {}
-    stays: set[int] = set()
-    for row in sorted(pairs, key=lambda row: (_rank(records[row]), row)):
-        kept = [pair for pair in pairs[row] if pair.other(row) in stays]
-        if kept:
-            out[row] = max(kept, key=lambda pair: pair.likeness)
+            pairs_of_row.setdefault(row, []).append(pair)
+    redundant: dict[int, NearPair] = {}
+    kept_rows: set[int] = set()
+    for row in sorted(pairs_of_row, key=lambda row: (_rank(records[row]), row)):
+        pairs_with_kept = [pair for pair in pairs_of_row[row] if pair.other(row) in kept_rows]
+        if pairs_with_kept:
+            redundant[row] = max(pairs_with_kept, key=lambda pair: pair.similarity)
         else:
-            stays.add(row)
-    return dict(sorted(out.items()))
+            kept_rows.add(row)
+    return dict(sorted(redundant.items()))
 
 
-def _near_duplicate(record: Record, twin: Record, pair: NearPair) -> Problem:
-    detail = f"nearly the same as {twin.place} (likeness {pair.likeness:.3f})"
-    return Problem(record.place, "near_duplicate", detail + _differs(record, twin), round(pair.likeness, 3))
+def _near_problem(record: Record, original: Record, pair: NearPair) -> Problem:
+    detail = f"nearly the same as {original.place} (similarity {pair.similarity:.3f})"
+    return Problem(record.place, "near_duplicate", detail + _differences(record, original), round(pair.similarity, 3))
 
 
-def twins(records: Sequence[Record], digests: Sequence[str]) -> dict[int, Record]:
-    """The records, by their place, whose content another has that stays, with that other."""
+def exact_duplicates(records: Sequence[Record], digests: Sequence[str]) -> dict[int, Record]:
+    """The rows of records with the content of another record that is kept, each with that record."""
     first: dict[str, Record] = {}
     for record, digest in sorted(zip(records, digests, strict=True), key=lambda pair: _rank(pair[0])):
         first.setdefault(digest, record)
@@ -217,21 +228,21 @@ def twins(records: Sequence[Record], digests: Sequence[str]) -> dict[int, Record
 
 
 def _rank(record: Record) -> tuple[bool, bool]:
-    """Which of equal items stays: the least, and the first of those."""
+    """The order in which one of several equal items is kept: that with the least rank, and the first of these."""
     return record.source != "collected", record.split in ("", "train")
 
 
-def _free_id(digest: str, used: set[str]) -> str:
-    """The id of some content; items of equal content are counted."""
-    name = next(name for number in itertools.count() if (name := item_id("c", digest, number)) not in used)
-    used.add(name)
-    return name
+def _unused_id(digest: str, used_ids: set[str]) -> str:
+    """The id of a content, with the first number that no item of equal content has. Adds it to `used_ids`."""
+    new_id = next(name for number in itertools.count() if (name := item_id("c", digest, number)) not in used_ids)
+    used_ids.add(new_id)
+    return new_id
 
 
 def _probe(record: Record, modality: Modality, *, fingerprinted: bool, measured: bool) -> DecodedInfo | Problem:
     try:
         if record.text is None and record.path.stat().st_size == 0:
-            return Problem(record.place, "empty", "the file has no bytes")
+            return Problem(record.place, "empty", "the file is empty")
         return modality.probe(record.raw, fingerprinted=fingerprinted, measured=measured)
     except UndecodableError as reason:
         return Problem(record.place, UNDECODABLE, str(reason))
@@ -239,13 +250,13 @@ def _probe(record: Record, modality: Modality, *, fingerprinted: bool, measured:
         return Problem(record.place, UNDECODABLE, f"cannot be read: {error.strerror}")
 
 
-def duplicate(record: Record, twin: Record, when: str = "") -> Problem:
-    """An item whose content another has; `when` is added to the reason."""
-    detail = f"the same content as {twin.place}{when}" + _differs(record, twin)
+def duplicate_problem(record: Record, original: Record, condition: str = "") -> Problem:
+    """The problem of a record with the content of another; `condition` says when they are equal."""
+    detail = f"the same content as {original.place}{condition}" + _differences(record, original)
     return Problem(record.place, "exact_duplicate", detail)
 
 
-def _differs(record: Record, twin: Record) -> str:
-    """What is told of the other of two duplicates besides."""
-    label = f", which is labelled {twin.label!r} and not {record.label!r}" if record.label != twin.label else ""
-    return label + (f", which stands in {twin.split}" if record.split != twin.split else "")
+def _differences(record: Record, original: Record) -> str:
+    """The label and split of the original where the duplicate has others."""
+    label = f", which is labelled {original.label!r}, not {record.label!r}" if record.label != original.label else ""
+    return label + (f", which is in {original.split}" if record.split != original.split else "")

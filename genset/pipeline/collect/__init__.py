@@ -1,1 +1,1 @@
-"""First stage: find the items of folders, files, tables, containers and versions."""
+"""First stage: find the items in folders, files, tables, containers and versions."""

@@ -1,4 +1,4 @@
-"""Datasets that come in containers are laid out as folders once, and read like any other from then on."""
+"""Unpack datasets in containers, such as .npz or .parquet, into folders that are read like any other folder."""
 
 import contextlib
 import hashlib
@@ -20,55 +20,55 @@ from genset.pipeline.job import Job, cache_key
 from genset.pipeline.reading import containers_at
 from genset.safe_json import as_text
 
-_FOLDER = "unpacked"  # under the working place of the output root
-_TOLD = ".problems.json"
-_KEPT = 4  # containers, the last that were used
-_LEFTOVER = re.compile(r".*\.(\d+)\.tmp")
-_ODD = re.compile(r"[^\w-]+", re.ASCII)
-_LONGEST_STEM = 40
+_FOLDER = "unpacked"  # in the work folder of the output root
+_PROBLEMS = ".problems.json"
+_CACHED = 4  # unpacked containers that stay on disk, the most recently used
+_PARTIAL = re.compile(r".*\.(\d+)\.tmp")  # with the id of the process that writes it
+_UNSAFE = re.compile(r"[^\w-]+", re.ASCII)
+_MAX_STEM = 40  # characters
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A container as a folder of items with metadata, or of rows."""
+    """Containers as a folder of items with metadata, or of files of rows."""
 
     folder: Path
     problems: tuple[Problem, ...]
 
 
-def unpacked(path: Path, modality: Modality, job: Job) -> Unpacked | None:
-    """The folder that a container was laid out as, now or the last time; None where the path holds none.
+def unpack(path: Path, modality: Modality, job: Job) -> Unpacked | None:
+    """The folder with the unpacked containers of a path, written now or by an earlier run; None without containers.
 
-    Raises GensetError for a container that is damaged, and for classes that can be no folders.
+    Raises GensetError for a damaged container, and for a class whose name cannot be the name of a folder.
     """
-    found = containers_at(path, type(modality))
-    if not found:
+    containers = containers_at(path, type(modality))
+    if not containers:
         return None
-    job.progress.say(f"{path.name}: {_told(found)}")
-    files = [(os.path.relpath(file, path), _digest(container, file)) for container, file in found]
+    job.progress.say(f"{path.name}: {_file_counts(containers)}")
+    files = [(os.path.relpath(file, path), _digest(container, file)) for container, file in containers]
     key = cache_key(_FOLDER, modality.kind, modality.settings.model_dump(), files)
-    place = job.root.work(_FOLDER)
-    folder = place / key
+    cache = job.root.work(_FOLDER)
+    folder = cache / key
     if not folder.is_dir():
-        _make_room(place)
-        partial = place / f"{key}.{os.getpid()}.tmp"
+        _remove_old(cache)
+        partial = cache / f"{key}.{os.getpid()}.tmp"
         with writing(folder):
             try:
                 partial.mkdir()
-                _lay_out(found, path, modality, partial, job)
+                _write_folder(containers, path, modality, partial, job)
                 flush_tree(partial)
-                if not folder.is_dir():  # another process may have been as quick
+                if not folder.is_dir():  # another process may have written it meanwhile
                     os.rename(partial, folder)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     with contextlib.suppress(OSError):
-        os.utime(folder)
-    told = json.loads((folder / _TOLD).read_bytes())
-    return Unpacked(folder, tuple(Problem(**problem) for problem in told))
+        os.utime(folder)  # `_remove_old` removes the least recently used
+    problems = json.loads((folder / _PROBLEMS).read_bytes())
+    return Unpacked(folder, tuple(Problem(**problem) for problem in problems))
 
 
-def _told(found: Sequence[tuple[Container, Path]]) -> str:
-    kinds = Counter(container.kind for container, _ in found)
+def _file_counts(containers: Sequence[tuple[Container, Path]]) -> str:
+    kinds = Counter(container.kind for container, _ in containers)
     return ", ".join(f"{count} {kind} file{'s' * (count != 1)}" for kind, count in sorted(kinds.items()))
 
 
@@ -80,22 +80,25 @@ def _digest(container: Container, file: Path) -> str:
     return total.hexdigest()
 
 
-def _make_room(place: Path) -> None:
-    """Take away what other containers were laid out as, but the last few; and what a process that is gone has left."""
-    for entry in place.iterdir():
-        left = _LEFTOVER.fullmatch(entry.name)
-        if left and not Path(f"/proc/{left[1]}").exists():
+def _remove_old(cache: Path) -> None:
+    """Remove the folders of all but the last few containers, and incomplete ones whose process has ended."""
+    for entry in cache.iterdir():
+        partial = _PARTIAL.fullmatch(entry.name)
+        if partial and not Path(f"/proc/{partial[1]}").exists():
             shutil.rmtree(entry, ignore_errors=True)
-    whole = [entry for entry in place.iterdir() if not _LEFTOVER.fullmatch(entry.name)]
-    for entry in sorted(whole, key=lambda entry: entry.stat().st_mtime)[: max(0, len(whole) - _KEPT + 1)]:
+    complete = [entry for entry in cache.iterdir() if not _PARTIAL.fullmatch(entry.name)]
+    for entry in sorted(complete, key=lambda entry: entry.stat().st_mtime)[: max(0, len(complete) - _CACHED + 1)]:
         shutil.rmtree(entry, ignore_errors=True)
 
 
-def _lay_out(found: Sequence[tuple[Container, Path]], path: Path, modality: Modality, into: Path, job: Job) -> None:
+def _write_folder(
+    containers: Sequence[tuple[Container, Path]], path: Path, modality: Modality, target: Path, job: Job
+) -> None:
+    """Write the items and metadata of all containers, and the problems of their rows."""
     problems: list[Problem] = []
     lines: dict[str, list[dict[str, Any]]] = {}
-    for number, (row, where) in enumerate(_rows(found, path, modality), start=1):
-        job.progress.tick("unpack", number, number, "")  # how many there are is not known
+    for number, (row, where) in enumerate(_rows(containers, path, modality), start=1):
+        job.progress.tick("unpack", number, number, "")  # the total is not known
         try:
             if row.fault:
                 raise UndecodableError(row.fault)
@@ -103,44 +106,45 @@ def _lay_out(found: Sequence[tuple[Container, Path]], path: Path, modality: Moda
             if not modality.rows:
                 data, suffix = _file(row, modality)
                 name = f"{number:07d}{_stem(row.name)}{suffix}"
-                (into / row.split).mkdir(exist_ok=True)
-                (into / row.split / name).write_bytes(data)
+                (target / row.split).mkdir(exist_ok=True)
+                (target / row.split / name).write_bytes(data)
                 values = {"file_name": name, **{key: as_text(value) for key, value in values.items()}}
         except UndecodableError as error:
             problems.append(Problem(where, UNDECODABLE, str(error)))
         else:
             lines.setdefault(row.split, []).append(values)
-    if "train" not in lines or "" in lines:  # names such as test.tar alone tell of no division
-        _flatten(lines, into)
+    if "train" not in lines or "" in lines:  # without train, a name such as test.tar does not mean a split
+        _merge_splits(lines, target)
     for split, rows in lines.items():
-        place = into / rows_file(split or "items") if modality.rows else into / split / METADATA
-        place.write_bytes(write_rows(rows))
-    (into / _TOLD).write_text(json.dumps([problem.as_dict() for problem in problems]), encoding="ascii")
+        file = target / rows_file(split or "items") if modality.rows else target / split / METADATA
+        file.write_bytes(write_rows(rows))
+    (target / _PROBLEMS).write_text(json.dumps([problem.as_dict() for problem in problems]), encoding="ascii")
 
 
 def _rows(
-    found: Sequence[tuple[Container, Path]], path: Path, modality: Modality
+    containers: Sequence[tuple[Container, Path]], path: Path, modality: Modality
 ) -> Iterator[tuple[ContainerRow, str]]:
-    """The rows of all files with their places."""
-    for container, file in found:
-        before = "" if file == path else f"{file.relative_to(path).as_posix()}: "
+    """Each row of all files, and where it is."""
+    for container, file in containers:
+        prefix = "" if file == path else f"{file.relative_to(path).as_posix()}: "
         for row in container.rows(file, modality.suffixes, files=not modality.rows):
-            yield row, f"{before}{row.place}"
+            yield row, f"{prefix}{row.place}"
 
 
-def _flatten(lines: dict[str, list[dict[str, Any]]], into: Path) -> None:
-    whole = [row for rows in lines.values() for row in rows]
+def _merge_splits(lines: dict[str, list[dict[str, Any]]], folder: Path) -> None:
+    """Move the files and rows of all splits together."""
+    rows = [row for rows_of_split in lines.values() for row in rows_of_split]
     for split in filter(None, lines):
-        if (into / split).is_dir():
-            for file in (into / split).iterdir():
-                os.rename(file, into / file.name)
-            (into / split).rmdir()
+        if (folder / split).is_dir():
+            for file in (folder / split).iterdir():
+                os.rename(file, folder / file.name)
+            (folder / split).rmdir()
     lines.clear()
-    lines.update({"": whole} if whole else {})
+    lines.update({"": rows} if rows else {})
 
 
 def _values(row: ContainerRow, where: str) -> dict[str, Any]:
-    """What stands beside an item, with its class as `label`. Raises GensetError for a class that can be no folder."""
+    """The columns of an item, with its class as `label`. Raises GensetError for a class that cannot name a folder."""
     values = {name: to_json_value(value) for name, value in row.values.items() if not isinstance(value, bytes)}
     column = next((name for name in LABEL_COLUMNS if name in values), "")
     label = row.label if row.label is not None else as_text(values.pop(column)) if column else ""
@@ -150,17 +154,17 @@ def _values(row: ContainerRow, where: str) -> dict[str, Any]:
 
 
 def _file(row: ContainerRow, modality: Modality) -> tuple[bytes, str]:
-    """The bytes of a file and its suffix. Raises UndecodableError."""
+    """The bytes of the item as a file, and its suffix. Raises UndecodableError if the row has no item."""
     if isinstance(row.data, bytes):
         if row.suffix not in modality.suffixes:
-            raise UndecodableError(f"no {modality.kind} file, but one that begins with {row.data[:8]!r}")
+            raise UndecodableError(f"the content is no {modality.kind} file: it begins with {row.data[:8]!r}")
         return row.data, row.suffix
     if row.data is None:
-        raise UndecodableError(f"it holds no {modality.kind}")
+        raise UndecodableError(f"the row contains no {modality.kind}")
     return modality.encode(modality.from_array(row.data)), modality.suffix
 
 
 def _stem(name: str) -> str:
-    """What is kept of the name that an item has in its container."""
-    stem = _ODD.sub("-", Path(name).name.partition(".")[0]).strip("-")[:_LONGEST_STEM]
+    """The name of an item in its container, without directories, extension and unsafe characters."""
+    stem = _UNSAFE.sub("-", Path(name).name.partition(".")[0]).strip("-")[:_MAX_STEM]
     return f"-{stem}" if stem else ""

@@ -1,4 +1,4 @@
-"""Find the items of class folders, split folders, metadata and tables."""
+"""Find the items in class folders, split folders, metadata files and tables."""
 
 import os
 import re
@@ -24,14 +24,14 @@ from genset.pipeline.reading import reader
 from genset.versions.root import is_output
 from genset.versions.version import MANIFEST, open_version
 
-SYNTHETIC = "made"
-_ABOUT = re.compile(r"(README|LICEN[CS]E|NOTICE|SOURCE|COPYING)([._-].*)?", re.IGNORECASE)  # of notes beside the items
+SYNTHETIC = "made"  # the kind of the problem: a synthetic item in a source
+_NOTES = re.compile(r"(README|LICEN[CS]E|NOTICE|SOURCE|COPYING)([._-].*)?", re.IGNORECASE)  # files about the dataset
 
-RecordOrProblem = Record | Problem  # what becomes of a file, or of a line of one
+RecordOrProblem = Record | Problem  # the result for a file, or for a line of a file
 
 
 def item_files(path: Path, modality: Modality) -> list[Path]:
-    """The files of a source that may hold items, in order."""
+    """The files of a source that may contain items, sorted."""
     if os.path.isfile(path):
         return [path]
     return sorted(
@@ -39,51 +39,53 @@ def item_files(path: Path, modality: Modality) -> list[Path]:
         for top, _, names in os.walk(path)
         for name in names
         if os.path.splitext(name)[1].lower() in modality.suffixes and not name.startswith(".")
-        if not _is_no_file(os.path.join(top, name))
+        if not _is_special_file(os.path.join(top, name))
     )
 
 
-def _is_no_file(path: str | Path) -> bool:
-    """Whether it is there and no regular file: to read a pipe would be to wait for whoever writes into it."""
+def _is_special_file(path: str | Path) -> bool:
+    """Whether a path exists and is no regular file. Reading a pipe, for example, could wait forever."""
     return not os.path.isfile(path) and os.path.exists(path)
 
 
-def find(path: Path, modality: Modality, faults: Faults) -> Iterator[RecordOrProblem]:
-    """The items of a source: rows of a file, a version, split folders, split files or class folders. Raises GensetError
-    for a source that can hold none."""
+def find_records(path: Path, modality: Modality, faults: Faults) -> Iterator[RecordOrProblem]:
+    """The items of a source: rows of a file, a version, split folders, split files or class folders.
+
+    Raises GensetError for a source that cannot contain items.
+    """
     if modality.rows and os.path.isfile(path) and path.suffix.lower() in modality.suffixes:
         yield from _from_file(path, path.name, "", modality)
         return
     if not os.path.isdir(path):
-        what = "is a file" if os.path.exists(path) else "does not exist"
+        problem = "is a file, expected a folder" if os.path.exists(path) else "does not exist"
         raise GensetError(
-            f"the source {what}",
+            f"the source {problem}",
             where=str(path),
-            hint="Point data.source at a folder; relative paths start at the config file.",
+            hint="Point data.source at a folder. Relative paths start at the folder of the config file.",
         )
     version = open_version(path) if (path / MANIFEST).is_file() else None
     if version:
-        own = reader(version) if version.manifest["modality"] == modality.kind else modality
-        yield from read_version(path, own).where(source="collected")
+        version_modality = reader(version) if version.manifest["modality"] == modality.kind else modality
+        yield from read_version(path, version_modality).where(source="collected")
         return
     if is_output(path):
         raise GensetError(
-            "genset writes its versions here: they are no classes",
+            "this is an output folder of genset, not a folder of classes",
             where=str(path),
-            hint="Point at one version, such as out/datasets/NAME/latest, or at a folder of real items.",
+            hint="Give one version, such as out/datasets/NAME/latest, or a folder of real items.",
         )
-    parts = _parts(path, modality)
-    for part, split in parts:
-        outcomes = _find_in(part, modality, faults) if part.is_dir() else _from_file(part, part.name, "", modality)
-        before = f"{part.name}/" if part.is_dir() else ""
+    splits = _split_paths(path, modality)
+    for part, split in splits:
+        outcomes = _from_folder(part, modality, faults) if part.is_dir() else _from_file(part, part.name, "", modality)
+        prefix = f"{part.name}/" if part.is_dir() else ""
         for each in outcomes:
-            yield replace(each, split=split, origin=f"{before}{each.origin}") if isinstance(each, Record) else each
-    if not parts:
-        yield from _find_in(path, modality, faults)
+            yield replace(each, split=split, origin=f"{prefix}{each.origin}") if isinstance(each, Record) else each
+    if not splits:
+        yield from _from_folder(path, modality, faults)
 
 
-def _parts(path: Path, modality: Modality) -> list[tuple[Path, str]]:
-    """The folders or files that are the parts of a set that is split already, train first; [] for any other."""
+def _split_paths(path: Path, modality: Modality) -> list[tuple[Path, str]]:
+    """(folder or file, split) for each split of a dataset that is already split, train first; [] for other folders."""
     folders = [entry for entry in _visible(path) if entry.is_dir()]
     splits = [(folder, SPLIT_FOLDERS.get(folder.name.lower(), "")) for folder in folders]
     if "train" in {split for _, split in splits} and all(split for _, split in splits):
@@ -92,7 +94,7 @@ def _parts(path: Path, modality: Modality) -> list[tuple[Path, str]]:
 
 
 def _split_files(path: Path, modality: Modality) -> list[tuple[Path, str]]:
-    """Files such as train.jsonl and test.jsonl with the parts that they are, train first; [] where there are none."""
+    """(file, split) for files such as train.jsonl and test.jsonl, train first; [] if there are none."""
     if not modality.rows:
         return []
     files = [entry for entry in _visible(path) if entry.is_file() and entry.suffix.lower() in modality.suffixes]
@@ -102,9 +104,9 @@ def _split_files(path: Path, modality: Modality) -> list[tuple[Path, str]]:
     return sorted(splits, key=lambda pair: (pair[1] != "train", pair[0]))
 
 
-def _find_in(folder: Path, modality: Modality, faults: Faults) -> Iterator[RecordOrProblem]:
+def _from_folder(folder: Path, modality: Modality, faults: Faults) -> Iterator[RecordOrProblem]:
     metadata = metadata_file(folder)
-    return _from_metadata(metadata, faults) if metadata else _from_folders(folder, modality)
+    return _from_metadata(metadata, faults) if metadata else _from_class_folders(folder, modality)
 
 
 def _from_metadata(path: Path, faults: Faults) -> Iterator[RecordOrProblem]:
@@ -119,29 +121,29 @@ def _from_metadata(path: Path, faults: Faults) -> Iterator[RecordOrProblem]:
 
 
 def _from_line(row: Mapping[str, str], folder: Path, where: str) -> Record:
-    """The record of a line of metadata, which genset may have written: then it knows what is real."""
+    """The record of a line of metadata, which the user or genset may have written."""
     if is_own_row(row):
         return from_row(row, folder, where)
     name, label = row["file_name"], row.get("label", "")
     if label:
         check_label(label, where)
     rest = {key: value for key, value in row.items() if key not in ("file_name", "label")}
-    # Columns that genset writes itself keep their values under another name.
-    own = {f"user_{key}" if key in COLUMNS else key: value for key, value in rest.items()}
-    return Record(name, folder / name, label, origin=printable(name), columns=own)
+    # A user's column with the name of one that genset writes keeps its values under another name.
+    columns = {f"user_{key}" if key in COLUMNS else key: value for key, value in rest.items()}
+    return Record(name, folder / name, label, origin=printable(name), columns=columns)
 
 
-def _from_folders(folder: Path, modality: Modality) -> Iterator[RecordOrProblem]:
+def _from_class_folders(folder: Path, modality: Modality) -> Iterator[RecordOrProblem]:
     unlabelled = [entry.name for entry in _visible(folder) if entry.is_dir()] == [UNLABELLED]
     errors: list[OSError] = []
     for top, names, files in os.walk(folder, followlinks=True, onerror=errors.append):
         yield from (_unreadable(Path(error.filename), folder, error) for error in errors)
         errors.clear()
-        skipped = {name: _skipped(Path(top, name), folder, modality) for name in sorted(names)}
-        yield from filter(None, skipped.values())
-        names[:] = [name for name, problem in skipped.items() if problem is None and not name.startswith(".")]
+        reasons = {name: _skip_reason(Path(top, name), folder, modality) for name in sorted(names)}
+        yield from filter(None, reasons.values())
+        names[:] = [name for name, problem in reasons.items() if problem is None and not name.startswith(".")]
         if not names and not files:
-            yield Problem(printable(str(Path(top).relative_to(folder))), "empty_folder", "it holds no file")
+            yield Problem(printable(str(Path(top).relative_to(folder))), "empty_folder", "the folder contains no files")
         for name in sorted(name for name in files if not name.startswith(".")):
             yield from _from_class_file(Path(top, name), folder, modality, unlabelled=unlabelled)
     yield from (_unreadable(Path(error.filename), folder, error) for error in errors)
@@ -151,16 +153,23 @@ def _from_class_file(path: Path, folder: Path, modality: Modality, *, unlabelled
     """The items of a file in a folder of class folders, with the label of the outermost."""
     relative = path.relative_to(folder)
     origin, top = printable(str(relative.as_posix())), len(relative.parts) == 1
-    if path.suffix.lower() not in modality.suffixes or _ABOUT.fullmatch(path.stem):
-        if not top:  # else a licence or a note about the set, which stands beside the classes
-            yield Problem(origin, "ignored", f"{path.suffix or 'no'} ending: not {modality.kind} files")
+    if path.suffix.lower() not in modality.suffixes or _NOTES.fullmatch(path.stem):
+        if not top:  # beside the class folders, a licence or a note about the dataset is expected
+            yield Problem(origin, "ignored", _ignored_reason(path, modality))
         return
-    if _is_no_file(path):
-        yield Problem(origin, UNDECODABLE, "cannot be read: it is no regular file")
+    if _is_special_file(path):
+        yield Problem(origin, UNDECODABLE, "cannot be read: not a regular file")
         return
     label = modality.file_label(path) if top else relative.parts[0]
     label = "" if unlabelled else label and check_label(label, str(folder))
     yield from _from_file(path, origin, label, modality, top=top)
+
+
+def _ignored_reason(path: Path, modality: Modality) -> str:
+    if path.suffix.lower() in modality.suffixes:
+        return "a file about the dataset, not an item"
+    extension = f"extension {path.suffix}" if path.suffix else "no extension"
+    return f"{extension}: not a file type of {modality.kind} items"
 
 
 def _from_file(
@@ -173,25 +182,31 @@ def _from_file(
             if entry.fault:
                 yield Problem(place, UNDECODABLE, entry.fault)
                 continue
-            own = dict(entry.columns)
-            if all(name in own for name in COLUMNS if name not in ("file_name", "label")):  # a row that genset wrote
-                if own["source"] != "collected":
-                    yield Problem(place, SYNTHETIC, f"it was {own['source']}: not a real item")
+            columns = dict(entry.columns)
+            if all(name in columns for name in COLUMNS if name not in ("file_name", "label")):  # genset wrote it
+                if columns["source"] != "collected":
+                    yield Problem(place, SYNTHETIC, f"it was {columns['source']}: not a real item")
                     continue
-                own = {name: value for name, value in own.items() if name not in (*COLUMNS, "id")}
-            own = {f"user_{key}" if key in (*COLUMNS, "id") else key: value for key, value in own.items()}
-            stated = label if entry.label is None else entry.label and check_label(entry.label, f"{path}:{entry.place}")
+                columns = {name: value for name, value in columns.items() if name not in (*COLUMNS, "id")}
+            columns = {f"user_{key}" if key in (*COLUMNS, "id") else key: value for key, value in columns.items()}
+            own_label = entry.label and check_label(entry.label, f"{path}:{entry.place}")
             group = "" if entry.piece is None else origin
             yield Record(
-                place, path, stated, origin=place, columns=own, group=group, text=entry.content, piece=entry.piece
+                place,
+                path,
+                label if own_label is None else own_label,
+                origin=place,
+                columns=columns,
+                group=group,
+                text=entry.content,
+                piece=entry.piece,
             )
     except OSError as error:
         yield Problem(origin, UNDECODABLE, f"cannot be read: {error.strerror}")
 
 
-def _skipped(path: Path, folder: Path, modality: Modality) -> Problem | None:
-    """Why no items are looked for in an inner folder, where a user might expect it; None where there is no reason, and
-    for a hidden folder without items."""
+def _skip_reason(path: Path, folder: Path, modality: Modality) -> Problem | None:
+    """The problem for a nested folder that is skipped; None if it is searched, or hidden and without items."""
     origin = printable(str(path.relative_to(folder)))
     try:
         inside = os.listdir(path)
@@ -201,9 +216,9 @@ def _skipped(path: Path, folder: Path, modality: Modality) -> Problem | None:
         items = any(Path(name).suffix.lower() in modality.suffixes for name in inside)
         return Problem(origin, "ignored", "a hidden folder: rename it if it is a class") if items else None
     if os.path.realpath(path) in {os.path.realpath(parent) for parent in path.parents}:
-        return Problem(origin, "ignored", "a link to a folder that it stands in")
+        return Problem(origin, "ignored", "a link to a folder that contains it")
     if is_output(path):
-        return Problem(origin, SYNTHETIC, "genset wrote this folder: not real items")
+        return Problem(origin, SYNTHETIC, "genset wrote this folder: its items are not real")
     return None
 
 
@@ -217,5 +232,5 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def printable(name: str) -> str:
-    """A file name as text that can be written as UTF-8, whatever bytes the file system holds."""
+    """A file name as text that can be written as UTF-8; bytes that are not UTF-8 are escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Labels of collected items: by column, renamed, and names that look alike."""
+"""Labels of collected items: from a column, renamed by the config, or with names that look alike."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -12,12 +12,14 @@ from genset.interfaces import Problem
 from genset.metadata import check_label
 from genset.pipeline.collect.folders import RecordOrProblem
 
-_CONFUSED = {"LATIN", "CYRILLIC", "GREEK"}  # scripts with letters of one shape
+_SIMILAR_SCRIPTS = {"LATIN", "CYRILLIC", "GREEK"}  # some of their letters have the same shape
 
 
-def labelled(records: Sequence[Record], data: Data) -> Iterator[RecordOrProblem]:
-    """The records with the labels that the config gives them. Raises GensetError for a column or class that is not
-    there."""
+def with_labels(records: Sequence[Record], data: Data) -> Iterator[RecordOrProblem]:
+    """The records with their labels, and problems for classes that `data.labels` leaves out.
+
+    Raises GensetError for a column or class that does not exist.
+    """
     if data.label is not None:
         known = sorted({name for record in records for name in record.columns})
         if data.label not in known:
@@ -31,7 +33,7 @@ def labelled(records: Sequence[Record], data: Data) -> Iterator[RecordOrProblem]
 
 
 def _relabelled(records: Sequence[Record], labels: Mapping[str, str | None]) -> Iterator[RecordOrProblem]:
-    """The records with new names for their classes; those of classes that are to be left out as problems."""
+    """The records with renamed labels; a problem for each record whose class is left out."""
     unused = set(labels)
     for record in records:
         source = record.origin.partition("/")[0]
@@ -39,7 +41,7 @@ def _relabelled(records: Sequence[Record], labels: Mapping[str, str | None]) -> 
         unused.discard(key or "")
         new = labels[key] if key is not None else record.label
         if new is None:
-            yield Problem(record.origin, "ignored", f"data.labels leaves the class {record.label!r} out")
+            yield Problem(record.origin, "ignored", f"data.labels leaves out the class {record.label!r}")
         else:
             yield replace(record, label=_checked(new, "data.labels"))
     if unused:
@@ -49,7 +51,7 @@ def _relabelled(records: Sequence[Record], labels: Mapping[str, str | None]) -> 
             f"no item has the class {wrong!r}{did_you_mean(wrong, known)}",
             where="data.labels",
             hint=f"The classes are {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}. With several sources, "
-            "SOURCE/CLASS names that of one.",
+            "write SOURCE/CLASS for a class of one source.",
         )
 
 
@@ -57,22 +59,22 @@ def _checked(label: str, where: str) -> str:
     return check_label(label, where) if label else ""
 
 
-def lookalikes(labels: Collection[str]) -> Iterator[str]:
-    """What is to be told of names that a person cannot tell apart, or of which one letter is not what it seems."""
-    ways: dict[str, list[str]] = defaultdict(list)
+def lookalike_messages(labels: Collection[str]) -> Iterator[str]:
+    """A message for class names that look the same, and for names with letters of similar scripts."""
+    by_shape: dict[str, list[str]] = defaultdict(list)
     for label in sorted(labels):
-        ways[unicodedata.normalize("NFKC", label).casefold()].append(label)
-    for same in ways.values():
-        if len(same) > 1:
-            yield f"the classes {', '.join(map(repr, same))} look alike and are kept apart"
+        by_shape[unicodedata.normalize("NFKC", label).casefold()].append(label)
+    for lookalikes in by_shape.values():
+        if len(lookalikes) > 1:
+            yield f"the classes {', '.join(map(repr, lookalikes))} look alike and are kept apart"
     for label in sorted(labels):
         names = (unicodedata.name(letter, "").partition(" ")[0] for letter in label if letter.isalpha())
-        scripts = sorted({*names} & _CONFUSED)
+        scripts = sorted({*names} & _SIMILAR_SCRIPTS)
         if len(scripts) > 1:
             yield f"the class {label!r} mixes letters of {' and '.join(scripts)}, which look alike"
 
 
-def alike(labels: Collection[str]) -> list[str]:
-    """The labels that are another one in other case."""
+def labels_differing_in_case(labels: Collection[str]) -> list[str]:
+    """The labels that equal another label if case is ignored."""
     counts = Counter(label.casefold() for label in labels)
     return [label for label in labels if counts[label.casefold()] > 1]

@@ -1,4 +1,4 @@
-"""Divide real items into train, validation and test: a pure function of content, labels, groups, shares and seed."""
+"""Assign real items to train, validation and test: a pure function of content, labels, groups, shares and seed."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,30 +11,30 @@ from genset.pipeline.components import connected_components
 from genset.pipeline.split.rebalance import StratumLabels, rebalance
 from genset.seeds import hash_of
 
-Shares = Mapping[str, float]  # of each part; that of "" is left out
-_TOLD = 0.01  # of all items: how far a part may be from its share before that is told
+Shares = Mapping[str, float]  # the fraction of items in each split; that of "" is left out
+_TOLERANCE = 0.01  # of all items: a larger deviation of a split from its share is reported
 
 
 def shares_of(section: Split, records: Sequence[Record]) -> dict[str, float]:
-    """The share of each part, and of "" where counts do not take all items. Raises GensetError for too large counts."""
+    """The share of each split, and of "" if counts leave items out. Raises GensetError for counts that do not fit."""
     if section.counts is None:
         return dict(zip(SPLITS, section.ratios, strict=True))
     if any(not _is_free(record) for record in records):
         raise GensetError(
-            "counts are for items that have no part yet, and these are divided already",
+            "counts cannot be used: the items are already split",
             where="split.counts",
-            hint="Use ratios, or reassign all items with --reassign.",
+            hint="Set split.ratios instead, or reassign all items with --reassign.",
         )
     first, *held_out = section.counts
     total = len(records)
     rest = total - sum(held_out)
     train = rest if first == "rest" else first
     if train > rest or train < 1:
-        asked = " + ".join(map(str, section.counts))
+        counts = " + ".join(map(str, section.counts))
         raise GensetError(
-            f"{asked} items are asked for, and there are {total} that can be used",
+            f"the counts are {counts}, but only {total} items are usable, and train needs at least one",
             where="split.counts",
-            hint="Ask for fewer, or let train have the rest: [rest, 100, 100].",
+            hint="Reduce the counts, or give train the remaining items, for example [rest, 100, 100].",
         )
     return {name: count / total for name, count in zip((*SPLITS, ""), (train, *held_out, rest - train), strict=True)}
 
@@ -43,119 +43,121 @@ def assign(
     records: Sequence[Record],
     shares: Shares | tuple[float, float, float],
     seed: int,
-    by: Sequence[str] = (),
-    kept: Mapping[str, str] | None = None,
+    stratify: Sequence[str] = (),
+    previous: Mapping[str, str] | None = None,
 ) -> list[Record]:
-    """Every record with its split, "" where it is left out.
+    """Every record with its split, "" if it is left out.
 
-    Stratified by label, and within each by the columns `by` as far as that goes. The items of a group stay together,
-    across classes, and so do items of equal content and near-duplicates. Splits that the user brought stay; what they
-    lack is taken from their train part. Items in `kept`, by id, stay in that part too, but for those of train that hang
-    together with one that is held out: so a set may grow, and nothing goes from test to train. The order of the records
-    does not matter. Raises GensetError for a column that is not there.
+    The splits are stratified by label and, as far as possible, by the columns `stratify`. Items of one group stay
+    together across classes, and so do items of equal content and near-duplicates. Validation and test items of the user
+    stay where they are; a missing split is filled from the user's training items. `previous` maps ids to splits that
+    are kept, except for training items that are linked to a held-out item. So a dataset can grow, and no item moves
+    from test to train. The order of the records does not matter. Raises GensetError for a column that does not exist.
     """
-    wanted = dict(shares) if isinstance(shares, Mapping) else dict(zip(SPLITS, shares, strict=True))
-    brought = {record.split for record in records} - {""}
-    wanted = {name: 0.0 if name in brought and name != "train" else share for name, share in wanted.items()}
+    target = dict(shares) if isinstance(shares, Mapping) else dict(zip(SPLITS, shares, strict=True))
+    existing = {record.split for record in records} - {""}
+    target = {name: 0.0 if name in existing and name != "train" else share for name, share in target.items()}
     unit = units_by_id(records)
-    held_out = _places(records, unit, {r.id: r.split for r in records if not _is_free(r)})
+    held_out = _splits_of_units(records, unit, {r.id: r.split for r in records if not _is_free(r)})
     free = [record for record in records if _is_free(record) and unit[record.id] not in held_out]
-    total = sum(wanted.values())
-    place = _assign_units(
-        _strata(free, unit, by),
-        {name: share / total for name, share in wanted.items() if share > 0},
+    total = sum(target.values())
+    split_of = _assign_units(
+        _strata(free, unit, stratify),
+        {name: share / total for name, share in target.items() if share > 0},
         seed,
-        _places(free, unit, kept or {}),
+        _splits_of_units(free, unit, previous or {}),
     )
-    place |= held_out
-    return [replace(r, split=place[unit[r.id]]) if _is_free(r) else r for r in records]
+    split_of |= held_out
+    return [replace(r, split=split_of[unit[r.id]]) if _is_free(r) else r for r in records]
 
 
-def folds(records: Sequence[Record], number: int, seed: int, by: Sequence[str] = ()) -> list[list[Record]]:
-    """The records in as many folds, each divided into train and test; every record is in the test part of one fold.
+def folds(records: Sequence[Record], number: int, seed: int, stratify: Sequence[str] = ()) -> list[list[Record]]:
+    """`number` copies of the records, each split into train and test, for cross-validation.
 
-    Raises GensetError for more folds than there are units that must stay together, and for a column that is not there.
+    Every record is a test item in exactly one fold. Raises GensetError if there are more folds than units that stay
+    together, or for a column that does not exist.
     """
     unit = units_by_id(records)
-    strata = _strata(records, unit, by)
+    strata = _strata(records, unit, stratify)
     if number > len(strata[0]):
         raise GensetError(
-            f"{number} folds of {len(strata[0])} groups: what belongs together cannot be divided",
+            f"cannot make {number} folds from {len(strata[0])} groups: the items of a group stay together",
             where="--folds",
-            hint=f"Take at most {len(strata[0])} folds; without groups and near-duplicates each item is one.",
+            hint=f"Request at most {len(strata[0])} folds. Without groups, each item counts as one.",
         )
-    parts = [str(part) for part in range(number)]
-    place = _assign_units(strata, dict.fromkeys(parts, 1 / number), seed, {})
-    return [[replace(r, split="test" if place[unit[r.id]] == part else "train") for r in records] for part in parts]
+    names = [str(fold) for fold in range(number)]
+    fold_of = _assign_units(strata, dict.fromkeys(names, 1 / number), seed, {})
+    return [[replace(r, split="test" if fold_of[unit[r.id]] == name else "train") for r in records] for name in names]
 
 
 def deviations(before: Sequence[Record], records: Sequence[Record], shares: Shares) -> list[str]:
-    """What is to be told of parts that are not as large as asked for, with the group that makes it impossible.
+    """A message for each split whose size differs from its share, with the group that makes the share impossible.
 
-    `before` are the records as they were brought: held-out parts among them are as they are.
+    `before` are the records before they were assigned: splits that they already had are not checked.
     """
     names = [name for name in SPLITS if name == "train" or name not in {record.split for record in before}]
     counts = Counter(record.split for record in records if record.split in names)
     total = counts.total()
-    asked = sum(shares[name] for name in names)
-    wanted = {name: shares[name] / asked for name in names}
-    far = [name for name in names if abs(counts[name] / total - wanted[name]) > max(_TOLD, 1 / total)]
-    missed = [name for name in names if wanted[name] > 0 and not counts[name]]
-    if not far and not missed:
+    target_total = sum(shares[name] for name in names)
+    target = {name: shares[name] / target_total for name in names}
+    far = [name for name in names if abs(counts[name] / total - target[name]) > max(_TOLERANCE, 1 / total)]
+    empty = [name for name in names if target[name] > 0 and not counts[name]]
+    if not far and not empty:
         return []
     unit = units_by_id(records)
     sizes = Counter(unit[record.id] for record in records if record.split in names)
     largest = {r.split: unit[r.id] for r in sorted(records, key=lambda r: (sizes[unit[r.id]], unit[r.id]))}
-    out = []
-    for name in dict.fromkeys([*far, *missed]):
-        got = f"the {name} part has {counts[name] / total:.1%} of the items, asked for were {wanted[name]:.1%}"
-        if counts[name] / total > wanted[name] and sizes[largest[name]] > 1:
-            out.append(f"{got}: {_told(largest[name], sizes, total)}")
+    messages = []
+    for name in dict.fromkeys([*far, *empty]):
+        sizes_text = f"{name} has {counts[name] / total:.1%} of the items instead of {target[name]:.1%}"
+        if counts[name] / total > target[name] and sizes[largest[name]] > 1:
+            messages.append(f"{sizes_text}: {_unit_text(largest[name], sizes, total)}")
         elif not counts[name] and sizes.total() > len(sizes):
             smallest = min(sizes, key=lambda each: (sizes[each], each))
-            out.append(f"{got}: even {_told(smallest, sizes, total)}")
+            messages.append(f"{sizes_text}: even {_unit_text(smallest, sizes, total)}")
         elif not counts[name]:
-            out.append(f"the {name} part stays empty: too few items for a share of {wanted[name]:g} of each class")
+            messages.append(f"{name} is empty: there are too few items to assign {target[name]:.1%} of each class")
         else:
-            out.append(got)
-    return out
+            messages.append(sizes_text)
+    return messages
 
 
-def _told(unit: str, sizes: Counter[str], total: int) -> str:
+def _unit_text(unit: str, sizes: Counter[str], total: int) -> str:
     kind, _, name = unit.partition(" ")
-    what = f"group {name!r}" if kind == "group" else f"what hangs together with {name}"
-    return f"{what} has {sizes[unit]} items ({sizes[unit] / total:.1%}) that stay together"
+    items = f"group {name!r}" if kind == "group" else f"the set of near-duplicates of {name}"
+    return f"{items} has {sizes[unit]} items ({sizes[unit] / total:.1%}) that stay together"
 
 
 def _is_free(record: Record) -> bool:
     return record.split in ("", "train")
 
 
-def _places(records: Iterable[Record], unit: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    """The part of each unit that has a member in `known`, by id: rather a held-out one than train."""
-    out: dict[str, str] = {}
+def _splits_of_units(records: Iterable[Record], unit: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    """The split of each unit with an item in `known`, which maps ids to splits. A held-out split wins over train."""
+    split_of: dict[str, str] = {}
     for record in sorted((r for r in records if r.id in known), key=lambda r: -SPLITS.index(known[r.id])):
-        out.setdefault(unit[record.id], known[record.id])
-    return out
+        split_of.setdefault(unit[record.id], known[record.id])
+    return split_of
 
 
 def _strata(
-    records: Sequence[Record], unit: Mapping[str, str], by: Sequence[str]
+    records: Sequence[Record], unit: Mapping[str, str], stratify: Sequence[str]
 ) -> list[dict[str, Counter[StratumLabels]]]:
-    """The members of each unit by label and columns, and by label alone: from the finest strata to the coarsest."""
-    cell = cell_of(by, records, "split.stratify")
+    """The items of each unit counted by label and columns (if there are any), then by label only."""
+    cell = cell_of(stratify, records, "split.stratify")
     levels: list[dict[str, Counter[StratumLabels]]] = []
-    for columns in (True, False) if by else (False,):
-        members: dict[str, Counter[StratumLabels]] = defaultdict(Counter)
+    for columns in (True, False) if stratify else (False,):
+        counts: dict[str, Counter[StratumLabels]] = defaultdict(Counter)
         for record in records:
             key = (record.label, cell(record)) if columns else (record.label,)
-            members[unit[record.id]][key] += 1
-        levels.append(members)
+            counts[unit[record.id]][key] += 1
+        levels.append(counts)
     return levels
 
 
 def units_by_id(records: Sequence[Record]) -> dict[str, str]:
-    """The unit of each record by its id: what stays together, named by the least of its groups, contents, clusters."""
+    """The unit of each record, by its id. Records of one unit stay together: they have a group, content or cluster of
+    near-duplicates in common, directly or through other records. The least of these names the unit."""
 
     def names(record: Record) -> list[str]:
         near = [f"near {record.cluster}"] if record.cluster else []
@@ -169,46 +171,46 @@ def units_by_id(records: Sequence[Record]) -> dict[str, str]:
 def _assign_units(
     levels: Sequence[Mapping[str, Counter[StratumLabels]]], shares: Shares, seed: int, fixed: Mapping[str, str]
 ) -> dict[str, str]:
-    """Large units first, ties by a hash of their name. A unit goes where the most of its labels are lacking.
+    """The split of each unit. `levels` are the strata from the finest to the coarsest, `fixed` units have a split.
 
-    What fits nowhere whole by the finest strata is tried by coarser ones. The last, the remainders of small classes,
-    goes where the most items are lacking in all, so that many small classes together fill every part; but the first of
-    a label goes to train, or it could not be learned. Units in `fixed` have their part already.
+    Large units come first; a hash of the name decides between equal ones. A unit goes to the split that misses most
+    items of its labels. A unit that fits nowhere by the finest strata is tried again by coarser ones. The rest, the
+    remainders of small classes, go to the split that misses most items in total, so that many small classes fill every
+    split together. But the first unit of a label goes to train: a model cannot learn a label without training items.
     """
     units = levels[-1]
-    lacking = [_lacking(level, shares) for level in levels]
-    learned: set[StratumLabels] = set()
+    open_places = [_open_places(level, shares) for level in levels]
+    train_labels: set[StratumLabels] = set()
     order = sorted(units, key=lambda unit: (-units[unit].total(), hash_of(seed, "split", unit)))
-    place: dict[str, str] = {}
+    split_of: dict[str, str] = {}
 
     def put(unit: str, split: str) -> None:
-        place[unit] = split
-        for level, need in zip(levels, lacking, strict=True):
+        split_of[unit] = split
+        for level, places in zip(levels, open_places, strict=True):
             for name, count in level[unit].items():
-                if split in need:
-                    need[split][name] -= count
+                if split in places:
+                    places[split][name] -= count
         if split == "train":
-            learned.update(units[unit])
+            train_labels.update(units[unit])
 
     for unit, split in fixed.items():
         put(unit, split)
-    for level, need in zip(levels, lacking, strict=True):
-        for unit in order:
-            own = level[unit].items()
-            fitting = [] if unit in place else [s for s in need if all(need[s][name] >= n - 1e-9 for name, n in own)]
+    for level, places in zip(levels, open_places, strict=True):
+        for unit in (unit for unit in order if unit not in split_of):
+            counts = level[unit].items()
+            fitting = [split for split in places if all(places[split][name] >= n - 1e-9 for name, n in counts)]
             if fitting:
-                put(unit, max(fitting, key=lambda split: sum(need[split][name] * n for name, n in own)))
-    last = lacking[-1]
-    for unit in order:
-        if unit not in place:
-            unknown = "train" in last and not learned.issuperset(units[unit])
-            whole = units[unit].total() > 1  # of groups that would leave a part empty, test is to have one
-            room = {split: (sum(need.values()), whole and split == "test") for split, need in last.items()}
-            put(unit, "train" if unknown else max(room, key=lambda split: room[split]))
-    return rebalance(place, units, shares, [unit for unit in order if unit not in fixed])
+                put(unit, max(fitting, key=lambda split: sum(places[split][name] * n for name, n in counts)))
+    for unit in (unit for unit in order if unit not in split_of):
+        is_new_label = "train" in open_places[-1] and not train_labels.issuperset(units[unit])
+        is_group = units[unit].total() > 1  # where groups leave a split empty, it should not be test
+        room = {s: (sum(places.values()), is_group and s == "test") for s, places in open_places[-1].items()}
+        put(unit, "train" if is_new_label else max(room, key=lambda split: room[split]))
+    return rebalance(split_of, units, shares, [unit for unit in order if unit not in fixed])
 
 
-def _lacking(units: Mapping[str, Counter[StratumLabels]], shares: Shares) -> dict[str, dict[StratumLabels, float]]:
+def _open_places(units: Mapping[str, Counter[StratumLabels]], shares: Shares) -> dict[str, dict[StratumLabels, float]]:
+    """The number of items of each stratum that each split should get."""
     totals: Counter[StratumLabels] = Counter()
     for labels in units.values():
         totals.update(labels)

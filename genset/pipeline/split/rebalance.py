@@ -1,4 +1,4 @@
-"""Bring the sizes of parts nearer to what was asked for, where groups are large and few."""
+"""Move units between splits until their sizes are close to the shares. This matters for few large groups."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,90 +10,91 @@ import numpy.typing as npt
 
 StratumLabels = tuple[str, ...]
 Numbers = npt.NDArray[np.float64]
-_UNEVEN = 0.01  # of all items, in all parts together: below it nothing is moved
-_MOST_MOVES = 200
+_TOLERATED_ERROR = 0.01  # of all items, summed over the splits: a smaller error is not reduced
+_MAX_MOVES = 200
 
 
 @dataclass(frozen=True)
 class _Move:
-    gain: float  # items, in all parts together
-    give: tuple[str, str] | None = None  # (unit, part that it goes to)
-    take: tuple[str, str] | None = None
+    gain: float  # items by which the error decreases, summed over the splits
+    there: tuple[str, str] | None = None  # (unit, its new split)
+    back: tuple[str, str] | None = None  # the same for the unit that it is swapped with
 
 
 def rebalance(
-    place: Mapping[str, str],
+    split_of: Mapping[str, str],
     units: Mapping[str, Counter[StratumLabels]],
     shares: Mapping[str, float],
     movable: Sequence[str],
 ) -> dict[str, str]:
-    """The parts of units after moving one, or swapping two, for as long as that brings sizes nearer to the shares.
+    """The splits of units after moving or swapping some of them to bring the sizes of splits closer to the shares.
 
-    Each time the best of all such moves is made; of units of one size the first of `movable` is taken. A part that was
-    asked for is rather filled than left empty, and no label leaves train altogether.
+    The best move or swap is repeated while the error decreases; of units of one size, the first of `movable` is taken.
+    A split with a share is not left empty if it can be filled, and no label leaves train completely.
     """
-    out = dict(place)
+    result = dict(split_of)
     sizes = {unit: labels.total() for unit, labels in units.items()}
     total = sum(sizes.values())
     if max(sizes.values(), default=0) < 2:
-        return out
-    lack = {split: share * total for split, share in shares.items()}
-    for unit, split in out.items():
-        if split in lack:
-            lack[split] -= sizes[unit]
-    for _ in range(_MOST_MOVES):
-        if sum(map(abs, lack.values())) <= max(2.0, _UNEVEN * total):
+        return result
+    missing = {split: share * total for split, share in shares.items()}  # items that each split should still get
+    for unit, split in result.items():
+        if split in missing:
+            missing[split] -= sizes[unit]
+    for _ in range(_MAX_MOVES):
+        if sum(map(abs, missing.values())) <= max(2.0, _TOLERATED_ERROR * total):
             break
-        firsts = _firsts(out, units, sizes, [unit for unit in movable if out[unit] in lack])
-        best = max((_best(a, b, firsts, lack, shares, total) for a, b in permutations(lack, 2)), key=lambda m: m.gain)
+        by_size = _movable_by_size(result, units, sizes, [unit for unit in movable if result[unit] in missing])
+        moves = (_best_move(a, b, by_size, missing, shares, total) for a, b in permutations(missing, 2))
+        best = max(moves, key=lambda move: move.gain)
         if best.gain < 1e-6:
             break
-        for unit, split in filter(None, (best.give, best.take)):
-            lack[out[unit]] += sizes[unit]
-            lack[split] -= sizes[unit]
-            out[unit] = split
-    return out
+        for unit, split in filter(None, (best.there, best.back)):
+            missing[result[unit]] += sizes[unit]
+            missing[split] -= sizes[unit]
+            result[unit] = split
+    return result
 
 
-def _firsts(
-    place: Mapping[str, str],
+def _movable_by_size(
+    split_of: Mapping[str, str],
     units: Mapping[str, Counter[StratumLabels]],
     sizes: Mapping[str, int],
     movable: Sequence[str],
 ) -> dict[str, dict[int, str]]:
-    """Of each part the first unit of each size that may leave it."""
-    learned: Counter[StratumLabels] = Counter()
-    for unit, split in place.items():
+    """For each split, the first unit of each size that may leave it."""
+    train_labels: Counter[StratumLabels] = Counter()
+    for unit, split in split_of.items():
         if split == "train":
-            learned.update(units[unit])
-    out: dict[str, dict[int, str]] = {}
+            train_labels.update(units[unit])
+    by_size: dict[str, dict[int, str]] = {}
     for unit in movable:
-        if place[unit] != "train" or all(learned[label] > count for label, count in units[unit].items()):
-            out.setdefault(place[unit], {}).setdefault(sizes[unit], unit)
-    return out
+        if split_of[unit] != "train" or all(train_labels[label] > count for label, count in units[unit].items()):
+            by_size.setdefault(split_of[unit], {}).setdefault(sizes[unit], unit)
+    return by_size
 
 
-def _best(
-    giver: str,
-    taker: str,
-    firsts: Mapping[str, Mapping[int, str]],
-    lack: Mapping[str, float],
+def _best_move(
+    source: str,
+    target: str,
+    by_size: Mapping[str, Mapping[int, str]],
+    missing: Mapping[str, float],
     shares: Mapping[str, float],
     total: int,
 ) -> _Move:
-    """The best of moving one unit from a part to another, perhaps for one that comes back."""
-    given, back = firsts.get(giver, {}), firsts.get(taker, {})
-    if not given:
+    """The best move of a unit from `source` to `target`, alone or in exchange for a unit of `target`."""
+    leaving, returning = by_size.get(source, {}), by_size.get(target, {})
+    if not leaving:
         return _Move(0.0)
-    ways = np.array([*given], float)[:, None] - np.array([0, *back], float)[None, :]  # (given, back) that leaves
+    moved = np.array([*leaving], float)[:, None] - np.array([0, *returning], float)[None, :]  # (leaving, returning)
 
-    def cost(part: str, lacking: Numbers) -> Numbers:
-        empty = lacking >= shares[part] * total - 1e-9
-        out: Numbers = np.abs(lacking) + empty * 0.5  # half an item: decides among what is equally near
-        return out
+    def error(split: str, missing_items: Numbers) -> Numbers:
+        is_empty = missing_items >= shares[split] * total - 1e-9
+        errors: Numbers = np.abs(missing_items) + is_empty * 0.5  # half an item: decides between equal errors
+        return errors
 
-    now = cost(giver, np.array(lack[giver])) + cost(taker, np.array(lack[taker]))
-    gains = now - cost(giver, lack[giver] + ways) - cost(taker, lack[taker] - ways)
+    current = error(source, np.array(missing[source])) + error(target, np.array(missing[target]))
+    gains = current - error(source, missing[source] + moved) - error(target, missing[target] - moved)
     row, column = np.unravel_index(int(np.argmax(gains)), gains.shape)
-    take = None if column == 0 else ([*back.values()][column - 1], giver)
-    return _Move(float(gains[row, column]), ([*given.values()][row], taker), take)
+    back = None if column == 0 else ([*returning.values()][column - 1], source)
+    return _Move(float(gains[row, column]), ([*leaving.values()][row], target), back)
