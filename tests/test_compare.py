@@ -1,4 +1,4 @@
-"""Two versions side by side: what is better, what is worse, and what cannot be told apart."""
+"""Comparison of two versions: figures that are better, worse or inconclusive."""
 
 import json
 import shutil
@@ -9,19 +9,19 @@ import pytest
 
 from genset.interfaces import MetricInfo
 from genset.pipeline.evaluate.comparison import Change, Comparison
-from genset.pipeline.pages.comparison import judged_markdown, markdown, page
+from genset.pipeline.pages.comparison import comparison_markdown, comparison_page, evaluation_markdown
 from genset.quality import intervals
 from genset.report.formatting import lift_verdict
 from genset.workflows.compare import changes as changes_of
 from tests.helpers import Trained, genset
 
-HIGHER = MetricInfo("up", "higher", "the more the better")
-LOWER = MetricInfo("down", "lower", "the less the better")
-NEAR = MetricInfo("mid", "target", "near one half", target=0.5)
+HIGHER = MetricInfo("up", "higher", "higher is better")
+LOWER = MetricInfo("down", "lower", "lower is better")
+NEAR = MetricInfo("mid", "target", "near 0.5", target=0.5)
 NEUTRAL = MetricInfo("count", "neutral", "neither")
 
 
-def test_the_interval_of_a_difference_reaches_as_far_as_both_together() -> None:
+def test_interval_of_a_difference_combines_both_intervals() -> None:
     assert intervals.of_difference(0.5, (0.4, 0.6), 0.8, (0.7, 0.9)) == pytest.approx(
         (0.3 - 0.02**0.5, 0.3 + 0.02**0.5)
     )
@@ -40,7 +40,7 @@ def test_the_interval_of_a_difference_reaches_as_far_as_both_together() -> None:
         (NEUTRAL, 0.5, 0.8, (0.1, 0.5), "neutral"),
     ],
 )
-def test_only_a_difference_whose_interval_leaves_out_0_is_better_or_worse(
+def test_only_a_difference_whose_interval_excludes_0_is_better_or_worse(
     figure: MetricInfo, before: float, after: float, interval: tuple[float, float] | None, word: str
 ) -> None:
     assert Change(figure, before, after, interval).verdict == word
@@ -56,7 +56,7 @@ def test_only_a_difference_whose_interval_leaves_out_0_is_better_or_worse(
         ((0.4, (0.3, 0.5)), (0.5, None), "no interval"),
     ],
 )
-def test_a_figure_with_a_target_is_better_only_where_it_is_nearer_for_certain(
+def test_figure_with_a_target_is_better_only_if_it_is_clearly_nearer(
     before: tuple[float, Any], after: tuple[float, Any], word: str
 ) -> None:
     first, last = (
@@ -69,7 +69,7 @@ def test_a_figure_with_a_target_is_better_only_where_it_is_nearer_for_certain(
 
 
 def apart(name: str, count: int, goal: str = "higher", **more: Any) -> list[Change]:
-    """Changes that are told apart: better where more is."""
+    """Clear changes; they are better if higher values are."""
     return [Change(MetricInfo(f"{name}{n}", goal, "", **more), 0.5, 0.8, (0.1, 0.5)) for n in range(count)]  # type: ignore[arg-type]
 
 
@@ -92,23 +92,29 @@ def even(count: int) -> list[Change]:
         ([], "neutral", "Not compared: the items are gone"),
     ],
 )  # fmt: skip
-def test_the_headline_is_of_headline_figures_or_of_more_than_chance(
+def test_headline_follows_headline_figures_or_more_changes_than_chance(
     changes: list[Change], tone: str, headline: str
 ) -> None:
     found = Comparison("a@v0002", "a@v0001", changes, {}, ["no figures: the items are gone"], {})
     assert (found.tone, found.headline) == (tone, headline)
-    assert f'class="verdict {tone}"' in page(found).decode() and f"{headline}</h2>" in page(found).decode()
+    assert (
+        f'class="verdict {tone}"' in comparison_page(found).decode()
+        and f"{headline}</h2>" in comparison_page(found).decode()
+    )
 
 
-def test_gates_that_failed_stand_first_on_the_page_and_in_the_markdown() -> None:
+def test_failed_gates_come_first_on_the_page_and_in_markdown() -> None:
     found = Comparison("a@v0002", "a@v0001", apart("a", 1, headline=True), {}, [], {})
-    html, text = page(found, ["x >= 1: is <0>"]).decode(), markdown(found, ["x >= 1: is <0>"]).decode()
+    html, text = (
+        comparison_page(found, ["x >= 1: is <0>"]).decode(),
+        comparison_markdown(found, ["x >= 1: is <0>"]).decode(),
+    )
     assert '<section class="verdict bad"' in html and "Better; 1 gate failed</h2>" in html
     assert "<li>gate failed: x &gt;= 1: is &lt;0&gt;</li>" in html
     assert text.index("- gate failed: x \\>= 1: is \\<0\\>\n\n|") < text.index("| figure |")
 
 
-def test_the_line_and_the_markdown_say_what_changed() -> None:
+def test_summary_and_markdown_list_the_changes() -> None:
     changes = [
         Change(HIGHER, 0.5, 0.8, (0.1, 0.5)),
         Change(LOWER, 0.1, 0.2, (0.05, 0.15)),
@@ -117,9 +123,9 @@ def test_the_line_and_the_markdown_say_what_changed() -> None:
     found = Comparison("a@v0002", "a@v0001", changes, {"seed": ("1", "<b>|2")}, ["a note"], {})
     line = "a@v0002 against a@v0001: 1 better (up 0.500 to 0.800), 1 worse (down 0.100 to 0.200), 1 inconclusive"
     assert (found.line, found.tone) == (line, "neutral")
-    assert markdown(found).decode() == (
+    assert comparison_markdown(found).decode() == (
         f"### a@v0002 against a@v0001\n\n{line}.\n\n"
-        "| figure | before | after | difference | 95% interval |  |\n| --- | --- | --- | --- | --- | --- |\n"
+        "| figure | before | after | difference | 95% interval | verdict |\n| --- | --- | --- | --- | --- | --- |\n"
         "| up | 0.500 | 0.800 | +0.300 | 0.100 to 0.500 | better |\n"
         "| down | 0.100 | 0.200 | +0.100 | 0.050 to 0.150 | worse |\n"
         "| mid | 0.500 | 0.500 | +0.000 | -0.100 to 0.100 | inconclusive |\n\n"
@@ -128,7 +134,7 @@ def test_the_line_and_the_markdown_say_what_changed() -> None:
     )
 
 
-def test_versions_of_one_dataset_are_compared_and_both_files_written(own: Trained, tmp_path: Path) -> None:
+def test_versions_of_a_dataset_are_compared_and_both_files_written(own: Trained, tmp_path: Path) -> None:
     out = ["--output", own.out, "--json"]
     again = genset("run", own.config, "generate.per_class=30", *out)
     assert again.code == 0, again.stderr
@@ -165,7 +171,7 @@ def test_versions_of_one_dataset_are_compared_and_both_files_written(own: Traine
 
 
 @pytest.mark.slow
-def test_a_model_beside_its_own_copy_is_neither_better_nor_worse(own: Trained) -> None:
+def test_model_compared_with_its_own_copy_is_neither_better_nor_worse(own: Trained) -> None:
     first = own.out / "models" / "digits" / "v0001"
     copy = shutil.copytree(first, first.with_name("v0002"))
     manifest = json.loads((copy / "manifest.json").read_text())
@@ -179,7 +185,7 @@ def test_a_model_beside_its_own_copy_is_neither_better_nor_worse(own: Trained) -
     assert (same.code, same.stderr) == (2, f"genset: --against {first}: digits@v0001 is the same version\n")
 
 
-def test_models_of_other_items_are_compared_by_their_settings_alone(own: Trained) -> None:
+def test_models_trained_on_different_items_are_compared_by_settings_only(own: Trained) -> None:
     first = own.out / "models" / "digits" / "v0001"
     copy = shutil.copytree(first, first.with_name("v0002"))
     manifest = json.loads((copy / "manifest.json").read_text())
@@ -194,7 +200,7 @@ def test_models_of_other_items_are_compared_by_their_settings_alone(own: Trained
 
 
 @pytest.mark.slow
-def test_made_items_beside_real_ones_have_a_summary_too(own: Trained, tmp_path: Path) -> None:
+def test_evaluation_of_synthetic_items_writes_a_summary(own: Trained, tmp_path: Path) -> None:
     path, report = tmp_path / "judged.md", tmp_path / "judged.html"
     files = ["--summary", path, "--report", report]
     told = genset("inspect", own.dataset, "--against", own.source, "--quick", *files, "--output", own.out, "--json")
@@ -209,16 +215,16 @@ def test_made_items_beside_real_ones_have_a_summary_too(own: Trained, tmp_path: 
     assert lift_verdict(told.json["figures"], sizes).line in text
     for name, value in told.json["figures"].items():
         assert f"| {name} | {value:.3f} |" in text or abs(value) >= 1000
-    assert judged_markdown("x", told.json).decode().count("\n| ") > len(told.json["figures"])
+    assert evaluation_markdown("x", told.json).decode().count("\n| ") > len(told.json["figures"])
 
 
-def test_a_summary_without_figures_is_refused(trained: Trained, tmp_path: Path) -> None:
+def test_summary_without_figures_is_an_error(trained: Trained, tmp_path: Path) -> None:
     told = genset("inspect", trained.source, "--summary", tmp_path / "a.md")
     assert (told.code, told.stderr) == (2, "genset: --summary: a summary needs figures\n  Add --against REAL.\n")
     assert not (tmp_path / "a.md").exists()
 
 
-def test_a_set_without_real_items_judges_nothing(own: Trained) -> None:
+def test_dataset_without_real_items_cannot_be_used_for_evaluation(own: Trained) -> None:
     out = ["--output", own.out]
     made = genset("generate", "digits", "-n", "5", "--name", "made", "--near-copies", "keep", *out)
     assert made.code == 0, made.stderr

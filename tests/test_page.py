@@ -1,4 +1,4 @@
-"""The report page in a real browser: it is drawn, filtered, opened by keyboard and heard, and asks for nothing."""
+"""The report page in a real browser: charts, filters, keyboard, sounds, and no network requests."""
 
 import html
 import json
@@ -18,7 +18,7 @@ from genset.engine import Local
 from genset.interfaces import Preview
 from genset.modalities import MODALITIES
 from genset.pipeline.pages.dataset import dataset_page
-from genset.pipeline.pages.subject import Subject
+from genset.pipeline.pages.page_data import DatasetPageData
 from genset.report import charts
 from genset.report.formatting import lift_verdict
 from genset.report.page import Card, CardRow, Gallery, Page, PageSection, PageVerdict, render
@@ -46,7 +46,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Open]:
-    """Opens a page; whatever it complains of or asks for fails the test."""
+    """Opens a page; any error, console message, dialog or network request fails the test."""
     told: list[str] = []
     contexts = []
 
@@ -83,15 +83,17 @@ def _report(source: Path, folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_the_page_of_a_run_says_the_verdict_first_and_shows_figures_charts_items_and_origin(
-    trained: Trained, opened: Open
-) -> None:
+def test_page_of_a_run_shows_verdict_figures_charts_items_and_origin(trained: Trained, opened: Open) -> None:
     page = opened(trained.dataset.resolve() / "report.html")
     lift = lift_verdict(trained.outcome.json["figures"], trained.outcome.json["n"])
     first = page.locator("main > *").first
     assert lift.sentence[1:] in first.inner_text() and lift.measured[1:] in first.inner_text()
     headings = page.locator("main h2").all_inner_texts()
-    assert headings[1:4] == ["How good are the made items?", "Which classes fall behind?", "What is in it?"]
+    assert headings[1:4] == [
+        "How good are the synthetic items?",
+        "Which classes are weakest?",
+        "What does the dataset contain?",
+    ]
     drawn = page.locator("figure.chart svg")
     assert drawn.count() >= 5
     for box in [drawn.nth(number).bounding_box() for number in range(drawn.count())]:
@@ -104,18 +106,18 @@ def test_the_page_of_a_run_says_the_verdict_first_and_shows_figures_charts_items
     assert len(ids) == len(set(ids))
 
 
-def test_a_gate_that_failed_and_what_was_not_computed_are_said(trained: Trained) -> None:
+def test_failed_gates_and_figures_that_were_not_computed_are_shown(trained: Trained) -> None:
     quality = json.loads((trained.dataset / "quality.json").read_text())
     quality |= {"failed_gates": ["copies <= 0: is 0.1, off by 0.1"], "skipped": {"vendi": "<too few>"}}
     record = Record("c000000000000001", SAMPLES / "0" / "0000.png", "0", split="train")
     modality = MODALITIES["image"](MODALITIES["image"].Settings(size=8, mode="L"))
-    text = dataset_page(Subject("failed", modality, [record], quality), Local(workers=1)).decode()
+    text = dataset_page(DatasetPageData("failed", modality, [record], quality), Local(workers=1)).decode()
     assert '<section class="verdict bad"' in text
     assert "<li>gate failed: copies &lt;= 0: is 0.1, off by 0.1</li>" in text
     assert "Not computed: vendi: &lt;too few&gt;." in text
 
 
-def test_a_version_with_a_figure_that_is_no_more_still_has_a_page(own: Trained, tmp_path: Path) -> None:
+def test_page_of_a_version_with_an_unknown_figure_leaves_it_out(own: Trained, tmp_path: Path) -> None:
     path = own.dataset / "quality.json"
     quality = json.loads(path.read_text())
     path.write_text(json.dumps({**quality, "figures": {**quality["figures"], "lift_noise": 0.1}}))
@@ -125,7 +127,7 @@ def test_a_version_with_a_figure_that_is_no_more_still_has_a_page(own: Trained, 
 
 
 @pytest.mark.slow
-def test_items_open_by_keyboard_turn_by_arrow_keys_and_give_the_focus_back(trained: Trained, opened: Open) -> None:
+def test_items_open_by_keyboard_arrow_keys_move_on_and_focus_returns(trained: Trained, opened: Open) -> None:
     page = opened(trained.dataset.resolve() / "report.html")
     first, second = (page.locator("#s-items .open").nth(number) for number in (0, 1))
     first.focus()
@@ -141,7 +143,7 @@ def test_items_open_by_keyboard_turn_by_arrow_keys_and_give_the_focus_back(train
 
 
 @pytest.mark.slow
-def test_galleries_are_filtered_by_class_source_and_words(trained: Trained, opened: Open) -> None:
+def test_galleries_filter_by_class_source_and_words(trained: Trained, opened: Open) -> None:
     page = opened(trained.dataset.resolve() / "report.html")
     items = page.locator("#s-items .gallery")
     every = items.locator(".card:visible").count()
@@ -173,7 +175,7 @@ def test_pages_fit_a_phone_and_follow_a_dark_scheme(trained: Trained, tmp_path: 
 
 
 @pytest.mark.slow
-def test_sounds_are_seen_and_heard(tmp_path: Path, opened: Open) -> None:
+def test_sounds_have_an_image_and_can_be_played(tmp_path: Path, opened: Open) -> None:
     for label in ("kick", "snare"):
         shutil.copytree(SAMPLES.parent / "sound" / label, tmp_path / "drums" / label)
     page = opened(_report(tmp_path / "drums", tmp_path))
@@ -192,7 +194,7 @@ def test_sounds_are_seen_and_heard(tmp_path: Path, opened: Open) -> None:
 
 
 @pytest.mark.slow
-def test_texts_stand_in_a_table_that_is_searched(tmp_path: Path, opened: Open) -> None:
+def test_texts_are_shown_in_a_table_with_a_search(tmp_path: Path, opened: Open) -> None:
     (tmp_path / "names").mkdir()
     for label in ("el_GR", "en_US"):
         shutil.copy(SAMPLES.parent / "text" / f"{label}.txt", tmp_path / "names")
@@ -208,7 +210,7 @@ def test_texts_stand_in_a_table_that_is_searched(tmp_path: Path, opened: Open) -
 
 
 @pytest.mark.slow
-def test_markup_in_class_names_texts_and_problems_is_text(tmp_path: Path, opened: Open) -> None:
+def test_markup_in_class_names_texts_and_problems_is_escaped(tmp_path: Path, opened: Open) -> None:
     source = tmp_path / "texts"
     source.mkdir()
     lines = [f"{SCRIPT} number {number}" for number in range(12)]
@@ -222,7 +224,7 @@ def test_markup_in_class_names_texts_and_problems_is_text(tmp_path: Path, opened
     assert page.locator("script").count() == 1 and page.locator("img").count() == 0
 
 
-def test_names_in_charts_are_shown_whatever_they_look_like() -> None:
+def test_charts_show_names_with_special_characters() -> None:
     names = ["_hidden", '$x$ id="q"', 'style="font: 9px a"', "a name far too long for a legend"]
     clouds = [charts.PointCloud(name, np.ones((3, 2)), number) for number, name in enumerate(names)]
     svg = charts.scatter([*clouds, charts.PointCloud("", np.ones((3, 2)), 0, filled=False)])
@@ -231,7 +233,7 @@ def test_names_in_charts_are_shown_whatever_they_look_like() -> None:
 
 
 @pytest.mark.slow
-def test_a_text_that_is_empty_opens_and_is_passed_by_arrow_keys(tmp_path: Path, opened: Open) -> None:
+def test_arrow_keys_move_to_and_past_an_empty_text(tmp_path: Path, opened: Open) -> None:
     cards = [Card(word, word, [Preview("text/plain", text.encode())]) for word, text in (("a", "x"), ("b", ""))]
     gallery = Gallery("Texts", [CardRow("", [*cards, cards[0]])], compact=True)
     path = tmp_path / "page.html"
@@ -254,7 +256,7 @@ def test_pairs_of_sounds_fit_a_phone(tmp_path: Path, opened: Open) -> None:
 
 
 @pytest.mark.slow
-def test_a_class_with_spaces_is_filtered_by(tmp_path: Path, opened: Open) -> None:
+def test_galleries_filter_by_a_class_with_spaces_in_its_name(tmp_path: Path, opened: Open) -> None:
     digits(tmp_path / "digits", 6, "01")
     (tmp_path / "digits" / "0").rename(tmp_path / "digits" / "0  zero")
     page = opened(_report(tmp_path / "digits", tmp_path))
@@ -262,7 +264,7 @@ def test_a_class_with_spaces_is_filtered_by(tmp_path: Path, opened: Open) -> Non
     assert page.locator("#s-items .card:visible").count() == 6
 
 
-def test_a_judged_page_says_whose_problems_it_means_and_no_folder_of_the_machine() -> None:
+def test_page_of_an_evaluation_names_the_dataset_of_problems_and_has_no_folders() -> None:
     modality = MODALITIES["image"](MODALITIES["image"].Settings(size=8, mode="L"))
     records = [
         Record(id, SAMPLES / "0" / "0000.png", "0", source, split="train")
@@ -271,15 +273,15 @@ def test_a_judged_page_says_whose_problems_it_means_and_no_folder_of_the_machine
     near = [{"made": records[1].id, "real": records[0].id, "distance": 0.5, "ratio": 0.42}]
     problems = [{"path": "/home/me/a, /home/me/b", "kind": "converted", "detail": "all"}]
     about = {"traits": {"size": {"8x8": 2}}, "against": "/home/me/real"}
-    judged = Subject("made", modality, records, {"suspicious": near}, problems, **about)
-    text = dataset_page(judged, Local(workers=1)).decode()
-    assert "/home" not in text and "; judged against real<" in text and ">a, b</th>" in text
+    data = DatasetPageData("made", modality, records, {"suspicious": near}, problems, **about)
+    text = dataset_page(data, Local(workers=1)).decode()
+    assert "/home" not in text and "; evaluated against real<" in text and ">a, b</th>" in text
     assert "1 problem in the items of made." in text and "<h3>Items of made by size</h3>" in text
     assert "<h4>0.42 of the usual distance (distance 0.5)</h4>" in text
 
 
 @pytest.mark.slow
-def test_images_of_a_class_with_markup_in_its_name_open_as_others_do(tmp_path: Path, opened: Open) -> None:
+def test_images_of_a_class_with_markup_in_its_name_can_be_opened(tmp_path: Path, opened: Open) -> None:
     digits(tmp_path / "digits", 6, "01")
     (tmp_path / "digits" / "0").rename(tmp_path / "digits" / '"onfocus="alert(1)')
     page = opened(_report(tmp_path / "digits", tmp_path))
@@ -288,7 +290,7 @@ def test_images_of_a_class_with_markup_in_its_name_open_as_others_do(tmp_path: P
 
 
 @pytest.mark.slow
-def test_equal_inputs_give_an_equal_page_for_any_number_of_workers(trained: Trained, tmp_path: Path) -> None:
+def test_page_has_equal_bytes_for_any_number_of_workers(trained: Trained, tmp_path: Path) -> None:
     pages = []
     for workers in (1, 3):
         path = tmp_path / f"{workers}.html"
@@ -310,10 +312,10 @@ def test_a_page_of_100_000_items_stays_under_15_mb(tmp_path: Path) -> None:
         for number in range(100_000)
     ]
     twins = [{"made": records[1].id, "real": records[0].id, "distance": 0.0, "ratio": 0.0} for _ in range(1000)]
-    page = dataset_page(Subject("many", modality, records, {"suspicious": twins}), Local(workers=1))
+    page = dataset_page(DatasetPageData("many", modality, records, {"suspicious": twins}), Local(workers=1))
     assert len(page) < 15_000_000
     assert b"of 100,000 items, drawn at random" in page
-    assert b"of 1,000, the worst first" in page
+    assert b"of 1,000, the most similar first" in page
 
 
 @pytest.mark.parametrize(
@@ -326,13 +328,13 @@ def test_a_page_of_100_000_items_stays_under_15_mb(tmp_path: Path) -> None:
         ("", "--report {place}: this is a folder\n  Give the name of a file in an existing folder.\n"),
     ],
 )
-def test_a_page_that_cannot_be_written_is_told_before_any_work(tmp_path: Path, target: str, error: str) -> None:
+def test_report_path_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path, target: str, error: str) -> None:
     place = tmp_path / target
     told = genset("inspect", SAMPLES, "--report", place)
     assert (told.code, told.stderr) == (2, "genset: " + error.format(place=place, folder=tmp_path))
 
 
-def test_no_page_is_written_into_a_version(own: Trained) -> None:
+def test_report_path_inside_a_version_is_an_error(own: Trained) -> None:
     place = own.dataset / "other.html"
     told = genset("inspect", own.dataset, "--report", place)
     text = "this is inside the version digits@v0001, and versions never change\n  Write it somewhere else.\n"

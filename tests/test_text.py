@@ -492,6 +492,6 @@ def test_texts_on_a_model_page_differ_only_by_their_codes(dialogues: Path) -> No
     root = Root(dialogues / "out")
     job = Job("inspect", root, Local(workers=1), Progress.silent())
     opened = ModelInsights.open(root.find("models", "talk"), job)
-    code = opened.drawn(1)[1][:1]
-    same = opened.decoded(np.repeat(code, 9, axis=0), [opened.model.classes[0]] * 9)
+    code = opened.sampled_codes()[1][:1]
+    same = opened.decode(np.repeat(code, 9, axis=0), [opened.model.classes[0]] * 9)
     assert len(np.unique(same, axis=0)) == 1

@@ -20,7 +20,7 @@ from genset.pipeline.evaluate.verdict import Verdict, stored_verdict
 from genset.pipeline.job import Job, as_dicts
 from genset.pipeline.pages import comparison
 from genset.pipeline.pages.dataset import dataset_page
-from genset.pipeline.pages.subject import Subject
+from genset.pipeline.pages.page_data import DatasetPageData
 from genset.pipeline.reading import kind_of
 from genset.versions.root import Root
 from genset.versions.version import Version
@@ -42,11 +42,11 @@ def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, 
     evaluation = _evaluate(request, contents, version, quality, job)
     verdict = _verdict(request, evaluation, quality, contents) if evaluation else None
     if request.report:
-        subject = _page_subject(request, contents, version, evaluation, verdict)
-        write_atomically(request.report, dataset_page(subject, job.engine))
+        page_data = _page_data(request, contents, version, evaluation, verdict)
+        write_atomically(request.report, dataset_page(page_data, job.engine))
     if request.summary and verdict:
         name = version.reference if version else request.path
-        write_atomically(request.summary, comparison.judged_markdown(name, verdict.as_dict()))
+        write_atomically(request.summary, comparison.evaluation_markdown(name, verdict.as_dict()))
     return _print_contents(request, contents, verdict, version, session)
 
 
@@ -91,18 +91,18 @@ def _quick_note(evaluation: inspect.EvaluationResult) -> str:
     return f"quick evaluation: {', '.join([*parts, *classifiers])}"
 
 
-def _page_subject(
+def _page_data(
     request: InspectRequest,
     contents: inspect.Contents,
     version: Version | None,
     evaluation: inspect.EvaluationResult | None,
     verdict: Verdict | None,
-) -> Subject:
+) -> DatasetPageData:
     """What the page shows: synthetic items beside the real ones of the evaluation, or all items of the dataset."""
     records = contents.dataset.records
     if evaluation:
         records = (*evaluation.real.records, *evaluation.synthetic.records)
-    return Subject(
+    return DatasetPageData(
         version.reference if version else Path(request.path).resolve().name,
         evaluation.modality if evaluation else inspect.resolved_modality(contents),
         records,

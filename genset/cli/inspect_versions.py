@@ -7,7 +7,7 @@ from genset.cli.rendering import print_failed_gates
 from genset.cli.session import Session
 from genset.config.by_modality import EVERY_FIGURE
 from genset.pipeline.evaluate import comparison
-from genset.pipeline.pages.comparison import HEAD, markdown, page
+from genset.pipeline.pages.comparison import HEAD, comparison_markdown, comparison_page
 from genset.quality import gates
 from genset.versions.version import Version
 
@@ -20,9 +20,9 @@ def print_comparison(request: InspectRequest, version: Version, result: comparis
         result.verdict.get("skipped", {}),
     )
     if request.report:
-        write_atomically(request.report, page(result, failed))
+        write_atomically(request.report, comparison_page(result, failed))
     if request.summary:
-        write_atomically(request.summary, markdown(result, failed))
+        write_atomically(request.summary, comparison_markdown(result, failed))
     console = session.console
     console.say(result.line)
     if result.changes:

@@ -88,11 +88,11 @@ def _print_result(result: "RunResult", summary: Path | None, session: "Session")
     from genset.atomic import write_atomically
     from genset.cli.json_output.pipeline_commands import RunOutput
     from genset.cli.rendering import print_failed_gates, print_figures
-    from genset.pipeline.pages.comparison import judged_markdown
+    from genset.pipeline.pages.comparison import evaluation_markdown
 
     console, verdict = session.console, result.verdict
     if summary:
-        write_atomically(summary, judged_markdown(result.dataset.reference, verdict))
+        write_atomically(summary, evaluation_markdown(result.dataset.reference, verdict))
     if not result.created:
         console.say(f"up to date: {result.dataset.path}")
     console.counts("items by split", result.counts["split"])

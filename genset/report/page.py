@@ -23,7 +23,7 @@ class Card:
 
     name: str  # for screen readers
     caption: str
-    exhibits: Sequence[Preview]
+    previews: Sequence[Preview]
     facts: Mapping[str, str] = field(default_factory=dict)  # shown when the card is opened
     label: str = ""  # to filter by
     source: str = ""
@@ -31,17 +31,17 @@ class Card:
     @cached_property
     def text(self) -> str:
         """The text of a text item; "" for others."""
-        return "\n".join(e.data.decode() for e in self.exhibits if e.media_type.startswith("text/"))
+        return "\n".join(preview.data.decode() for preview in self.previews if preview.media_type.startswith("text/"))
 
     @property
     def is_text(self) -> bool:
         """Whether this is a text item; its text may be empty."""
-        return any(exhibit.media_type.startswith("text/") for exhibit in self.exhibits)
+        return any(preview.media_type.startswith("text/") for preview in self.previews)
 
     @property
     def size(self) -> int:
         """Bytes of all previews."""
-        return sum(len(exhibit.data) for exhibit in self.exhibits)
+        return sum(len(preview.data) for preview in self.previews)
 
     @property
     def search_text(self) -> str:
@@ -51,12 +51,12 @@ class Card:
     @property
     def images(self) -> Sequence[Preview]:
         """The previews that are images."""
-        return [exhibit for exhibit in self.exhibits if exhibit.media_type.startswith("image/")]
+        return [preview for preview in self.previews if preview.media_type.startswith("image/")]
 
     @property
     def sounds(self) -> Sequence[Preview]:
         """The previews that are sounds."""
-        return [exhibit for exhibit in self.exhibits if exhibit.media_type.startswith("audio/")]
+        return [preview for preview in self.previews if preview.media_type.startswith("audio/")]
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def render(page: Page) -> bytes:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_file), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters["element"] = lambda exhibit, name: markupsafe.Markup(media.element(exhibit, name))
+    environment.filters["element"] = lambda preview, name: markupsafe.Markup(media.element(preview, name))
     environment.filters["drawn"] = lambda chart: markupsafe.Markup(chart.svg)
     script = _file("page.js")
     script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -15,7 +15,7 @@ from genset.pipeline.evaluate.verdict import stored_verdict
 from genset.pipeline.generate import counts, sampling, training_items
 from genset.pipeline.generate.generator import Filters, SampleModel
 from genset.pipeline.job import Job
-from genset.pipeline.pages.parts import without_places
+from genset.pipeline.pages.parts import without_folders
 from genset.quality import intervals
 from genset.versions.version import Version
 
@@ -133,7 +133,7 @@ def _settings(first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[tup
     """The differences of configs, models, item counts and library versions, as text: before and after."""
     sides = [
         {
-            **dict(_flat(without_places(manifest["config"]))),
+            **dict(_flat(without_folders(manifest["config"]))),
             **{f"model: {key}": str(value) for key, value in _flat(manifest.get("model", {})) if key in _MODEL_FACTS},
             **{f"items: {source}": str(count) for source, count in manifest["counts"]["source"].items()},
             **{f"version of {name}": version for name, version in manifest["libraries"].items()},

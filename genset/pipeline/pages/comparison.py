@@ -1,4 +1,4 @@
-"""Pages and Markdown that compare two versions."""
+"""The page and the Markdown of a comparison of two versions, and the Markdown of an evaluation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from genset.pipeline.pages.parts import footer
 from genset.report import charts, formatting
 from genset.report.page import Block, Chart, Page, PageSection, PageVerdict, Paragraphs, Table, render
 
-HEAD = ("figure", "before", "after", "difference", "95% interval", "")
+HEAD = ("figure", "before", "after", "difference", "95% interval", "verdict")
 
 
-def markdown(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
-    """For the summary of a CI job, or a comment: the line first, then why gates failed."""
+def comparison_markdown(comparison: Comparison, failed_gates: Sequence[str] = ()) -> bytes:
+    """Markdown for the summary of a CI job or for a comment: the summary, then failed gates, then tables."""
     parts = [f"### {cell(comparison.after)} against {cell(comparison.before)}\n", f"{cell(comparison.line)}.\n"]
-    parts += _gates(failed)
+    parts += _failed_gates(failed_gates)
     if comparison.changes:
         parts.append(_table(HEAD, table_rows(comparison)))
     if comparison.settings:
@@ -26,22 +26,22 @@ def markdown(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
     return "\n".join(parts).encode()
 
 
-def judged_markdown(name: str, verdict: Mapping[str, Any]) -> bytes:
-    """The same of made items beside real ones."""
-    told = formatting.lift_verdict(verdict["figures"], verdict["n"])
-    parts = [f"### {cell(name)}\n", *([f"{cell(told.line)}.\n"] if told else [])]
-    parts += _gates(verdict["failed_gates"])
-    body = []
+def evaluation_markdown(name: str, verdict: Mapping[str, Any]) -> bytes:
+    """Markdown of an evaluation of synthetic items against real ones."""
+    lift = formatting.lift_verdict(verdict["figures"], verdict["n"])
+    parts = [f"### {cell(name)}\n", *([f"{cell(lift.line)}.\n"] if lift else [])]
+    parts += _failed_gates(verdict["failed_gates"])
+    rows = []
     for figure, value in verdict["figures"].items():
-        known, ends = EVERY_FIGURE[figure], verdict["details"][figure]["interval"]
-        body.append([figure, formatting.number(value), formatting.interval(ends), formatting.goal(known), known.what])
-    parts.append(_table(("figure", "value", "95% interval", "better", "what it is"), body))
+        info, ends = EVERY_FIGURE[figure], verdict["details"][figure]["interval"]
+        rows.append([figure, formatting.number(value), formatting.interval(ends), formatting.goal(info), info.what])
+    parts.append(_table(("figure", "value", "95% interval", "better", "meaning"), rows))
     parts += [f"Not computed: {cell(line)}.\n" for line in formatting.by_reason(verdict["skipped"])]
     parts += [f"Note: {cell(note)}.\n" for note in verdict["notes"]]
     return "\n".join(parts).encode()
 
 
-def _gates(failed: Sequence[str]) -> list[str]:
+def _failed_gates(failed: Sequence[str]) -> list[str]:
     return [*(f"- gate failed: {cell(reason)}" for reason in failed), *("" for _ in failed[:1])]
 
 
@@ -50,34 +50,42 @@ def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def page(comparison: Comparison, failed: Sequence[str] = ()) -> bytes:
-    """The same as a page."""
-    tones = {row: change.verdict for row, change in enumerate(comparison.changes)}
-    marks: dict[int, formatting.Tone] = {
-        row: "good" if word == "better" else "bad" for row, word in tones.items() if word in ("better", "worse")
+def comparison_page(comparison: Comparison, failed_gates: Sequence[str] = ()) -> bytes:
+    """The HTML page of a comparison."""
+    tones: dict[int, formatting.Tone] = {
+        row: "good" if change.verdict == "better" else "bad"
+        for row, change in enumerate(comparison.changes)
+        if change.verdict in ("better", "worse")
     }
-    blocks: list[Block] = []
-    drawn = [change for change in comparison.changes if change.interval and max(map(abs, change.interval)) <= 1]
-    if drawn:
-        ranges = [charts.RangeRow(change.figure.name, change.difference, change.interval) for change in drawn]
-        said = "; ".join(f"{change.figure.name} {change.difference:+.3f}" for change in drawn)
-        svg = charts.ranges(ranges, "after less before", 0.0)
-        blocks.append(Chart("Differences with 95% intervals", svg, f"{said}. All values stand in the table."))
-    blocks.append(Table("Figures before and after", HEAD, table_rows(comparison), prose=(5,), tones=marks))
-    changed = [[name, *pair] for name, pair in comparison.settings.items()]
-    settings = Table("Settings, counts and versions that differ", ("what", "before", "after"), changed, prose=(1, 2))
-    sections = [
-        PageSection("Figures", "Is it better?", [*blocks, Paragraphs([f"Note: {note}." for note in comparison.notes])])
+    blocks: list[Block] = [
+        *_difference_chart(comparison),
+        Table("Figures before and after", HEAD, table_rows(comparison), prose=(5,), tones=tones),
+        Paragraphs([f"Note: {note}." for note in comparison.notes]),
     ]
-    sections += [PageSection("Settings", "What was changed?", [settings])] if changed else []
-    after, before = comparison.after, comparison.before
-    about = "two versions side by side"
-    return render(Page(f"{after} against {before}", about, _verdict(comparison, failed), sections, footer=footer({})))
+    changed = [[name, *pair] for name, pair in comparison.settings.items()]
+    settings = Table("Settings, counts and library versions", ("name", "before", "after"), changed, prose=(1, 2))
+    sections = [PageSection("Figures", "Is it better?", blocks)]
+    sections += [PageSection("Settings", "What is different?", [settings])] if changed else []
+    title = f"{comparison.after} against {comparison.before}"
+    verdict = _verdict(comparison, failed_gates)
+    return render(Page(title, "comparison of two versions", verdict, sections, footer=footer({})))
 
 
-def _verdict(comparison: Comparison, failed: Sequence[str]) -> PageVerdict:
-    wrong = [f"gate failed: {reason}" for reason in failed]
-    wrong += [f"worse: {change.summary}" for change in comparison.with_verdict("worse") if comparison.tone == "bad"]
-    gates = f"; {len(failed)} gate{'s' * (len(failed) != 1)} failed" if failed else ""
-    tone: formatting.Tone = "bad" if failed else comparison.tone
-    return PageVerdict(tone, f"{comparison.headline}{gates}", [f"{comparison.line}."], wrong)
+def _difference_chart(comparison: Comparison) -> list[Chart]:
+    """A chart of the differences that fit a common scale; none if there are none."""
+    shown = [change for change in comparison.changes if change.interval and max(map(abs, change.interval)) <= 1]
+    if not shown:
+        return []
+    rows = [charts.RangeRow(change.figure.name, change.difference, change.interval) for change in shown]
+    values = "; ".join(f"{change.figure.name} {change.difference:+.3f}" for change in shown)
+    svg = charts.ranges(rows, "after - before", 0.0)
+    return [Chart("Differences with 95% intervals", svg, f"{values}. The table has all values.")]
+
+
+def _verdict(comparison: Comparison, failed_gates: Sequence[str]) -> PageVerdict:
+    failures = [f"gate failed: {reason}" for reason in failed_gates]
+    if comparison.tone == "bad":
+        failures += [f"worse: {change.summary}" for change in comparison.with_verdict("worse")]
+    gates = f"; {len(failed_gates)} gate{'s' * (len(failed_gates) != 1)} failed" if failed_gates else ""
+    tone: formatting.Tone = "bad" if failed_gates else comparison.tone
+    return PageVerdict(tone, f"{comparison.headline}{gates}", [f"{comparison.line}."], failures)

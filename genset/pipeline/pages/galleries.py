@@ -1,4 +1,4 @@
-"""Galleries of a dataset page: items of each class, and suspicious ones."""
+"""Galleries of the page of a dataset: some items of each class, and near copies of training items."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from genset.dataset import Record
 from genset.engine import Engine
 from genset.interfaces import Modality
-from genset.pipeline.pages.parts import SOURCES, card
-from genset.pipeline.pages.subject import Subject
+from genset.pipeline.pages.page_data import DatasetPageData
+from genset.pipeline.pages.parts import SOURCES, item_card
 from genset.report import formatting
 from genset.report.page import (
     Card,
@@ -17,99 +17,92 @@ from genset.report.page import (
 )
 from genset.seeds import rng_for
 
-_ITEM_BYTES, _SUSPECT_BYTES = 7_500_000, 2_500_000  # in base64 they are 13.3 MB, and a page has 15 at most
-_SHOWN = 12  # items of a class and source
-_SHOWN_TEXT = 40
-MOST_CLASSES = 30  # with items and a row in charts
-_MOST_SUSPECTS = 24
-MOST_DRAWN = 2.0  # a value beyond it would leave no room to the shares beside it
+_ITEM_BYTES, _NEAR_COPY_BYTES = 7_500_000, 2_500_000  # 13.3 MB in base64; a page has at most 15 MB
+_ITEMS_PER_ROW = 12  # of one class and source
+_TEXTS_PER_ROW = 40
+_MAX_NEAR_COPIES = 24
+MAX_CLASSES = 30  # in galleries and charts
 
 
-def not_shown(shown: int, count: int) -> str:
-    """A note about items that are not shown."""
-    return f", {shown} of {count}" if shown < count else ""
-
-
-def items_section(subject: Subject, engine: Engine) -> PageSection:
-    """Some items of each class, real ones above made ones."""
-    labels = sorted({record.label for record in subject.records})
-    some = _spread(labels, MOST_CLASSES)
-    stacks: dict[tuple[str, str], list[Record]] = {(label, source): [] for label in some for source in SOURCES}
-    for record in subject.records:
+def items_section(data: DatasetPageData, engine: Engine) -> PageSection:
+    """Some items of each class, real ones above synthetic ones."""
+    labels = sorted({record.label for record in data.records})
+    shown_labels = _evenly_spaced(labels, MAX_CLASSES)
+    stacks: dict[tuple[str, str], list[Record]] = {(label, source): [] for label in shown_labels for source in SOURCES}
+    for record in data.records:
         if (record.label, record.source) in stacks:
             stacks[record.label, record.source].append(record)
-    for name, own in stacks.items():
-        stacks[name] = [own[row] for row in rng_for(0, "page", *name).permutation(len(own))]
+    for name, records in stacks.items():
+        stacks[name] = [records[row] for row in rng_for(0, "page", *name).permutation(len(records))]
     rows = [
-        CardRow(f"{label or 'no class'} · {SOURCES[source]}, {len(own)} of {len(stacks[label, source]):,}", own)
-        for (label, source), own in _cards(stacks, subject.modality, engine).items()
+        CardRow(f"{label or 'no class'} · {SOURCES[source]}, {len(cards)} of {len(stacks[label, source]):,}", cards)
+        for (label, source), cards in _cards(stacks, data.modality, engine).items()
     ]
     shown = sum(len(row.cards) for row in rows)
-    note = f"{shown:,} of {len(subject.records):,} items, drawn at random{_of_classes(len(some), len(labels))}."
-    gallery = Gallery("Real and made items", rows, note)
-    return PageSection(
-        "Items", "What do they look like?", [gallery], "Open one for its origin; arrow keys turn the pages."
-    )
+    classes = f", from {len(shown_labels)} of {len(labels)} classes" if len(shown_labels) < len(labels) else ""
+    note = f"{shown:,} of {len(data.records):,} items, drawn at random{classes}."
+    synthetic = any(record.source != "collected" for record in data.records)
+    gallery = Gallery("Real and synthetic items" if synthetic else "Real items", rows, note)
+    lead = "Select an item to see its details; the left and right arrow keys move to the next item."
+    return PageSection("Items", "What do the items look like?", [gallery], lead)
 
 
-def _of_classes(shown: int, count: int) -> str:
-    return f", of {shown} of {count} classes" if shown < count else ""
-
-
-def _spread(labels: Sequence[str], most: int) -> list[str]:
-    """At most so many of the labels, evenly over all of them."""
-    step = max(1, -(-len(labels) // most))
+def _evenly_spaced(labels: Sequence[str], limit: int) -> list[str]:
+    """At most `limit` labels, evenly spaced."""
+    step = max(1, -(-len(labels) // limit))
     return list(labels[::step])
 
 
 def _cards(
     stacks: Mapping[tuple[str, str], Sequence[Record]], modality: Modality, engine: Engine
 ) -> dict[tuple[str, str], list[Card]]:
-    """Cards from the top of each stack, as many from each, until the page is full."""
-    out: dict[tuple[str, str], list[Card]] = {}
-    left, most, depth = _ITEM_BYTES, _SHOWN_TEXT, 0
-    while depth < most and left > 0:
+    """Cards from the top of each stack, equally many from each, until the page is full."""
+    cards: dict[tuple[str, str], list[Card]] = {}
+    bytes_left, limit, depth = _ITEM_BYTES, _TEXTS_PER_ROW, 0
+    while depth < limit and bytes_left > 0:
         layer = [(name, stack[depth]) for name, stack in stacks.items() if depth < len(stack)]
-        for (name, _), made in zip(layer, engine.map(lambda pair: card_of(pair[1], modality), layer), strict=True):
-            left -= made.size
-            if left > 0:
-                out.setdefault(name, []).append(made)
-            most = most if made.is_text else _SHOWN
-        depth = depth + 1 if layer else most
-    return {name: out[name] for name in stacks if name in out}
+        for (name, _), card in zip(layer, engine.map(lambda pair: _read_card(pair[1], modality), layer), strict=True):
+            bytes_left -= card.size
+            if bytes_left > 0:
+                cards.setdefault(name, []).append(card)
+            limit = limit if card.is_text else _ITEMS_PER_ROW
+        depth = depth + 1 if layer else limit
+    return {name: cards[name] for name in stacks if name in cards}
 
 
-def card_of(record: Record, modality: Modality) -> Card:
-    """The card of an item that is read from where it lies."""
-    return card(record, modality.preview(modality.decode(record.raw)))
+def _read_card(record: Record, modality: Modality) -> Card:
+    """The card of an item, which is read from its file."""
+    return item_card(record, modality.preview(modality.decode(record.raw)))
 
 
-def suspicious_section(subject: Subject, engine: Engine) -> list[PageSection]:
-    """The made items that are most like a train item, beside it."""
-    found = subject.verdict.get("suspicious", ())
-    if not found:
+def near_copies_section(data: DatasetPageData, engine: Engine) -> list[PageSection]:
+    """The synthetic items that are most similar to a training item, beside that item."""
+    suspicious = data.verdict.get("suspicious", ())
+    if not suspicious:
         return []
-    by_name = dict(_names(subject.records))
-    pairs = [one for one in found if one["made"] in by_name and one["real"] in by_name][:_MOST_SUSPECTS]
+    by_name = dict(_names(data.records))
+    pairs = [pair for pair in suspicious if pair["made"] in by_name and pair["real"] in by_name][:_MAX_NEAR_COPIES]
 
-    def row(one: Mapping[str, Any]) -> CardRow:
-        cards = [card_of(by_name[one[side]], subject.modality) for side in ("made", "real")]
-        return CardRow(formatting.closeness(one), cards)
+    def row(pair: Mapping[str, Any]) -> CardRow:
+        cards = [_read_card(by_name[pair[side]], data.modality) for side in ("made", "real")]
+        return CardRow(formatting.closeness(pair), cards)
 
-    rows, left = [], _SUSPECT_BYTES
-    for pair in engine.map(row, pairs):
-        left -= sum(card.size for card in pair.cards)
-        if left > 0:
-            rows.append(pair)
-    of = f"The first {len(rows)} of {len(found):,}, the worst first"
-    note = f"{of}: the made item comes first, beside it stands the nearest train item."
-    lead = "A made item that nearly equals a train item gives that item away."
-    gallery = Gallery("Made items that are much like a train item", rows, note, search=False, paired=True)
-    return [PageSection("Suspicious", "Are there copies?", [gallery], lead)]
+    rows, bytes_left = [], _NEAR_COPY_BYTES
+    for cards in engine.map(row, pairs):
+        bytes_left -= sum(card.size for card in cards.cards)
+        if bytes_left > 0:
+            rows.append(cards)
+    note = (
+        f"The first {len(rows)} of {len(suspicious):,}, the most similar first. "
+        "Each pair is a synthetic item and its nearest training item."
+    )
+    lead = "A synthetic item that nearly equals a training item discloses that item."
+    gallery = Gallery("Synthetic items that are very similar to a training item", rows, note, search=False, paired=True)
+    return [PageSection("Near copies", "Are there copies of training items?", [gallery], lead)]
 
 
 def _names(records: Sequence[Record]) -> Iterator[tuple[str, Record]]:
-    """Records by all that a verdict may call them: their id, their place, for real ones the user's file."""
+    """Records by all names that a verdict may use: their id, their place, and the user's file of real items."""
     for record in records:
         yield record.id, record
         yield record.place, record

@@ -22,7 +22,7 @@ from genset.pipeline.augment.mixing import LatentMixer, PartnerPool, TrainContex
 from genset.pipeline.evaluate.verdict import QUALITY, Verdict
 from genset.pipeline.job import COUNT_KEYS, Job, as_dicts
 from genset.pipeline.pages.dataset import dataset_page
-from genset.pipeline.pages.subject import Subject
+from genset.pipeline.pages.page_data import DatasetPageData
 from genset.safe_json import json_bytes
 from genset.versions.draft import Draft
 from genset.versions.version import CONFIG, Version
@@ -204,8 +204,8 @@ def _write_about(
     elif judged:
         job.progress.say("writing the report")
         records = read_version(draft.path, modality).records
-        subject = Subject(draft.reference, modality, records, judged, as_dicts(problems), manifest=manifest)
-        draft.write(REPORT, dataset_page(subject, job.engine))
+        page_data = DatasetPageData(draft.reference, modality, records, judged, as_dicts(problems), manifest=manifest)
+        draft.write(REPORT, dataset_page(page_data, job.engine))
     columns, origins = list(tally.columns), _origins(tally, manifest)
     draft.write(CROISSANT, croissant(draft.name, manifest, exporter, draft.sums, columns, origins))
 
