@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from genset.cli.lookup import lookup
 from genset.config.sections import Generate
 from genset.engine import Engine, Local
 from genset.errors import Interrupt
@@ -234,7 +235,7 @@ class _Dies(Local):
 def _in_shards(own: Trained, name: str, engine: Engine) -> Path:
     """5,000 items in WebDataset files of a megabyte."""
     root = Root(own.out)
-    model = root.find("models", "digits")
+    model = lookup(root, "models", "digits")
     assert model
     with root.lock(0, str):
         job = Job("generate", root, engine, Progress.silent())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genset.cli.lookup import lookup
 from genset.config.sections import Data
 from genset.engine import Local
 from genset.interfaces import Progress
@@ -491,7 +492,7 @@ def test_a_vae_reports_how_much_its_code_tells() -> None:
 def test_texts_on_a_model_page_differ_only_by_their_codes(dialogues: Path) -> None:
     root = Root(dialogues / "out")
     job = Job("inspect", root, Local(workers=1), Progress.silent())
-    opened = ModelInsights.open(root.find("models", "talk"), job)
+    opened = ModelInsights.open(lookup(root, "models", "talk"), job)
     code = opened.sampled_codes()[1][:1]
     same = opened.decode(np.repeat(code, 9, axis=0), [opened.model.classes[0]] * 9)
     assert len(np.unique(same, axis=0)) == 1

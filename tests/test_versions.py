@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from genset.atomic import writing
+from genset.cli.lookup import lookup
 from genset.errors import GensetError, LockedError
 from genset.versions.checksums import verify_sums
 from genset.versions.root import Root
@@ -90,11 +91,11 @@ def test_versions_are_found_by_path_and_by_name(tmp_path: Path) -> None:
     root = Root(tmp_path)
     first, second = write(root), write(root)
     for text, path in (("d", second), ("d@latest", second), ("d@v0001", first), (str(first), first)):
-        version = root.find("datasets", text)
+        version = lookup(root, "datasets", text)
         assert version is not None
         assert version.path.resolve() == path.resolve()
     (tmp_path / "plain").mkdir()
-    assert root.find("datasets", str(tmp_path / "plain")) is None
+    assert lookup(root, "datasets", str(tmp_path / "plain")) is None
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_versions_are_found_by_path_and_by_name(tmp_path: Path) -> None:
 def test_what_is_not_there_is_named_with_what_there_is(tmp_path: Path, text: str, message: str) -> None:
     write(Root(tmp_path))
     with pytest.raises(GensetError) as error:
-        Root(tmp_path).find("datasets", text)
+        lookup(Root(tmp_path), "datasets", text)
     assert str(error.value) == message.format(root=tmp_path)
 
 

@@ -9,7 +9,7 @@ from genset.cli.flags import sections_from_flags
 from genset.cli.inspect_request import InspectRequest
 from genset.cli.inspect_versions import print_comparison
 from genset.cli.json_output.other_commands import ContentsOutput, EvaluationOutput
-from genset.cli.lookup import find_dataset, find_model
+from genset.cli.lookup import find_dataset, find_model, lookup
 from genset.cli.rendering import print_failed_gates, print_figures
 from genset.cli.session import Session
 from genset.config.clean_section import Clean
@@ -52,7 +52,7 @@ def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, 
 
 def _dataset_version(text: str, root: Root) -> Version | None:
     """The dataset version that is meant, None for a folder of the user's."""
-    return None if Path(text).is_file() else root.find("datasets", text)
+    return None if Path(text).is_file() else lookup(root, "datasets", text)
 
 
 def _sections(request: InspectRequest, version: Version | None) -> tuple[Clean, Quality]:

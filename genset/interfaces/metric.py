@@ -81,4 +81,4 @@ class Metric(ABC):
 
     @abstractmethod
     def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue | MetricSkippedError]:
-        """The figures by name, or why one cannot be computed. Raises SkipError if none can be computed."""
+        """The figures by name, or why one cannot be computed. Raises MetricSkippedError if none can be computed."""

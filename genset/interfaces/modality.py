@@ -216,7 +216,7 @@ class Modality(ABC):
         return np.full(len(items), "", dtype="U16")
 
     def measure(self, train: Items, test: Items, made: Items) -> Mapping[str, float]:
-        """The values of `figures` on items in the configured form. Raises SkipError."""
+        """The values of `figures` on items in the configured form. Raises MetricSkippedError."""
         return {}
 
     def draw_noise(self, rng: np.random.Generator, size: int) -> Mapping[str, Tensors]:

@@ -218,7 +218,7 @@ def equal_samples(inputs: MetricInputs) -> tuple[Floats, Floats, Floats]:
 
 
 def common_size(*sets: Floats | Labels) -> int:
-    """How many items can be sampled from each of training, held-out and synthetic items. Raises SkipError below two."""
+    """How many items can be sampled from each set. Raises MetricSkippedError below two."""
     count = min(_MAX_ITEMS, *map(len, sets))
     if count < 2:
         raise MetricSkippedError("needs at least two real training, real held-out and synthetic items")

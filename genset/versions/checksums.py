@@ -1,4 +1,4 @@
-"""SHA256SUMS: whether the files of a version are still those that were written."""
+"""SHA256SUMS: written with a version, and compared with its files later."""
 
 import hashlib
 import os
@@ -8,11 +8,15 @@ from pathlib import Path, PurePosixPath
 
 from genset.errors import GensetError
 from genset.safe_json import lone_surrogate
-from genset.versions.draft import is_inside
-from genset.versions.version import CONFIG, NOT_SUMMED, SUMS, Version
+from genset.versions.version import CONFIG, NOT_SUMMED, SUMS, Version, is_inside
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")  # as sha256sum writes it
 MISSING, CHANGED, UNKNOWN = "is missing", "has changed since it was written", "was not written by genset"
+
+
+def checksum_lines(sums: Mapping[str, str]) -> bytes:
+    """The content of SHA256SUMS for SHA-256 digests by file name, as sha256sum writes and reads it."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
 
 
 def verify_sums(version: Version) -> dict[str, str]:

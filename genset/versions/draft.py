@@ -13,7 +13,8 @@ from typing import Any
 from genset.atomic import flush_tree, writing
 from genset.errors import GensetError
 from genset.safe_json import json_bytes
-from genset.versions.version import MANIFEST, NOT_SUMMED, SUMS
+from genset.versions.checksums import checksum_lines
+from genset.versions.version import MANIFEST, NOT_SUMMED, SUMS, is_inside
 
 
 @dataclass
@@ -67,8 +68,7 @@ class Draft:
             yield
 
     def _finish(self, manifest: dict[str, Any]) -> None:
-        sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(self.sums.items()))
-        self.write(SUMS, sums.encode())
+        self.write(SUMS, checksum_lines(self.sums))
         self.write(MANIFEST, json_bytes(manifest))
         flush_tree(self.path)
 
@@ -82,9 +82,3 @@ def _linked(source: Path, target: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def is_inside(name: str) -> bool:
-    """Whether a relative name can only mean a file inside its folder."""
-    parts = name.replace("\\", "/").split("/")
-    return bool(parts[0]) and ".." not in parts and "\0" not in name

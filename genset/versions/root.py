@@ -10,7 +10,7 @@ from typing import Any
 import filelock
 
 from genset.atomic import flush_folder, writing
-from genset.errors import GensetError, LockedError, did_you_mean
+from genset.errors import GensetError, LockedError
 from genset.versions.draft import Draft
 from genset.versions.version import KINDS, VERSION, WORK, Version, open_version
 
@@ -120,7 +120,7 @@ class Root:
         """The version that `latest` means; None if no version passed its gates."""
         versions = self.versions(kind, name)
         try:
-            wanted = self._latest(kind, name, versions)
+            wanted = self.latest_id(kind, name, versions)
         except GensetError:
             return None
         return next((version for version in versions if version.id == wanted), None)
@@ -138,36 +138,8 @@ class Root:
         folder = self.path / kind
         return sorted(p.name for p in folder.iterdir() if self.versions(kind, p.name)) if folder.is_dir() else []
 
-    def find(self, kind: str, text: str) -> Version | None:
-        """The version that a user means: a path, NAME, NAME@latest or NAME@v0003. None for a folder without a manifest.
-
-        Raises GensetError if nothing has this path or name.
-        """
-        path = Path(text)
-        if os.path.isdir(path):  # False, where Path.is_dir raises: a name that is too long
-            if _is_name(text) and self.versions(kind, text) and path.resolve() != self.path / kind / text:
-                raise GensetError(
-                    f"{text!r} is a folder here and a name under {self.path / kind}",
-                    hint=f"Write ./{text} for the folder, or {text}@latest for the version.",
-                )
-            return open_version(path)
-        name, _, tag = text.partition("@")
-        versions = self.versions(kind, name) if _is_name(name) else []
-        if versions and (tag or "@" not in text):
-            wanted = self._latest(kind, name, versions) if tag in ("", "latest") else tag
-            match = [version for version in versions if version.id == wanted]
-            if match:
-                return match[0]
-            ids = ", ".join(version.id for version in versions)
-            raise GensetError(
-                f"{name} has no version {tag!r}", where=str(self.path / kind / name), hint=f"It has {ids}."
-            )
-        names = self.names(kind)
-        hint = f"Names under {self.path}: {', '.join(names)}." if names else f"{self.path / kind} has no versions yet."
-        what = "folder" if kind == "datasets" else "model version"
-        raise GensetError(f"no such {what} or name: {text!r}{did_you_mean(name, names)}", hint=hint)
-
-    def _latest(self, kind: str, name: str, versions: list[Version]) -> str:
+    def latest_id(self, kind: str, name: str, versions: list[Version]) -> str:
+        """The id of the version that `latest` means. Raises GensetError if no version passed its gates."""
         link = self.path / kind / name / "latest"
         if link.is_symlink() and link.is_dir():
             return link.resolve().name
@@ -199,7 +171,3 @@ def is_output(path: Path) -> bool:
 def _has_versions(path: Path) -> bool:
     names = os.listdir(path) if os.path.isdir(path) else []
     return any(VERSION.match(name) and open_version(path / name) for name in names)
-
-
-def _is_name(text: str) -> bool:
-    return bool(text) and "/" not in text and not text.startswith(".")

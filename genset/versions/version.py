@@ -111,3 +111,9 @@ def _damaged(folder: Path, fault: str) -> DamagedError:
     return DamagedError(
         fault, where=str(folder / MANIFEST), hint="The version is damaged: write it again with --force."
     )
+
+
+def is_inside(name: str) -> bool:
+    """Whether a relative name can only mean a file inside its folder."""
+    parts = name.replace("\\", "/").split("/")
+    return bool(parts[0]) and ".." not in parts and "\0" not in name

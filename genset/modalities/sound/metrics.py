@@ -64,7 +64,7 @@ def _fault(item: ItemArray) -> str:
 
 
 def measure(train: Items, test: Items, synthetic: Items, rate: int) -> dict[str, float]:
-    """The values of FIGURES. Raises SkipError."""
+    """The values of FIGURES. Raises MetricSkippedError."""
     if not len(synthetic):
         raise MetricSkippedError("no item was generated")
     if not len(train) or not len(test):

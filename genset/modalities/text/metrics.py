@@ -93,7 +93,7 @@ def is_repetitive(sequence: list[str]) -> bool:
 
 
 def measure(train: Sequence[str], test: Sequence[str], synthetic: Sequence[str]) -> dict[str, float]:
-    """The values of FIGURES. Raises SkipError."""
+    """The values of FIGURES. Raises MetricSkippedError."""
     count = min(_MAX_TEXTS, len(train), len(test), len(synthetic))
     if count < 2:
         raise MetricSkippedError("needs at least two training, held-out and synthetic texts")
