@@ -491,12 +491,12 @@ def test_augment_balances_with_copies_or_with_a_model_and_plans_without_writing(
         {
             "path": "1",
             "kind": "too_small",
-            "detail": "9 items are lacking, at most 2 copies of each of its 3 items give 6",
+            "detail": "9 items are missing, but at most 2 copies of each of its 3 items give only 6",
         }
     ]
     again = genset("augment", "bounded", "--balance", "max", "balance.max_copies=2", *common)
     assert again.json["problems"][0]["detail"].endswith(
-        "3 items are lacking, at most 2 copies of each of its 3 items give 0"
+        "3 items are missing, but at most 2 copies of each of its 3 items give only 0"
     )
 
 

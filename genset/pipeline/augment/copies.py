@@ -12,13 +12,13 @@ from genset.interfaces import Drawn, ItemArray, MixContext, Mixing, Step
 from genset.modalities.composition import walk
 from genset.seeds import hash_of, item_id, rng_for
 
-SOFT_LABEL = "soft_label"  # the column that says how much of each class is in a mixed item
-_MOST_TRIES = 20  # until the item is changed
+SOFT_LABEL = "soft_label"  # the column with the share of each class in a mixed item
+_MAX_ATTEMPTS = 20  # to draw a transform that changes the item
 
 
 @dataclass(frozen=True)
 class Copy:
-    """The n-th copy of a parent."""
+    """A copy of a parent, by its number."""
 
     parent: Record
     number: int
@@ -26,48 +26,48 @@ class Copy:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What copies are made by: the steps, and the seed of every draw."""
+    """How copies are made: the steps, and the seed of the random draws."""
 
     steps: tuple[Step, ...]
     seed: int
     modality: Mapping[str, Any] = field(default_factory=dict)  # settings of the modality that decoded the items
-    native: bool = True  # whether items came in their own size, or else in the configured form
+    native: bool = True  # whether items were decoded in their own size; False: in the configured size
     model: str = ""  # reference of the model behind steps that need one
 
     @cached_property
     def text(self) -> str:
-        """The steps as JSON: equal for equal ones."""
+        """The steps as JSON: the same text for equal steps."""
         return json.dumps([step.model_dump(mode="json", exclude_none=True) for step in self.steps], sort_keys=True)
 
     @cached_property
     def key(self) -> str:
-        """A short name, by which a version's manifest tells of it."""
-        return hash_of("recipe", json.dumps(self._told(), sort_keys=True), size=6).hex()
+        """A short id, by which the manifest and the metadata refer to the recipe."""
+        return hash_of("recipe", json.dumps(self._settings(), sort_keys=True), size=6).hex()
 
-    def _told(self) -> dict[str, Any]:
-        form = {"modality": dict(self.modality), "native": self.native}
-        return {"steps": json.loads(self.text), **form, "model": self.model}
+    def _settings(self) -> dict[str, Any]:
+        steps = json.loads(self.text)
+        return {"steps": steps, "modality": dict(self.modality), "native": self.native, "model": self.model}
 
     def as_dict(self) -> dict[str, Any]:
-        """All that is needed to make a copy again, beside what stands beside the copy, by the key."""
-        return {self.key: self._told()}
+        """The settings by the key. With the metadata of a copy they are enough to make it again."""
+        return {self.key: self._settings()}
 
 
 @dataclass(frozen=True)
 class TransformedItem:
-    """A changed item and how it came to be."""
+    """A transformed item and its random draws."""
 
     item: ItemArray
     attempt: int
-    drawn: list[Drawn]  # of each transform that was applied, in order
+    drawn: list[Drawn]  # parameters of each applied transform, in order
 
     @cached_property
     def partners(self) -> list[str]:
-        """Ids of the second items that were mixed in."""
+        """Ids of the items that were mixed in."""
         return list(dict.fromkeys(row["partner"] for row in self.drawn if "partner" in row))
 
     def soft_label(self, label: str) -> dict[str, float]:
-        """Shares of the classes, largest first; {} where nothing was mixed in."""
+        """Shares of the classes, largest first; {} if no item was mixed in."""
         if not self.partners:
             return {}
         shares = {label: 1.0}
@@ -93,66 +93,67 @@ def numbered_copies(parents: Iterable[Record], number: int, start: Mapping[str, 
     return [Copy(parent, start.get(parent.id, 0) + k) for parent in parents for k in range(number)]
 
 
-def copies_in_turn(parents: Sequence[Record], start: Mapping[str, int], count: int, most: int) -> list[Copy]:
-    """`count` more copies, one parent after the other, none with a number of `most` or more."""
+def copies_in_turn(parents: Sequence[Record], start: Mapping[str, int], count: int, limit: int) -> list[Copy]:
+    """`count` more copies, one of each parent in turn; all numbers are below `limit`."""
     out: list[Copy] = []
-    for turn in range(most):
+    for turn in range(limit):
         for parent in parents:
             number = start.get(parent.id, 0) + turn
-            if len(out) < count and number < most:
+            if len(out) < count and number < limit:
                 out.append(Copy(parent, number))
     return out
 
 
-def copy_record(copy: Copy, recipe: Recipe, made: TransformedItem) -> Record:
-    """The record of a copy: parents, first the one whose label it keeps, and what was drawn."""
+def copy_record(copy: Copy, recipe: Recipe, transformed: TransformedItem) -> Record:
+    """The record of a copy. The first parent is the one whose label it keeps; the others were mixed in."""
     parent = copy.parent
-    told = {"copy": copy.number, "attempt": made.attempt, "recipe": recipe.key, "steps": made.drawn}
-    soft = made.soft_label(parent.label)
-    of_model = any("way" in row for row in made.drawn)
+    attempt, steps = transformed.attempt, transformed.drawn
+    details = {"copy": copy.number, "attempt": attempt, "recipe": recipe.key, "steps": steps}
+    soft = transformed.soft_label(parent.label)
+    uses_model = any("way" in row for row in steps)
     return Record(
-        item_id("a", parent.id, recipe.seed, copy.number, recipe.key, *made.partners),
+        item_id("a", parent.id, recipe.seed, copy.number, recipe.key, *transformed.partners),
         parent.path,
         parent.label,
         "augmented",
-        origin=" ".join([parent.id, *made.partners]),
+        origin=" ".join([parent.id, *transformed.partners]),
         group=parent.group,
         split="train",
-        transform=json.dumps(told),
+        transform=json.dumps(details),
         seed=str(recipe.seed),
-        model=recipe.model if of_model else "",
+        model=recipe.model if uses_model else "",
         columns={**parent.columns, SOFT_LABEL: json.dumps(soft, ensure_ascii=False)} if soft else parent.columns,
     )
 
 
-def transform_copy(item: ItemArray, copy: Copy, recipe: Recipe, company: MixContext) -> TransformedItem | None:
-    """The transformed item, or None when no try changes the item."""
-    for attempt in range(_MOST_TRIES):
-        made = apply_steps(item, copy, recipe, company, attempt)
-        if made.drawn and _differ(made.item, item):
-            return made
+def transform_copy(item: ItemArray, copy: Copy, recipe: Recipe, context: MixContext) -> TransformedItem | None:
+    """The transformed item, or None if no attempt changes the item."""
+    for attempt in range(_MAX_ATTEMPTS):
+        transformed = apply_steps(item, copy, recipe, context, attempt)
+        if transformed.drawn and _differ(transformed.item, item):
+            return transformed
     return None
 
 
 def _differ(one: ItemArray, other: ItemArray) -> bool:
-    """Whether two items differ, which most do in their first row; bytes compare faster than numbers."""
+    """Whether two items differ. Most differ in their first row, and bytes compare faster than numbers."""
     if one.shape != other.shape or one[:1].tobytes() != other[:1].tobytes():
         return True
     return one.tobytes() != other.tobytes()
 
 
-def apply_steps(item: ItemArray, copy: Copy, recipe: Recipe, company: MixContext, attempt: int) -> TransformedItem:
-    """One try: all steps in order draw from one generator."""
+def apply_steps(item: ItemArray, copy: Copy, recipe: Recipe, context: MixContext, attempt: int) -> TransformedItem:
+    """One attempt: all steps in order, with one random generator."""
     rng = rng_for(recipe.seed, "augment", copy.parent.id, copy.number, attempt)
     drawn: list[Drawn] = []
     for step in recipe.steps:
-        item, rows = step.maybe_run(item, rng, company)
+        item, rows = step.maybe_run(item, rng, context)
         drawn += rows
     return TransformedItem(item, attempt, drawn)
 
 
 def with_soft_labels(records: Sequence[Record], steps: Sequence[Step]) -> list[Record]:
-    """Records with the column that mixed copies have, so that all rows have the same columns."""
+    """Records with the soft label column if a step mixes items, so that all rows have the same columns."""
     if not any(isinstance(step, Mixing) for step in walk(steps)):
         return list(records)
     return [replace(r, columns={SOFT_LABEL: "", **r.columns}) for r in records]

@@ -10,7 +10,7 @@ from genset.versions.version import Version
 
 
 def open_latent_mixer(recipe: augment_copies.Recipe, model: Version | None) -> LatentMixer | None:
-    """The model behind steps that need one. Raises GensetError when it has no encoder."""
+    """The model of the steps, or None if they need none. Raises GensetError if it has no encoder."""
     return LatentMixer.from_version(model) if model and uses_model(recipe.steps) else None
 
 

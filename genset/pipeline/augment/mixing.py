@@ -1,4 +1,4 @@
-"""What transforms that mix items need: real training items as partners, and a model for codes between two."""
+"""Partners and models for transforms that mix two items."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -21,24 +21,24 @@ class PartnerPool:
 
     def __init__(self, records: Sequence[Record]) -> None:
         real = [record for record in records if record.source == "collected" and record.split == "train"]
-        self._every = sorted(real, key=lambda record: record.id)
-        self._of_class: dict[str, list[Record]] = defaultdict(list)
-        for record in self._every:
-            self._of_class[record.label].append(record)
+        self._records = sorted(real, key=lambda record: record.id)
+        self._by_class: dict[str, list[Record]] = defaultdict(list)
+        for record in self._records:
+            self._by_class[record.label].append(record)
 
-    def other(self, record: Record, where: float, among: Literal["same_class", "any_class"]) -> Record | None:
-        """The item at a position in [0, 1) among all others; None if there is no other."""
-        records = self._every if among == "any_class" else self._of_class[record.label]
+    def partner_of(self, record: Record, position: float, among: Literal["same_class", "any_class"]) -> Record | None:
+        """The item at a position in [0, 1) among all other items; None if there is no other item."""
+        records = self._records if among == "any_class" else self._by_class[record.label]
         last = len(records) - 1
         if last < 1:
             return None
-        chosen = records[int(where * last)]
+        chosen = records[int(position * last)]
         return records[last] if chosen.id == record.id else chosen  # the last one replaces the item itself
 
 
 @dataclass(frozen=True)
 class LatentMixer:
-    """A model that decodes items between two others."""
+    """A model that interpolates between two items."""
 
     model: SampleModel
     encode: OnnxNetwork
@@ -49,7 +49,7 @@ class LatentMixer:
         return cls(SampleModel.open(version), open_encoder(version))
 
     def between(self, first: Record, last: Record, share: float, rng: np.random.Generator) -> ItemArray:
-        """The item at a fraction of the way between the codes of two items of one class."""
+        """The decoded item at a fraction `share` of the way between the codes of two items of one class."""
         modality = self.model.modality
         items = np.stack([modality.decode(record.raw) for record in (first, last)])
         (codes,) = self.encode(modality.to_tensor(items))
@@ -61,7 +61,7 @@ class LatentMixer:
 
 @dataclass(frozen=True)
 class TrainContext(MixContext):
-    """One training item and the others that it can be mixed with."""
+    """One training item, and the items that it can be mixed with."""
 
     parent: Record
     pool: PartnerPool
@@ -75,11 +75,11 @@ class TrainContext(MixContext):
 
     def partner(self, rng: np.random.Generator, among: Literal["same_class", "any_class"]) -> MixPartner | None:
         """Another training item, drawn with one random number, so that a replay uses the generator equally."""
-        record = self.pool.other(self.parent, rng.random(), among)
+        record = self.pool.partner_of(self.parent, rng.random(), among)
         return None if record is None else MixPartner(record, self.decode(record))
 
     def between(self, partner: MixPartner, share: float, rng: np.random.Generator) -> ItemArray:
-        """The item that the model decodes between both codes. Raises GensetError without a model."""
+        """The item that the model decodes between the two codes. Raises GensetError without a model."""
         if self.latent is None:
             raise GensetError("`latent_mix` needs a model", where="augment.steps", hint="Give --model MODEL.")
         return self.latent.between(self.parent, partner.record, share, rng)
