@@ -18,7 +18,7 @@ from genset.errors import GensetError
 from genset.interfaces import Progress
 from genset.pipeline.job import Job
 from genset.versions.root import Root
-from genset.workflows.versions import prune, remove, shelf
+from genset.workflows.versions import list_versions, prune, remove
 from tests.helpers import ROOT, Trained, config, genset, manifest_of
 
 
@@ -51,9 +51,9 @@ def test_nothing_that_is_needed_can_go(tmp_path: Path) -> None:
     found = prune(root, None, 1)
     assert references(each.version for each in found.removed) == [models[2], "base@v0002", *derived[:2]]
     assert {v.reference: why for v, why in found.needed.items()} == {
-        base: "dataset derived@v0003 was made from it",
-        models[0]: "dataset base@v0001 was made from it",
-        models[1]: "dataset base@v0003 was made from it",
+        base: "dataset derived@v0003 is based on it",
+        models[0]: "dataset base@v0001 is based on it",
+        models[1]: "dataset base@v0003 is based on it",
     }
 
 
@@ -67,10 +67,10 @@ def test_one_name_alone_and_what_latest_means(tmp_path: Path) -> None:
     os.symlink("v0001", tmp_path / "datasets/a/latest")
     found = prune(root, "a", 1)
     assert references(each.version for each in found.removed) == ["a@v0002"]
-    assert list(found.needed.values()) == ["latest means it"]
+    assert list(found.needed.values()) == ["`latest` points to it"]
     with root.lock(0, print):
         remove(found, Job("prune", root, Local(), Progress.silent()))
-    assert references(each.version for each in shelf(root, "a")) == ["a@v0001", "a@v0003"]
+    assert references(each.version for each in list_versions(root, "a")) == ["a@v0001", "a@v0003"]
     assert sorted(path.name for path in (tmp_path / "datasets/a").iterdir()) == ["latest", "v0001", "v0003"]
 
 
@@ -153,9 +153,9 @@ def test_what_a_removal_left_behind_is_swept_away(tmp_path: Path) -> None:
 def test_a_name_without_versions_is_told_with_those_there_are(tmp_path: Path) -> None:
     made(Root(tmp_path), "datasets", "digits", [])
     with pytest.raises(GensetError) as error:
-        shelf(Root(tmp_path), "digit")
+        list_versions(Root(tmp_path), "digit")
     assert str(error.value) == (
-        f"{tmp_path}: no version has the name 'digit' (did you mean `digits`?)\n  There are digits."
+        f"{tmp_path}: no version has the name 'digit' (did you mean `digits`?)\n  Names with versions: digits."
     )
 
 
@@ -275,7 +275,7 @@ def test_status_says_what_changed_and_exits_with_1(own: Trained, tmp_path: Path)
     current = [f"model {model}: up to date", f"dataset {dataset}: up to date"]
     assert told() == (0, current)
     assert told("generate.per_class=13") == (1, [
-        current[0], f"dataset {dataset}: not up to date", "  generate.per_class: 12 then, 13 now",
+        current[0], f"dataset {dataset}: not up to date", "  generate.per_class: was 12, is now 13",
         "next: genset run CONFIG",
     ])  # fmt: skip
     assert told("modality.size=8") == (0, current)  # what the data say anyway
@@ -284,17 +284,17 @@ def test_status_says_what_changed_and_exits_with_1(own: Trained, tmp_path: Path)
     name = str(gone.relative_to(source))
     code, lines = told("model.latent_dim=5")
     assert (code, lines[1:3]) == (1, [
-        "  data: the items are not those that it was made from", "  model.latent_dim: not given then, 5 now",
+        "  data: the items have changed since it was trained", "  model.latent_dim: was not set, is now 5",
     ])  # fmt: skip
     assert lines[4] == "  its model is not up to date"
-    assert lines[5] == f"  data: 1 item is gone: {name}"
+    assert lines[5] == f"  data: 1 item was removed: {name}"
 
 
 def test_status_before_the_first_run(trained: Trained, in_folder: Path) -> None:
     outcome = genset("status", trained.config, "--json", cwd=in_folder)
     assert (outcome.code, outcome.json["up_to_date"]) == (1, False)
     told = {key: [reason["detail"] for reason in outcome.json[key]["reasons"]] for key in ("model", "dataset")}
-    assert told == {"model": ["no model was trained yet"], "dataset": ["no dataset was made yet"]}
+    assert told == {"model": ["no model was trained yet"], "dataset": ["no dataset was written yet"]}
     assert list(in_folder.iterdir()) == []  # nothing is written
 
 

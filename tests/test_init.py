@@ -22,15 +22,15 @@ modality:
   size: 8                     # pixels: all are 8
   mode: L                     # all are grey
 data:
-  source: pictures            # a folder for each class: 2, which are 3 (12), 7 (3); 1 with less than 10 items
+  source: pictures            # one folder for each class; 2 classes: 3 (12), 7 (3); 1 of them with fewer than 10 items
 train:
-  seconds: 120                # for a first look; figures often grow with 300 and more
+  seconds: 120                # for a first try; figures often improve with 300 or more
 generate:
-  per_class: 20               # half of the classes have 7 real items or less
+  per_class: 20               # half of the classes have at most 7 real items
 balance:
-  target: max                 # classes have 3 to 12 items: small ones are filled with generated items
+  target: max                 # classes have 3 to 12 items: generated items fill the small ones
 # quality:
-#   gates: [cas_ratio >= 0.9, copies <= 0.05]  # a run that misses one exits with 1
+#   gates: [cas_ratio >= 0.9, copies <= 0.05]  # a run that fails one exits with 1
 """
 
 

@@ -12,7 +12,7 @@ from genset.metadata import read_version
 from genset.pipeline.reading import reader
 from genset.versions.root import Root
 from genset.versions.version import open_version
-from genset.workflows.lineage import FoundItem, ancestry, lines
+from genset.workflows.lineage import VersionItem, ancestry, ancestry_lines
 from tests.helpers import Trained, genset
 
 MADE = {
@@ -64,7 +64,7 @@ def test_every_item_of_every_version_leads_back_to_the_users_file(roots: Trained
     records = {record.id: record for record in read_version(version.path, reader(version))}
     sources = set()
     for record in records.values():
-        tree = ancestry(FoundItem(version, record, records), Root(roots.out))
+        tree = ancestry(VersionItem(version, record, records), Root(roots.out))
         sources.add(tree["source"])
         for end in ends(tree):
             if end.get("source") == "collected":
@@ -74,7 +74,7 @@ def test_every_item_of_every_version_leads_back_to_the_users_file(roots: Trained
                 assert end["seed"] and end["drawn"], end
             else:
                 assert name == "like" and tree["model"]["learned_from"] == [str(roots.source)], end
-        assert lines(tree)
+        assert ancestry_lines(tree)
     assert sources - {"collected"} or name == "split"
 
 

@@ -191,7 +191,7 @@ def test_bench_tells_every_stage(in_folder: Path) -> None:
     jsonschema.Draft202012Validator(output_schema()).validate(outcome.json)
     stages: list[dict[str, Any]] = outcome.json["stages"]
     assert [each["stage"] for each in stages] == [
-        "read and look for duplicates", "transform and write", "train, default network", "sample and write", "judge",
+        "read and find duplicates", "augment and write", "train, default network", "generate and write", "evaluate",
     ]  # fmt: skip
     assert all(each["items"] > 0 and each["items_per_second"] > 0 for each in stages)
     assert not list(in_folder.iterdir())

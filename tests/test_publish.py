@@ -132,7 +132,7 @@ def test_a_damaged_version_is_not_published_and_goes_on_once_it_is_mended(bucket
     for change, fault in ((lambda: picture.write_bytes(data[:-1]), "has changed since it was written"), (picture.unlink, "is missing")):  # fmt: skip
         change()
         done = genset(*command, "--quiet")
-        cure = "  Only whole versions are published.\n"
+        cure = "  Restore the file, or write the version again: only complete versions can be published.\n"
         assert (done.code, done.stderr) == (2, f"genset: {version.resolve()}: {name} {fault}\n{cure}")
         assert "manifest.json" not in bucket.bytes("datasets/d/v0001")
     picture.write_bytes(data)
@@ -145,11 +145,11 @@ def test_what_others_sent_is_neither_changed_nor_mixed_with(bucket: _Bucket, tmp
     _version(tmp_path)
     place, where = f"{bucket.name}/sets/datasets/d", f"{bucket.url}/datasets/d/v0001"
     command = ("publish", "d", bucket.url, "--output", tmp_path / "out", "--quiet")
-    cure = "  Give each output root a URL of its own, or remove what stands there.\n"
+    cure = "  Use a separate URL for each output root, or remove the files there.\n"
     for name, fault in (
-        ("v0001/strange.txt", "files that are not of the version stand there, the first of them strange.txt"),
-        ("v0001.sha256", "another version of this number is being published, or was when its command was cut off"),
-        ("v0001/manifest.json", "another version with the number of d@v0001 is there, and versions are never changed"),
+        ("v0001/strange.txt", "files there do not belong to the version, the first is strange.txt"),
+        ("v0001.sha256", "another version with this number is being published there, or its upload was interrupted"),
+        ("v0001/manifest.json", "a different d@v0001 is published there, and published versions are never changed"),
     ):
         bucket.files.pipe_file(f"{place}/{name}", b"another")
         done = genset(*command)

@@ -87,7 +87,7 @@ def test_items_of_a_model_that_has_seen_what_is_held_out_are_a_leak(own: Trained
     target = version / "test" / victim["file_name"]
     target.parent.mkdir(exist_ok=True)
     shutil.move(version / "train" / victim["file_name"], target)
-    detail = "digits@v0001, which made items of train, has learned from it"
+    detail = "digits@v0001, which generated training items, was trained on it"
     assert (f"test/{victim['file_name']}", "lineage_leak", detail) in told(look(version))
 
 
@@ -144,10 +144,10 @@ def _twin(version: Path) -> None:
     [
         (_change, "checksum", "it has changed since it was written"),
         (lambda v: next((v / "test" / "1").iterdir()).unlink(), "checksum", "it is missing"),
-        (lambda v: next((v / "test" / "1").iterdir()).unlink(), "missing_file", "metadata.jsonl lists it, and it is not there"),
+        (lambda v: next((v / "test" / "1").iterdir()).unlink(), "missing_file", "metadata.jsonl lists it, but it is missing"),
         (lambda v: (v / "README.txt").write_text("x"), "extra", "it was not written by genset"),
         (lambda v: (v / "train" / "thumbs").mkdir(), "extra", "it was not written by genset"),
-        (lambda v: (v / "train" / "0" / "new.png").write_bytes(b"x"), "unlisted", "it is not listed in metadata.jsonl: some loaders will not see it"),
+        (lambda v: (v / "train" / "0" / "new.png").write_bytes(b"x"), "unlisted", "it is not listed in metadata.jsonl, so some loaders skip it"),
         (lambda v: (v / "SHA256SUMS").unlink(), "checksum", "it is missing"),
         (_sums(b"0" * 64 + b"  ../../x\n"), "checksum", "it names '../../x', which is not a path inside the version"),
         (_sums(b"0" * 64 + b"  /etc/passwd\n"), "checksum", "it names '/etc/passwd', which is not a path inside the version"),
@@ -156,19 +156,19 @@ def _twin(version: Path) -> None:
         (_line(3, "{not json\n"), "metadata", "not JSON: Expecting property name enclosed in double quotes"),
         (_line(3, "{}\n"), "metadata", "file_name must be a path inside {version}/train, got ''"),
         (_line(3, '{"file_name": "0/x.png"}\n'), "metadata", "the column label is missing"),
-        (lambda v: _first(v, "train", label="1"), "label", "it is labelled '1', and stands among '0'"),
-        (lambda v: _first(v, "test", label="seven"), "label", "of class 'seven', which train has none of: 1 in test"),
+        (lambda v: _first(v, "train", label="1"), "label", "it is labelled '1', but is in the folder '0'"),
+        (lambda v: _first(v, "test", label="seven"), "label", "class 'seven' has no training items, but 1 in test"),
         (lambda v: write(v, "test", [*rows(v, "test"), rows(v, "test")[0]]), "listed_twice", "metadata.jsonl lists it 2 times"),
-        (lambda v: write(v, "test", rows(v, "test")[1:]), "manifest", "it counts {'test': 6, 'train': 96, 'validation': 6}, and listed are {'test': 5, 'train': 96, 'validation': 6}"),
+        (lambda v: write(v, "test", rows(v, "test")[1:]), "manifest", "it counts {'test': 6, 'train': 96, 'validation': 6}, but the metadata list {'test': 5, 'train': 96, 'validation': 6}"),
         (lambda v: (v / "manifest.json").write_text("{"), "manifest", "cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         (lambda v: _manifest(v, modality="smell"), "manifest", "unknown modality 'smell', expected one of image, text, sound"),
         (lambda v: _manifest(v, parents=None), "manifest", "manifest field `parents` is missing or invalid"),
         (lambda v: _manifest(v, form={"size": "x"}), "manifest", "manifest field `form` is invalid"),
         (_held_out_parent, "lineage_leak", None),
-        (_no_parent, "lineage", "its parent c0123456789abcde stands in no version that it came from"),
-        (lambda v: _first(v, "test", origin=""), "lineage", "it names no file that it came from"),
+        (_no_parent, "lineage", "its parent c0123456789abcde is not in this version or its parents"),
+        (lambda v: _first(v, "test", origin=""), "lineage", "it names no source file"),
         (lambda v: _first(v, "test", source="augmented"), "made_held_out", "it was augmented but is in test, where only real items are allowed"),
-        (lambda v: _first(v, "train", source="generated", model="other-0123456789"), "lineage", "its model other-0123456789 is none of the versions that it came from"),
+        (lambda v: _first(v, "train", source="generated", model="other-0123456789"), "lineage", "its model other-0123456789 is not a parent of this version"),
         (_twin, "exact_leak", None),
     ],
 )  # fmt: skip
@@ -202,7 +202,10 @@ def test_a_broken_manifest_is_a_problem_and_no_wrong_usage(version: Path) -> Non
 def test_a_version_of_files_for_other_programs_has_its_checksums_looked_at(version: Path) -> None:
     _manifest(version, format="npz")
     found = look(version)
-    assert (told(found), [note.detail for note in found.notes]) == ([], ["items in the form of npz are not read"])
+    assert (told(found), [note.detail for note in found.notes]) == (
+        [],
+        ["items in npz format cannot be read: only checksums were checked"],
+    )
     _change(version)
     assert kinds(look(version)) == {"checksum": 1}
 
@@ -213,7 +216,7 @@ def test_a_version_with_no_output_root_above_it_is_looked_at(version: Path) -> N
         found = look(Path(shallow))
     assert told(found) == []
     assert [(note.path, note.detail) for note in found.notes] == [
-        ("d@v0001", "this parent version is not at hand, so what came from it is not followed")
+        ("d@v0001", "this parent version was not found, so items are not traced through it")
     ]
 
 
@@ -222,7 +225,7 @@ def test_a_parent_version_that_was_removed_is_information_and_no_problem(version
     found = look(version)
     assert told(found) == []
     assert [(note.path, note.detail) for note in found.notes] == [
-        ("d@v0001", "this parent version is not at hand, so what came from it is not followed")
+        ("d@v0001", "this parent version was not found, so items are not traced through it")
     ]
 
 
@@ -233,7 +236,7 @@ def test_a_model_whose_files_changed_or_lack_is_told(own: Trained) -> None:
     assert told(look(model)) == [
         ("generator.onnx", "checksum", "it is missing"),
         ("history.csv", "checksum", "it has changed since it was written"),
-        ("generator.onnx", "missing_file", "the manifest names it, and it is not there"),
+        ("generator.onnx", "missing_file", "the manifest lists it, but it is missing"),
     ]
 
 
@@ -259,7 +262,7 @@ def test_leaks_of_a_dataset_that_another_tool_made(tmp_path: Path) -> None:
     assert sorted(told(found), key=lambda each: each[1]) == [
         ("test/1/again.png", "exact_leak", f"the same content as train/0/{name}, which is in train and is labelled '0', not '1'"),
         (found.problems[-1].path, "group_leak", "its group 'anna' is in train (24) and validation (6) and test (6)"),
-        ("val/2/x.png", "label", "of class '2', which train has none of: 1 in validation"),
+        ("val/2/x.png", "label", "class '2' has no training items, but 1 in validation"),
         ("val/0/broken.png", "undecodable", "not an image that Pillow can read"),
     ]  # fmt: skip
 
@@ -283,9 +286,9 @@ def test_foreign_metadata_is_held_against_the_files(tmp_path: Path) -> None:
     write(folder, "test", [lines[0], {**lines[1], "label": "1"}, *lines[3:], {"file_name": "../x.png"}])  # type: ignore[list-item]
     assert told(look(folder, "group")) == [
         ("test/metadata.jsonl:6", "metadata", f"file_name must be a path inside {folder}/test, got '../x.png'"),
-        (f"test/{first}", "missing_file", "metadata.jsonl lists it, and it is not there"),
-        (f"test/{second}", "label", "it is labelled '1', and stands among '0'"),
-        (f"test/{third}", "unlisted", "it is not listed in metadata.jsonl: some loaders will not see it"),
+        (f"test/{first}", "missing_file", "metadata.jsonl lists it, but it is missing"),
+        (f"test/{second}", "label", "it is labelled '1', but is in the folder '0'"),
+        (f"test/{third}", "unlisted", "it is not listed in metadata.jsonl, so some loaders skip it"),
     ]
 
 
@@ -303,7 +306,7 @@ def test_leaks_between_split_files_of_texts(tmp_path: Path) -> None:
         lines = "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in texts)
         (tmp_path / f"{name}.jsonl").write_text(lines)
     assert told(look(tmp_path)) == [
-        ("test.jsonl:3", "label", "of class 'c', which train has none of: 1 in test"),
+        ("test.jsonl:3", "label", "class 'c' has no training items, but 1 in test"),
         ("test.jsonl:1", "exact_leak", "the same content as train.jsonl:1, which is in train"),
         ("test.jsonl:2", "near_leak", "nearly the same as train.jsonl:3, which is in train"),
     ]
@@ -334,12 +337,12 @@ def test_a_sound_that_is_louder_in_test_is_a_near_leak(tmp_path: Path) -> None:
     [
         (["nowhere"], "genset: no such folder or name: 'nowhere'\n  out/datasets has no versions yet.\n"),
         (["run.yaml"], "genset: {folder}/run.yaml: no image, text or sound files found\n  Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.\n"),
-        (["0/a.png"], "genset: {folder}/0/a.png: this is one file: a dataset, a version or a model can be verified\n  Give the folder it lies in.\n"),
+        (["0/a.png"], "genset: {folder}/0/a.png: this is a single file; verify checks a dataset, a version or a model\n  Give the folder that contains it.\n"),
         (["empty"], "genset: {folder}/empty: no image, text or sound files found\n  Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.\n"),
         ([".v0003.partial"], "genset: {folder}/.v0003.partial: this version is incomplete: a run is writing it or crashed\n  Wait for the run to end; the next run removes what a crashed one left.\n"),
         ([".", "--group-by", "speaker"], "genset: data.group: 'speaker' gives no item a group; the first item is '0/a.png'\n  Give a column of the metadata, or a regular expression for the relative path with (?P<group>...).\n"),
-        ([".", "clean.blurred=off"], "genset: clean: verify has no use for it: blurred\n  Write clean.near_duplicates=off to look for equal items alone.\n"),
-        ([".", "clean.exact_duplicates=off"], "genset: clean: verify has no use for it: exact_duplicates\n  Write clean.near_duplicates=off to look for equal items alone.\n"),
+        ([".", "clean.blurred=off"], "genset: clean: verify takes only the rule near_duplicates, not blurred\n  Leave out the other rules; clean.near_duplicates=off finds exact duplicates only.\n"),
+        ([".", "clean.exact_duplicates=off"], "genset: clean: verify takes only the rule near_duplicates, not exact_duplicates\n  Leave out the other rules; clean.near_duplicates=off finds exact duplicates only.\n"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_verified_is_wrong_usage(in_folder: Path, words: list[str], message: str) -> None:

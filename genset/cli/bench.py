@@ -19,13 +19,10 @@ Steps = Annotated[int, typer.Option(help="number of training steps", min=100, ma
 def command(steps: Steps = 200, *, session: "Session") -> int:
     """Measure the speed of this machine: items per second of each stage, on small generated images."""
     from genset.cli.json_output.other_commands import BenchOutput
-    from genset.workflows.bench import bench, rates
+    from genset.workflows.bench import bench
 
-    stages, console = rates(bench(steps, session.job(session.root()))), session.console
-    rows = [
-        [stage["stage"], f"{stage['items']:,}", f"{stage['seconds']:.2f}", f"{stage['items_per_second']:,.0f}"]
-        for stage in stages
-    ]
+    stages, console = bench(steps, session.job(session.root())), session.console
+    rows = [[each.stage, f"{each.items:,}", f"{each.seconds:.2f}", f"{each.items_per_second:,.0f}"] for each in stages]
     console.table("this machine", rows, ("", "items", "seconds", "items/s"))
     console.say("to compare machines or versions, run the same command there, with nothing else running")
     session.finish(BenchOutput, stages=stages)

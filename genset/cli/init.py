@@ -1,4 +1,4 @@
-"""`genset init`: a config for a folder, proposed from what the folder holds."""
+"""`genset init`: a config for a folder, proposed from the contents of the folder."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,18 +51,18 @@ def command(
         _check_free(config)
     interactive = console.can_ask and not yes
     kind = _choose_modality(folder, modality, console, interactive=interactive)
-    seen = scan(folder, kind, session.job(session.root()))
-    proposal, place = _propose(seen, config, name, console, interactive=interactive, yes=yes)
+    scanned = scan(folder, kind, session.job(session.root()))
+    proposal, place = _propose(scanned, config, name, console, interactive=interactive, yes=yes)
     if not config and not yes:
         console.say(proposal.text.rstrip("\n"))
         if not interactive or place.exists() or not console.ask(f"Write it to {place}?", True):
-            return _finish(proposal, seen, None, session)
+            return _finish(proposal, scanned, None, session)
     _write(proposal, place, console)
-    return _finish(proposal, seen, place, session)
+    return _finish(proposal, scanned, place, session)
 
 
 def _propose(
-    seen: "ScanResult", config: Path | None, name: str | None, console: "Console", *, interactive: bool, yes: bool
+    scanned: "ScanResult", config: Path | None, name: str | None, console: "Console", *, interactive: bool, yes: bool
 ) -> "tuple[SuggestedConfig, Path]":
     """The config, and the file that it may be written to."""
     from dataclasses import replace
@@ -71,13 +71,13 @@ def _propose(
     from genset.workflows.init import suggest_config
 
     if name:
-        seen = replace(seen, name=version_name(name, seen.name))
-    place = config or Path(f"{seen.name}.yaml")
+        scanned = replace(scanned, name=version_name(name, scanned.name))
+    place = config or Path(f"{scanned.name}.yaml")
     if config is None and yes:
         _check_free(place)
-    question = seen.group and f"Files look like {seen.group.why}. Keep each group together?"
+    question = scanned.group and f"Files look like {scanned.group.why}. Keep each group together?"
     grouped = bool(interactive and question and console.ask(question, False))
-    proposal = suggest_config(seen, place.parent, grouped=grouped)
+    proposal = suggest_config(scanned, place.parent, grouped=grouped)
     proposal.read()  # a proposal must be valid
     return proposal, place
 
@@ -89,7 +89,7 @@ def _write(proposal: "SuggestedConfig", place: Path, console: "Console") -> None
     console.say(f"config {place}\nnext: genset run {place}")
 
 
-def _finish(proposal: "SuggestedConfig", seen: "ScanResult", place: Path | None, session: "Session") -> int:
+def _finish(proposal: "SuggestedConfig", scanned: "ScanResult", place: Path | None, session: "Session") -> int:
     from genset.cli.json_output.other_commands import InitOutput
     from genset.pipeline.job import as_dicts
 
@@ -97,9 +97,9 @@ def _finish(proposal: "SuggestedConfig", seen: "ScanResult", place: Path | None,
         InitOutput,
         config=proposal.text,
         path=place and str(place),
-        choices=proposal.as_dicts(),
-        counts={"label": dict(seen.classes), "split": dict(seen.splits)},
-        problems=as_dicts(seen.problems),
+        choices=list(proposal.settings),
+        counts={"label": dict(scanned.classes), "split": dict(scanned.splits)},
+        problems=as_dicts(scanned.problems),
     )
     return ExitCode.DONE
 

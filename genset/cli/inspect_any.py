@@ -50,17 +50,17 @@ def inspect_any(request: InspectRequest, session: Session) -> int:
     return inspect_dataset(request, version, job, session)
 
 
-def _find_item(path: Path, root: Root) -> lineage.FoundItem | None:
+def _find_item(path: Path, root: Root) -> lineage.VersionItem | None:
     """The item of a version that a path or an id means."""
     if path.is_file():
-        return lineage.by_path(path)
-    return lineage.by_id(str(path), root) if lineage.ITEM_ID.fullmatch(str(path)) and not path.exists() else None
+        return lineage.item_at(path)
+    return lineage.item_with_id(str(path), root) if lineage.ITEM_ID.fullmatch(str(path)) and not path.exists() else None
 
 
-def _inspect_item(item: lineage.FoundItem, root: Root, session: Session) -> int:
+def _inspect_item(item: lineage.VersionItem, root: Root, session: Session) -> int:
     ancestry = lineage.ancestry(item, root)
-    session.console.say("\n".join(lineage.lines(ancestry)))
-    session.finish(AncestryOutput, version=item.version.as_dict(), item=ancestry)
+    session.console.say("\n".join(lineage.ancestry_lines(ancestry)))
+    session.finish(AncestryOutput, version=item.version, item=ancestry)
     return ExitCode.DONE
 
 

@@ -130,7 +130,7 @@ def _print_contents(
         console.say("no problems found")
     fields: dict[str, Any] = {"counts": contents.counts, "traits": contents.traits, "problems": problems}
     if version:
-        fields["version"] = version.as_dict()
+        fields["version"] = version
     if verdict:
         print_figures(console, verdict.as_dict())
         fields |= verdict.as_dict()

@@ -34,5 +34,5 @@ def print_comparison(request: InspectRequest, version: Version, result: comparis
         console.say(f"note: {note}")
     code = print_failed_gates(console, failed)
     files = request.print_files(console)
-    session.finish(ComparisonOutput, version=version.as_dict(), **result.as_dict(), failed_gates=failed, **files)
+    session.finish(ComparisonOutput, version=version, **result.as_dict(), failed_gates=failed, **files)
     return code

@@ -17,13 +17,14 @@ EXAMPLE = "genset list digits"
 @common_options("output", "json", "quiet", "debug")
 def command(name: OneName = None, *, session: "Session") -> int:
     """List all versions with size, counts, key metrics and parents."""
-    from genset.workflows.versions import shelf
+    from genset.workflows.versions import list_versions
 
-    return _print_versions(shelf(session.root(), name), session)
+    return _print_versions(list_versions(session.root(), name), session)
 
 
 def _print_versions(versions: "Sequence[ListedVersion]", session: "Session") -> int:
     from genset.cli.json_output.other_commands import ListOutput
+    from genset.cli.json_output.parts import ListedVersionOutput
     from genset.cli.rendering import kind_and_reference
     from genset.dataset import SPLITS
 
@@ -37,7 +38,7 @@ def _print_versions(versions: "Sequence[ListedVersion]", session: "Session") -> 
             console.say(f"damaged: {kind_and_reference(each.version)}: {each.fault}")
     if not versions:
         console.say("no versions yet\nnext: genset init FOLDER")
-    session.finish(ListOutput, versions=[each.as_dict() for each in versions])
+    session.finish(ListOutput, versions=[ListedVersionOutput.from_listed(each) for each in versions])
     return ExitCode.DONE
 
 
@@ -45,15 +46,14 @@ def _row(listed: "ListedVersion") -> list[str]:
     from genset.cli.rendering import format_bytes
     from genset.dataset import SPLITS
 
-    fields = listed.as_dict()
-    split = fields["counts"].get("split", {})
-    mark = fields["status"] if fields["status"] != "ok" else "latest" if listed.latest else ""
+    split = listed.counts.get("split", {})
+    mark = listed.status if listed.status != "ok" else "latest" if listed.latest else ""
     return [
         listed.version.reference,
         mark,
         format_bytes(listed.size_bytes),
         *(f"{split.get(name, 0):,}" for name in SPLITS),
         ", ".join(f"{name} {value:.3f}" for name, value in listed.figures.items()),
-        ", ".join(fields["parents"]),
-        fields["made"][:16].replace("T", " "),
+        ", ".join(listed.parents),
+        listed.created[:16].replace("T", " "),
     ]

@@ -34,6 +34,7 @@ def command(name: OneName = None, keep: Keep = 3, dry_run: DryRun = False, *, se
 
 def _print_pruning(pruning: "Pruning", session: "Session", *, dry_run: bool) -> int:
     from genset.cli.json_output.other_commands import PruneOutput
+    from genset.cli.json_output.parts import ListedVersionOutput
     from genset.cli.rendering import format_bytes, kind_and_reference
 
     console = session.console
@@ -47,7 +48,7 @@ def _print_pruning(pruning: "Pruning", session: "Session", *, dry_run: bool) -> 
     session.finish(
         PruneOutput,
         dry_run=dry_run,
-        removed=[each.as_dict() for each in pruning.removed],
+        removed=[ListedVersionOutput.from_listed(each) for each in pruning.removed],
         needed=[{"kind": v.kind, "name": v.name, "id": v.id, "why": why} for v, why in pruning.needed.items()],
         bytes=freed,
     )

@@ -43,5 +43,5 @@ def command(version: Reference, url: Url, *, session: "Session") -> int:
     if upload.made:
         console.say(f"uploaded {upload.sent:,} of {upload.files:,} files, {format_bytes(upload.bytes)}")
     console.say(f"{'published' if upload.made else 'already published'}: {kind_and_reference(found)}\n{upload.url}")
-    session.finish(PublishOutput, **upload.as_dict())
+    session.finish(PublishOutput, **vars(upload))
     return ExitCode.DONE

@@ -33,7 +33,7 @@ def print_model(
     console.problems(facts["problems"])
     console.say(f"curves  {version.path / 'curves.png'}\nsamples {version.path / model['samples']}")
     console.say(f"next: genset generate {version.path}")
-    session.finish(ModelOutput, version=version.as_dict(), made=made, **facts, **(written or {}))
+    session.finish(ModelOutput, version=version, made=made, **facts, **(written or {}))
     damaged = any(problem["kind"] == "checksum" for problem in facts["problems"])
     return ExitCode.FAILED if damaged else ExitCode.DONE  # items that training left out are no failure
 

@@ -112,7 +112,7 @@ def _check_folds(section: "Split") -> None:
 
 
 def _print_folds(folds: "Sequence[WrittenVersion]", session: "Session") -> int:
-    from genset.cli.json_output.pipeline_commands import FoldsOutput
+    from genset.cli.json_output.pipeline_commands import FoldOutput, FoldsOutput
     from genset.pipeline.job import as_dicts
 
     console, problems = session.console, as_dicts(folds[0].problems)
@@ -121,6 +121,5 @@ def _print_folds(folds: "Sequence[WrittenVersion]", session: "Session") -> int:
     console.problems(problems)
     for fold in folds:
         console.say(f"dataset {fold.version.path}")
-    versions = [{**fold.version.as_dict(), "counts": fold.counts} for fold in folds]
-    session.finish(FoldsOutput, versions=versions, problems=problems)
+    session.finish(FoldsOutput, versions=[FoldOutput.from_written(fold) for fold in folds], problems=problems)
     return ExitCode.DONE

@@ -36,6 +36,5 @@ def _print_states(states: "dict[str, VersionState]", session: "Session") -> int:
     up_to_date = not any(state.reasons for state in states.values())
     if not up_to_date:
         console.say("next: genset run CONFIG")
-    fields = {what: state.as_dict() for what, state in states.items()}
-    session.finish(StatusOutput, up_to_date=up_to_date, **fields)
+    session.finish(StatusOutput, up_to_date=up_to_date, **states)
     return ExitCode.DONE if up_to_date else ExitCode.FAILED

@@ -61,6 +61,6 @@ def _print_result(result: "VerifyResult", session: "Session") -> int:
         console.say(f"note: {note['path']}: {note['detail']}")
     if not problems:
         console.say(f"no problems found in {sum(result.counts.get('split', {}).values()):,} items")
-    fields: dict[str, Any] = {"version": result.version.as_dict()} if result.version else {}
+    fields: dict[str, Any] = {"version": result.version} if result.version else {}
     session.finish(VerifyOutput, **fields, counts=result.counts, problems=problems, notes=notes)
     return ExitCode.FAILED if problems else ExitCode.DONE

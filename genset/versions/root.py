@@ -117,13 +117,15 @@ class Root:
             shutil.rmtree(gone)
 
     def latest(self, kind: str, name: str) -> Version | None:
-        """The version that `latest` means; None if no version passed its gates."""
+        """The version that `latest` means; None if the name has no versions, or none passed its gates."""
         versions = self.versions(kind, name)
+        if not versions:
+            return None
         try:
-            wanted = self.latest_id(kind, name, versions)
+            latest_id = self.latest_id(kind, name, versions)
         except GensetError:
             return None
-        return next((version for version in versions if version.id == wanted), None)
+        return next((version for version in versions if version.id == latest_id), None)
 
     def versions(self, kind: str, name: str) -> list[Version]:
         """The finished versions of one name, oldest first."""

@@ -38,10 +38,6 @@ class Version:
     name: str
     id: str
 
-    def as_dict(self) -> dict[str, str]:
-        """The JSON object of a version."""
-        return {"path": str(self.path), "name": self.name, "id": self.id}
-
     @property
     def manifest(self) -> dict[str, Any]:
         """The manifest, read from the disk. Raises DamagedError if it is damaged or lacks a required key."""

@@ -23,7 +23,7 @@ from genset.pipeline.write.estimate import Estimate, estimate_copies, estimate_f
 from genset.versions.version import Version
 from genset.workflows.generate import rare_problems
 from genset.workflows.open_dataset import OpenDataset, WrittenVersion, export_unchanged
-from genset.workflows.provenance_check import learned_from
+from genset.workflows.provenance_check import trained_on
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _training_items(generator: SampleModel, model: Version, source: OpenDataset,
     learned = training_items.load_training_items(
         model, job, "Restore the items: genset must know what the model was trained on."
     )
-    leaked = learned_from(source.records, learned)
+    leaked = trained_on(source.records, learned)
     if leaked:
         raise GensetError(
             f"the model was trained on {len(leaked)} items that this dataset holds out, such as {leaked[0].place}: "

@@ -1,12 +1,12 @@
-"""How fast this machine is: the stages of a run, timed one by one on pictures that are drawn for it."""
+"""genset bench: how fast this machine runs each stage, measured on small images that are drawn for it."""
 
 import csv
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import PIL.Image
@@ -25,27 +25,27 @@ from genset.workflows.inspect import evaluate_against, read_contents
 
 SIZE, CLASSES, PER_CLASS = 28, 4, 150
 _COPIES = 2
-_MADE = 400
-_COMPILED = 10  # steps after which all that is compiled is
+_GENERATED = 400
+_COMPILATION_STEPS = 10  # the first steps of a training compile the network and are not measured
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Timed:
-    """One stage: what it does with how many items in which time."""
+class StageTime:
+    """A stage, with the number of items that it processed and the time it took."""
 
     stage: str
     items: int
     seconds: float
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        rate = round(self.items / max(self.seconds, 1e-9), 1)
-        return {"stage": self.stage, "items": self.items, "seconds": round(self.seconds, 3), "items_per_second": rate}
+    @property
+    def items_per_second(self) -> float:
+        """Speed, to one decimal place."""
+        return round(self.items / max(self.seconds, 1e-9), 1)
 
 
-def bench(steps: int, job: Job) -> list[Timed]:
-    """Time reading, transforming and writing, some steps of training, sampling and judging; all is thrown away."""
+def bench(steps: int, job: Job) -> list[StageTime]:
+    """Time reading, augmenting, `steps` steps of training, generating and evaluating. All its files are removed."""
     with tempfile.TemporaryDirectory(prefix="genset-bench-") as temporary:
         folder = Path(temporary)
         count = _draw(folder / "items")
@@ -53,50 +53,52 @@ def bench(steps: int, job: Job) -> list[Timed]:
         return list(_stages(folder, count, steps, quiet))
 
 
-def _stages(folder: Path, count: int, steps: int, job: Job) -> Iterator[Timed]:
+def _stages(folder: Path, count: int, steps: int, job: Job) -> Iterator[StageTime]:
     source, took = _timed(lambda: open_dataset.open_dataset(folder / "items", None, job))
-    yield Timed("read and look for duplicates", count, took)
-    planned = augment.augment_plan(source, Augment(copies=_COPIES), Balance(), None, 0, job)
-    _, took = _timed(lambda: augment.augment_version(planned, "copies", job))
-    yield Timed("transform and write", count * (1 + _COPIES), took)
+    yield StageTime("read and find duplicates", count, took)
+    plan = augment.augment_plan(source, Augment(copies=_COPIES), Balance(), None, 0, job)
+    _, took = _timed(lambda: augment.augment_version(plan, "copies", job))
+    yield StageTime("augment and write", count * (1 + _COPIES), took)
     config = _config(folder, steps)
     prepared = prepare(config, job)
-    watch = _Watch(job.progress)
-    model, _ = train_model(config, prepared, replace(job, progress=watch.progress), resume=False, force=True)
+    timer = _TrainingTimer(job.progress)
+    model, _ = train_model(config, prepared, replace(job, progress=timer.progress), resume=False, force=True)
     with (model.path / "history.csv").open(newline="", encoding="utf-8") as file:
-        passes = [float(row["epoch"]) for row in csv.DictReader(file)][-1]
-    seen = passes * len(prepared.split_items("train")[0])
-    yield Timed("train, default network", round(seen * (1 - watch.first / steps)), watch.seconds)
-    few = Generate(count=_MADE, near_copies="keep", wrong_labels="keep")
-    nothing = generate.VariationRequest()
-    made, took = _timed(lambda: generate.generate_version(model, few, [], nothing, None, "made", job, FolderExporter()))
-    yield Timed("sample and write", _MADE, took)
-    judged = read_contents(made.version.path, job)
-    _, took = _timed(lambda: evaluate_against(judged, made.version, folder / "items", job))
-    yield Timed("judge", _MADE + count, took)
+        epochs = [float(row["epoch"]) for row in csv.DictReader(file)][-1]
+    trained = epochs * len(prepared.split_items("train")[0])
+    yield StageTime("train, default network", round(trained * (1 - timer.first_step / steps)), timer.seconds)
+    section = Generate(count=_GENERATED, near_copies="keep", wrong_labels="keep")
+    variations = generate.VariationRequest()
+    generated, took = _timed(
+        lambda: generate.generate_version(model, section, [], variations, None, "generated", job, FolderExporter())
+    )
+    yield StageTime("generate and write", _GENERATED, took)
+    generated_contents = read_contents(generated.version.path, job)
+    _, took = _timed(lambda: evaluate_against(generated_contents, generated.version, folder / "items", job))
+    yield StageTime("evaluate", _GENERATED + count, took)
 
 
 def _timed(work: Callable[[], _T]) -> tuple[_T, float]:
     started = time.perf_counter()
-    done = work()
-    return done, time.perf_counter() - started
+    result = work()
+    return result, time.perf_counter() - started
 
 
-class _Watch:
-    """The time from one step of a training to its last: the first ones compile."""
+class _TrainingTimer:
+    """Measures a training without its first steps, which compile the network."""
 
     def __init__(self, progress: Progress) -> None:
-        self.first, self.seconds = 0, 0.0
-        self._before, self._since = progress, 0.0
+        self.first_step, self.seconds = 0, 0.0
+        self._inner, self._started = progress, 0.0
         self.progress = Progress(self._tick, progress.say)
 
     def _tick(self, stage: str, done: int, total: int, note: str) -> None:
         if stage == "train":
             now = time.perf_counter()
-            if not self.first and done >= _COMPILED:
-                self.first, self._since = done, now
-            self.seconds = now - self._since
-        self._before.tick(stage, done, total, note)
+            if not self.first_step and done >= _COMPILATION_STEPS:
+                self.first_step, self._started = done, now
+            self.seconds = now - self._started
+        self._inner.tick(stage, done, total, note)
 
 
 def _config(folder: Path, steps: int) -> Config:
@@ -110,7 +112,7 @@ def _config(folder: Path, steps: int) -> Config:
 
 
 def _draw(folder: Path) -> int:
-    """Pictures of bright bars on noise, a direction for each class."""
+    """Write images of bright bars on noise, with one direction per class; returns their number."""
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
     for label in range(CLASSES):
@@ -122,8 +124,3 @@ def _draw(folder: Path) -> int:
             pixels = (bar + rng.uniform(0, 30, (SIZE, SIZE))).clip(0, 255).astype(np.uint8)
             PIL.Image.fromarray(pixels).save(folder / str(label) / f"{number:03d}.png")
     return CLASSES * PER_CLASS
-
-
-def rates(timed: Sequence[Timed]) -> list[dict[str, Any]]:
-    """The stages as JSON holds them."""
-    return [each.as_dict() for each in timed]

@@ -57,8 +57,8 @@ class DryRun:
         return {
             "dry_run": True,
             "config": self.config.model_dump(mode="json"),
-            "model": self.model.as_dict(),
-            "dataset": self.dataset.as_dict(),
+            "model": self.model,
+            "dataset": self.dataset,
             "counts": self.counts,
             "plan": self.rows,
             "estimate": {**self.estimate.as_dict(), "training": self.budget if self.trains else None},

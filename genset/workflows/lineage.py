@@ -1,4 +1,4 @@
-"""Where an item came from: its transform, parents and model, down to the user's file."""
+"""genset inspect ITEM: where an item comes from: its transforms, parent items and model, back to the user's files."""
 
 import json
 import re
@@ -18,35 +18,35 @@ ITEM_ID = re.compile(r"[cag][0-9a-f]{15}")
 
 
 @dataclass(frozen=True)
-class FoundItem:
-    """An item in a version."""
+class VersionItem:
+    """An item, with the version that contains it."""
 
     version: Version
     record: Record
-    records: Mapping[str, Record]  # of the version, by id
+    records: Mapping[str, Record]  # all of the version, by id
 
 
-def by_path(path: Path) -> FoundItem | None:
-    """The item of a file inside a dataset version; None where the file belongs to no version."""
+def item_at(path: Path) -> VersionItem | None:
+    """The item of a file in a dataset version; None if the file belongs to no version."""
     for folder in path.resolve().parents:
         version = open_version(folder)
         if version:
             records = _records(version)
-            return FoundItem(version, records[path.stem], records) if path.stem in records else None
+            return VersionItem(version, records[path.stem], records) if path.stem in records else None
     return None
 
 
-def by_id(name: str, root: Root) -> FoundItem:
-    """The item of an id, in the newest version of each name that has it. Raises GensetError when none has."""
+def item_with_id(item_id: str, root: Root) -> VersionItem:
+    """The item with an id, in the newest version of a name that contains it. Raises GensetError if no version does."""
     for dataset in root.names("datasets"):
         for version in reversed(root.versions("datasets", dataset)):
             records = _records(version)
-            if name in records:
-                return FoundItem(version, records[name], records)
+            if item_id in records:
+                return VersionItem(version, records[item_id], records)
     raise GensetError(
-        f"no dataset version has the item {name}",
+        f"no dataset version contains the item {item_id}",
         where=str(root.path),
-        hint="Give the path of its file, or the root that its version stands in with --output.",
+        hint="Give the path of its file, or the output root of its version with --output.",
     )
 
 
@@ -56,10 +56,10 @@ def _records(version: Version) -> dict[str, Record]:
     return {record.id: record for record in read_version(version.path, reader(version)).records}
 
 
-def ancestry(found: FoundItem, root: Root) -> dict[str, Any]:
-    """What is known of an item, and of all that it was made from, as JSON holds it."""
-    version, record = found.version, found.record
-    out: dict[str, Any] = {
+def ancestry(item: VersionItem, root: Root) -> dict[str, Any]:
+    """The JSON object of an item: how it was created, with the same for each of its parent items."""
+    version, record = item.version, item.record
+    tree: dict[str, Any] = {
         "id": record.id,
         "source": record.source,
         "label": record.label,
@@ -69,68 +69,67 @@ def ancestry(found: FoundItem, root: Root) -> dict[str, Any]:
         "path": str(record.path),
     }
     if record.source == "collected":
-        return {**out, "file": record.origin, "sources": _sources(version)}
-    told = json.loads(record.transform)
-    out |= {"seed": record.seed, "drawn": told[0] if isinstance(told, list) else told}
+        return {**tree, "file": record.origin, "sources": _sources(version)}
+    transform = json.loads(record.transform)
+    tree |= {"seed": record.seed, "drawn": transform[0] if isinstance(transform, list) else transform}
     if record.model:
-        out["model"] = _model(record.model, version, root)
-    out["parents"] = [
-        ancestry(FoundItem(version, found.records[name], found.records), root)
-        if name in found.records
-        else {"id": name}
+        tree["model"] = _model_facts(record.model, version, root)
+    tree["parents"] = [
+        ancestry(VersionItem(version, item.records[name], item.records), root) if name in item.records else {"id": name}
         for name in record.origin.split()
     ]
-    return out
+    return tree
 
 
 def _sources(version: Version) -> list[str]:
-    """The folders that real items were collected from; where one is a version, those that it was collected from."""
-    out: list[str] = []
+    """The folders that the real items of a version were collected from; if one is a version, its folders."""
+    folders: list[str] = []
     for source in version.manifest.get("sources", []):
-        earlier = open_version(Path(source))
-        out += (_sources(earlier) if earlier else []) or [source]
-    return out
+        parent = open_version(Path(source))
+        folders += (_sources(parent) if parent else []) or [source]
+    return folders
 
 
-def _model(reference: str, version: Version, root: Root) -> dict[str, Any]:
-    """The model version of a reference, and what it learned from; the reference alone where it is not at hand."""
-    for place in (root, *roots_of(version)):
-        for name in place.names("models"):
-            for model in place.versions("models", name):
+def _model_facts(reference: str, version: Version, root: Root) -> dict[str, Any]:
+    """The model version of a reference, and what it was trained on; only the reference if it was not found."""
+    for each in (root, *roots_of(version)):
+        for name in each.names("models"):
+            for model in each.versions("models", name):
                 manifest = model.manifest
                 if manifest["model"]["reference"] == reference:
-                    about = {"reference": reference, "version": model.reference, "path": str(model.path)}
-                    return {**about, "learned_from": manifest["config"]["data"]["source"], "seed": manifest["seed"]}
+                    facts = {"reference": reference, "version": model.reference, "path": str(model.path)}
+                    return {**facts, "learned_from": manifest["config"]["data"]["source"], "seed": manifest["seed"]}
     return {"reference": reference}
 
 
-def lines(tree: Mapping[str, Any], depth: int = 0) -> list[str]:
-    """The ancestry as people read it, one generation below the other."""
+def ancestry_lines(tree: Mapping[str, Any], depth: int = 0) -> list[str]:
+    """The ancestry of an item as text; parents are indented below their children."""
     indent = "  " * depth
     if "source" not in tree:
         return [f"{indent}{tree['id']}: not in this version"]
-    where = f", {tree['split']}" if depth == 0 else ""
+    split = f", {tree['split']}" if depth == 0 else ""
     label = f"class {tree['label']}" if tree["label"] else "no class"
-    out = [f"{indent}{tree['id']}: {tree['source']}, {label}{where}"]
+    lines = [f"{indent}{tree['id']}: {tree['source']}, {label}{split}"]
     if depth == 0:
-        out.append(f"{indent}  in {tree['version']}: {tree['path']}")
+        lines.append(f"{indent}  in {tree['version']}: {tree['path']}")
     if tree["source"] == "collected":
-        out.append(f"{indent}  file {tree['file']} of {', '.join(tree['sources']) or 'a folder that is not noted'}")
-        return out
-    out += [f"{indent}  {text}" for text in _drawn(tree)]
-    return out + [line for parent in tree["parents"] for line in lines(parent, depth + 1)]
+        lines.append(f"{indent}  file {tree['file']} of {', '.join(tree['sources']) or 'an unknown folder'}")
+        return lines
+    lines += [f"{indent}  {text}" for text in _transform_lines(tree)]
+    return lines + [line for parent in tree["parents"] for line in ancestry_lines(parent, depth + 1)]
 
 
-def _drawn(tree: Mapping[str, Any]) -> list[str]:
-    told, seed = dict(tree["drawn"]), f"seed {tree['seed']}"
-    model = tree.get("model")
-    out = []
+def _transform_lines(tree: Mapping[str, Any]) -> list[str]:
+    """The model, the steps with their drawn parameters, and the seed."""
+    values, model = dict(tree["drawn"]), tree.get("model")
+    lines = []
     if model:
-        name = model.get("version", "a model that is not at hand")
-        learned = f", which learned from {', '.join(model['learned_from'])}" if "learned_from" in model else ""
-        out.append(f"by {name} ({model['reference']}){learned}")
-    for step in told.pop("steps", []):
-        drawn = (f"{name}={value}" for name, value in step.items() if name != "kind")
-        out.append(" ".join([step["kind"], *drawn]))
-    out.append(", ".join([seed, *(f"{name} {value}" for name, value in told.items() if name != "recipe")]))
-    return out
+        name = model.get("version", "a model that was not found")
+        trained = f", trained on {', '.join(model['learned_from'])}" if "learned_from" in model else ""
+        lines.append(f"by {name} ({model['reference']}){trained}")
+    for step in values.pop("steps", []):
+        parameters = (f"{name}={value}" for name, value in step.items() if name != "kind")
+        lines.append(" ".join([step["kind"], *parameters]))
+    others = (f"{name} {value}" for name, value in values.items() if name != "recipe")
+    lines.append(", ".join([f"seed {tree['seed']}", *others]))
+    return lines

@@ -38,7 +38,7 @@ class WrittenVersion:
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON holds it."""
         return {
-            "version": self.version.as_dict(),
+            "version": self.version,
             "counts": self.counts,
             "problems": as_dicts(self.problems),
             "redrawn": self.redrawn,

@@ -1,15 +1,14 @@
-"""Versions in a store, such as a bucket: whole or not at all, never changed, as in the output root.
+"""genset publish: uploads a version to a store, such as a bucket, where it is complete or absent and never changed.
 
-A store can rename nothing, so the manifest is what makes a version: it is sent last, in one piece. Its checksum is sent
-first and says whose files stand there, so that a publishing that was cut off goes on where it stopped, and nobody
-else's is mixed with it. Nothing is ever removed: credentials need not allow it.
+A store cannot rename files. A version exists there once its manifest does: the manifest is uploaded last, in one piece.
+Its checksum is uploaded first and identifies the version that the files belong to. So an interrupted upload can be
+continued, and files of different versions are never mixed. Nothing is ever removed: credentials need not allow it.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from genset.engine import Engine, Local
 from genset.errors import DamagedError, GensetError
@@ -18,10 +17,10 @@ from genset.versions.checksums import MISSING, compare, listed
 from genset.versions.remote import Store
 from genset.versions.version import CONFIG, MANIFEST, SUMS, Version
 
-LATEST = "latest"  # a file with the id of the newest version, as a store has no links
-NOTE = ".sha256"  # beside the folder of a version: whose files stand there, also before it is a version
-SENDERS = 16  # threads, which wait for answers most of the time
-_OTHER = "Give each output root a URL of its own, or remove what stands there."
+LATEST = "latest"  # a file that contains the id of the newest version, as a store has no links
+CLAIM = ".sha256"  # a file beside the folder of a version: the checksum of the manifest that the files belong to
+UPLOAD_THREADS = 16  # more than cores, as they mostly wait for the network
+_CONFLICT_HINT = "Use a separate URL for each output root, or remove the files there."
 
 
 @dataclass(frozen=True)
@@ -29,84 +28,83 @@ class PublishResult:
     """A version in a store."""
 
     version: Version
-    url: str  # its own
-    made: bool  # whether it was not there before
+    url: str  # of its folder
+    made: bool  # whether it is new there
     files: int
-    sent: int  # now: the others were there
-    bytes: int  # sent now
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        told = {name: getattr(self, name) for name in ("url", "made", "files", "sent", "bytes")}
-        return {"version": self.version.as_dict(), **told}
+    sent: int  # files that were uploaded now; an interrupted upload may have sent the others
+    bytes: int  # size of the files that were uploaded now
 
 
 @dataclass(frozen=True)
-class _Sending:
-    """Sends one file; runs wherever the engine has workers, who see the output root."""
+class _FileUpload:
+    """Uploads one file of a version; runs on the workers of the engine, which can read the output root."""
 
     folder: Path
     store: Store
     place: str
 
     def __call__(self, file: tuple[str, str]) -> str:
-        """What is wrong with the file of a name and a SHA-256, which is then not sent; "" where it was sent."""
+        """Upload a file, given as (name, SHA-256). Returns "", or why it was not uploaded."""
         name, digest = file
-        wrong = compare(self.folder, {name: digest})
-        if wrong:
-            return f"{name} {wrong[name]}"
+        faults = compare(self.folder, {name: digest})
+        if faults:
+            return f"{name} {faults[name]}"
         self.store.send(self.folder / name, f"{self.place}/{name}")
         return ""
 
 
 def publish(version: Version, store: Store, job: Job) -> PublishResult:
-    """Send a version to a store, unless it is there. Needs the lock, so that no `prune` takes it away meanwhile.
+    """Upload a version to a store, unless it is already there. Needs the lock, so that no `prune` removes it meanwhile.
 
-    Raises GensetError where another version has its number, or its place holds strange files, and DamagedError where
-    its files are not as they were written.
+    Raises GensetError if the store has another version with its number, or other files in its folder, and DamagedError
+    if files of the version are missing or have changed.
     """
     job.progress.say(f"publishing {version.reference} to {store.url}")
     place = f"{version.kind}/{version.name}/{version.id}"
     url = f"{store.url}/{place}"
     manifest = (version.path / MANIFEST).read_bytes()
     files = _files(version)
-    there = store.read(f"{place}/{MANIFEST}")
-    if there is not None:
-        if there != manifest:
+    published = store.read(f"{place}/{MANIFEST}")
+    if published is not None:
+        if published != manifest:
             raise GensetError(
-                f"another version with the number of {version.reference} is there, and versions are never changed",
+                f"a different {version.reference} is published there, and published versions are never changed",
                 where=url,
-                hint=_OTHER,
+                hint=_CONFLICT_HINT,
             )
-        _point(version, store)
+        _update_latest(version, store)
         return PublishResult(version, url, False, len(files), 0, 0)
     _claim(store, place, f"{hashlib.sha256(manifest).hexdigest()}  {version.id}/{MANIFEST}\n", url)
     sizes = _sizes(version, files)
     missing = _missing(sizes, store, place, url)
-    sending = _Sending(version.path.resolve(), store, place)
-    wanted = [(name, files[name]) for name in missing]
-    for done, fault in enumerate(_many(job.engine).map(sending, wanted), start=1):
-        if fault:
-            raise _damaged(version, fault)
-        job.progress.tick("publish", done, len(wanted), "")
-    lost = _missing(sizes, store, place, url)
-    if lost:
+    _upload(version, {name: files[name] for name in missing}, store, place, job)
+    incomplete = _missing(sizes, store, place, url)
+    if incomplete:
         raise GensetError(
-            f"{len(lost)} of {len(files)} files did not arrive whole, the first of them {lost[0]}",
+            f"{len(incomplete)} of {len(files)} files were not uploaded completely, the first is {incomplete[0]}",
             where=url,
-            hint="Start it again: what arrived is not sent twice.",
+            hint="Run the command again: files that were uploaded are not uploaded twice.",
         )
     store.write(f"{place}/{MANIFEST}", manifest)
-    _point(version, store)
-    return PublishResult(version, url, True, len(files), len(wanted), sum(sizes[name] for name in missing))
+    _update_latest(version, store)
+    return PublishResult(version, url, True, len(files), len(missing), sum(sizes[name] for name in missing))
+
+
+def _upload(version: Version, files: Mapping[str, str], store: Store, place: str, job: Job) -> None:
+    """Upload files, given as {name: SHA-256}. Raises DamagedError for the first one that has changed."""
+    upload = _FileUpload(version.path.resolve(), store, place)
+    for done, fault in enumerate(_with_upload_threads(job.engine).map(upload, list(files.items())), start=1):
+        if fault:
+            raise _damaged(version, fault)
+        job.progress.tick("publish", done, len(files), "")
 
 
 def _files(version: Version) -> dict[str, str]:
-    """All files of a version but its manifest, with their checksums. Raises DamagedError."""
+    """All files of a version except its manifest, as {name: SHA-256}. Raises DamagedError."""
     manifest = version.manifest
-    sums, wrong = listed(version)
-    if wrong:
-        raise _damaged(version, " ".join(next(iter(wrong.items()))))
+    sums, faults = listed(version)
+    if faults:
+        raise _damaged(version, " ".join(next(iter(faults.items()))))
     own = {SUMS: hashlib.sha256((version.path / SUMS).read_bytes()).hexdigest()}
     if manifest.get("config_sha256"):
         own[CONFIG] = manifest["config_sha256"]
@@ -114,7 +112,7 @@ def _files(version: Version) -> dict[str, str]:
 
 
 def _sizes(version: Version, names: Iterable[str]) -> dict[str, int]:
-    """Bytes of some files of a version. Raises DamagedError."""
+    """Sizes in bytes of files of a version. Raises DamagedError if one is missing."""
     sizes = {}
     for name in names:
         try:
@@ -125,43 +123,47 @@ def _sizes(version: Version, names: Iterable[str]) -> dict[str, int]:
 
 
 def _damaged(version: Version, fault: str) -> DamagedError:
-    return DamagedError(fault, where=str(version.path), hint="Only whole versions are published.")
+    return DamagedError(
+        fault,
+        where=str(version.path),
+        hint="Restore the file, or write the version again: only complete versions can be published.",
+    )
 
 
-def _many(engine: Engine) -> Engine:
-    """The engine with workers enough to send, unless the user said how many."""
-    plain = isinstance(engine, Local) and engine.workers is None
-    return engine.model_copy(update={"workers": SENDERS}) if plain else engine
+def _with_upload_threads(engine: Engine) -> Engine:
+    """The engine with enough threads for uploads, unless the user has set the number of workers."""
+    default = isinstance(engine, Local) and engine.workers is None
+    return engine.model_copy(update={"workers": UPLOAD_THREADS}) if default else engine
 
 
 def _claim(store: Store, place: str, line: str, url: str) -> None:
-    """Say whose files will stand there, as sha256sum writes it. Raises GensetError where others stand there."""
-    note = store.read(f"{place}{NOTE}")
-    if note is None:
-        store.write(f"{place}{NOTE}", line.encode())
-    elif note != line.encode():
+    """Write the claim, a line as sha256sum writes it. Raises GensetError if another version has claimed the folder."""
+    claim = store.read(f"{place}{CLAIM}")
+    if claim is None:
+        store.write(f"{place}{CLAIM}", line.encode())
+    elif claim != line.encode():
         raise GensetError(
-            "another version of this number is being published, or was when its command was cut off",
+            "another version with this number is being published there, or its upload was interrupted",
             where=url,
-            hint=_OTHER,
+            hint=_CONFLICT_HINT,
         )
 
 
 def _missing(sizes: Mapping[str, int], store: Store, place: str, url: str) -> Sequence[str]:
-    """The files that are not there in their size. Raises GensetError where others stand there."""
-    there = store.sizes(place)
-    strange = sorted(there.keys() - sizes.keys())
-    if strange:
+    """The files that the store lacks or has in another size. Raises GensetError if it has files of another origin."""
+    uploaded = store.sizes(place)
+    foreign = sorted(uploaded.keys() - sizes.keys())
+    if foreign:
         raise GensetError(
-            f"files that are not of the version stand there, the first of them {strange[0]}", where=url, hint=_OTHER
+            f"files there do not belong to the version, the first is {foreign[0]}", where=url, hint=_CONFLICT_HINT
         )
-    return [name for name, size in sizes.items() if there.get(name) != size]
+    return [name for name, size in sizes.items() if uploaded.get(name) != size]
 
 
-def _point(version: Version, store: Store) -> None:
-    """Let `latest` name the version, unless it names a newer one, or the version's gates failed."""
+def _update_latest(version: Version, store: Store) -> None:
+    """Write the version to `latest`, unless that has a newer one or the version failed its gates."""
     place = f"{version.kind}/{version.name}/{LATEST}"
-    now = (store.read(place) or b"").decode("utf-8", "replace").strip()
-    newer = now[1:].isdecimal() and int(now[1:]) >= int(version.id[1:])
+    latest = (store.read(place) or b"").decode("utf-8", "replace").strip()
+    newer = latest[1:].isdecimal() and int(latest[1:]) >= int(version.id[1:])
     if version.status == "ok" and not newer:
         store.write(place, f"{version.id}\n".encode())

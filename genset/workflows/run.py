@@ -57,14 +57,14 @@ class RunResult:
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON holds it."""
         return {
-            "version": self.dataset.as_dict(),
-            "model": self.model.as_dict(),
+            "version": self.dataset,
+            "model": self.model,
             "made": self.created,
             "counts": self.counts,
             **{key: self.verdict[key] for key in ("figures", "skipped", "failed_gates")},
             "problems": self.problems,
             "redrawn": self.redrawn,
-            "published": [upload.as_dict() for upload in self.published],
+            "published": self.published,
         }
 
 

@@ -1,4 +1,4 @@
-"""What a folder seems to hold: modality, classes, sizes, groups. A config is begun with it."""
+"""genset init: what a folder contains: modality, classes, sizes and groups, from which a config is proposed."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,59 +19,65 @@ from genset.pipeline.job import Job
 from genset.pipeline.prepare import check_enough
 from genset.pipeline.reading import containers_at, default_name, guess_modality
 
-_MOST_CLASSES = 100  # that a column is taken to tell
-_FEWEST_OF_CLASS = 5  # items, on average
-_EQUAL_ONLY = Clean(near_duplicates=NearDuplicates(kind="off")).named()  # a run looks for the others
+# A column can be the class if it has few enough values, with enough items per value on average
+_MAX_CLASSES = 100
+_MIN_ITEMS_PER_CLASS = 5
+_EXACT_DUPLICATES_ONLY = Clean(near_duplicates=NearDuplicates(kind="off")).named()  # a run finds the others
 
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What was seen in a folder."""
+    """What a folder contains."""
 
-    name: str  # for the versions
+    name: str  # of the versions
     source: Path
-    modality: Modality  # settled for the items
-    choices: Sequence[SuggestedSetting]  # of the modality's settings
+    modality: Modality  # with the settings that the items determine
+    settings: Sequence[SuggestedSetting]  # of the modality
     records: Sequence[Record]  # of usable items
-    told: str  # where the classes stand, in words
+    class_source: str  # where the classes come from, as a phrase
     group: Grouping | None
     problems: Sequence[Problem]
 
     @property
     def classes(self) -> Mapping[str, int]:
-        """Usable items of each class, sorted; empty where there are no classes."""
+        """Number of usable items by class, sorted; empty if there are no classes."""
         labels = Counter(record.label for record in self.records)
         return {} if set(labels) == {""} else dict(sorted(labels.items()))
 
     @property
     def splits(self) -> Mapping[str, int]:
-        """Usable items of each part of a folder that is divided already; empty for others."""
+        """Number of usable items by split, if the folder is already split; else empty."""
         return Counter(record.split for record in self.records if record.split)
 
 
 def scan(folder: Path, kind: str | None, job: Job) -> ScanResult:
-    """Look at every file of a folder, as items of one modality: the given one, or that of most files.
+    """Read all files of a folder as items of one modality: `kind`, or the modality of most files.
 
-    Raises GensetError where too few items are usable for a training.
+    Raises GensetError if too few items are usable for training.
     """
-    source = _inner(folder, kind)
-    table = MODALITIES[kind] if kind else guess_modality(source, MODALITIES)
-    found, told, settings = _collected(source, table, job)
-    cleaned = clean(found.records, found.modality, job, _EQUAL_ONLY)
-    problems = [*found.problems, *cleaned.problems]
+    source = _class_folder(folder, kind)
+    modality_type = MODALITIES[kind] if kind else guess_modality(source, MODALITIES)
+    collected, class_source, class_settings = _collect_with_classes(source, modality_type, job)
+    cleaned = clean(collected.records, collected.modality, job, _EXACT_DUPLICATES_ONLY)
+    problems = [*collected.problems, *cleaned.problems]
     check_enough(cleaned.records, problems, [str(source)])
-    known = found.modality
-    settled = known.resolve_settings(known.settings, cleaned.probes)
-    modality = table(settled)
-    choices = [*settings, *modality.suggested_settings(cleaned.probes)]
+    unsettled = collected.modality
+    modality = modality_type(unsettled.resolve_settings(unsettled.settings, cleaned.probes))
     return ScanResult(
-        _name(folder), source, modality, choices, cleaned.records, told, guess_grouping(cleaned.records), problems
+        name=_version_name(folder),
+        source=source,
+        modality=modality,
+        settings=[*class_settings, *modality.suggested_settings(cleaned.probes)],
+        records=cleaned.records,
+        class_source=class_source,
+        group=guess_grouping(cleaned.records),
+        problems=problems,
     )
 
 
-def _inner(folder: Path, kind: str | None) -> Path:
-    """The folder that holds the classes, where it stands alone in the one that was given."""
-    suffixes = MODALITIES[kind].suffixes if kind else [s for table in MODALITIES.values() for s in table.suffixes]
+def _class_folder(folder: Path, kind: str | None) -> Path:
+    """The folder that contains the folders of the classes; it can be the only folder in the user's folder."""
+    suffixes = MODALITIES[kind].suffixes if kind else [s for each in MODALITIES.values() for s in each.suffixes]
     while folder.is_dir():
         entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
         inner = [entry for entry in entries if entry.is_dir() and not entry.is_symlink()]
@@ -82,54 +88,55 @@ def _inner(folder: Path, kind: str | None) -> Path:
     return folder
 
 
-def _name(folder: Path) -> str:
-    """The name of the folder, or of that above where it is called as a part of a split."""
+def _version_name(folder: Path) -> str:
+    """The name of the folder; of its parent if the folder has the name of a split."""
     folder = folder.resolve()
     return default_name(folder.parent if folder.name.lower() in SPLIT_FOLDERS else folder)
 
 
-def _collected(source: Path, table: type[Modality], job: Job) -> tuple[Collected, str, list[SuggestedSetting]]:
-    """(the items, where their classes stand, what the config must say for that)."""
-    found = collect(Data(source=[str(source)]), table(table.Settings()), job)
-    records = found.records
+def _collect_with_classes(
+    source: Path, modality_type: type[Modality], job: Job
+) -> tuple[Collected, str, list[SuggestedSetting]]:
+    """(the items, where their classes come from, the settings that this needs)."""
+    data = Data(source=[str(source)])
+    collected = collect(data, modality_type(modality_type.Settings()), job)
+    records = collected.records
     if any(record.label for record in records):
-        return found, _told(records, source, table), []
-    column = _class_column(records) if table.class_column else ""
+        return collected, _class_source(records, source, modality_type), []
+    key = modality_type.class_column
+    column = _class_column(records) if key else ""
     if not column:
-        return found, "no classes were found", []
-    settings: dict[str, Any] = {table.class_column: column}
-    found = collect(Data(source=[str(source)]), table(table.Settings(**settings)), job)
-    return (
-        found,
-        f"the column {column!r} tells the class",
-        [SuggestedSetting(table.class_column, column, "it tells the class")],
-    )
+        return collected, "no classes were found", []
+    settings: dict[str, Any] = {key: column}
+    collected = collect(data, modality_type(modality_type.Settings(**settings)), job)
+    return collected, f"column {column!r} is the class", [SuggestedSetting(key, column, "this column is the class")]
 
 
-def _told(records: Sequence[Record], source: Path, table: type[Modality]) -> str:
-    kinds = sorted({container.kind for container, _ in containers_at(source, table)})
+def _class_source(records: Sequence[Record], source: Path, modality_type: type[Modality]) -> str:
+    """Where the classes of labelled items come from, as a phrase."""
+    kinds = sorted({container.kind for container, _ in containers_at(source, modality_type)})
     if kinds:
         return f"{', '.join(kinds)} with the class of each item"
-    parts = [source, *(source / name for name in SPLIT_FOLDERS)]
-    if any(metadata_file(part) for part in parts):
-        return "the metadata tell the class"
+    folders = [source, *(source / name for name in SPLIT_FOLDERS)]
+    if any(metadata_file(folder) for folder in folders):
+        return "classes from the metadata"
     if all(record.text is None for record in records):
-        return "a folder for each class"
-    return "the files are named by their class" if _by_file(records) else "a column `label` tells the class"
+        return "one folder for each class"
+    return "files are named after their class" if _named_after_file(records) else "column `label` is the class"
 
 
-def _by_file(records: Sequence[Record]) -> bool:
+def _named_after_file(records: Sequence[Record]) -> bool:
     return all(record.label in (record.path.stem, *record.path.parts[-2:-1]) for record in records)
 
 
 def _class_column(records: Sequence[Record]) -> str:
-    """The column with the fewest values, of those that could be classes; "" without any."""
-    values: dict[str, set[str]] = {}
+    """The column with the fewest values, among those that could be the class; "" if there is none."""
+    values_by_column: dict[str, set[str]] = {}
     for name in {name for record in records for name in record.columns}:
-        values[name] = {record.columns.get(name, "") for record in records}
-    fitting = [
+        values_by_column[name] = {record.columns.get(name, "") for record in records}
+    candidates = [
         name
-        for name, found in values.items()
-        if 2 <= len(found) <= min(_MOST_CLASSES, len(records) // _FEWEST_OF_CLASS) and "" not in found
+        for name, values in values_by_column.items()
+        if 2 <= len(values) <= min(_MAX_CLASSES, len(records) // _MIN_ITEMS_PER_CLASS) and "" not in values
     ]
-    return min(fitting, key=lambda name: (len(values[name]), name), default="")
+    return min(candidates, key=lambda name: (len(values_by_column[name]), name), default="")

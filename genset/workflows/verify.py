@@ -1,4 +1,4 @@
-"""`verify`: whether a dataset or a model can be trusted, one of genset's or not. Nothing is written or changed."""
+"""genset verify: checks whether a dataset or model, of genset or of another tool, can be trusted. Writes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,87 +21,94 @@ from genset.pipeline.reading import checksum_problems, containers_at, guess_moda
 from genset.pipeline.split.leaks import leaks
 from genset.versions.checksums import listed_sums
 from genset.versions.version import CONFIG, MANIFEST, SUMS, Version, open_version
-from genset.workflows.metadata_check import labels, metadata_problems
+from genset.workflows.metadata_check import label_problems, metadata_problems
 from genset.workflows.provenance_check import ProvenanceCheck
 
-_SERIOUS = (UNDECODABLE, "empty")  # of what collecting and cleaning tell
-_ODD = ("ignored", "empty_folder", "unlabelled", "made")
+# Kinds of problems that collecting and cleaning report
+_FAILURES = (UNDECODABLE, "empty")
+_NOTES = ("ignored", "empty_folder", "unlabelled", "made")
 
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """What was looked at, and what was found."""
+    """The verified version, if it is one, its counts, and everything that was found."""
 
     version: Version | None
     counts: Mapping[str, Mapping[str, int]]
-    found: Sequence[Problem]
+    findings: Sequence[Problem]
 
     @property
     def problems(self) -> list[Problem]:
-        """What must not be."""
-        return [each for each in self.found if each.kind != INFORMATION]
+        """Findings that fail the verification."""
+        return [finding for finding in self.findings if finding.kind != INFORMATION]
 
     @property
     def notes(self) -> list[Problem]:
-        """What could not be looked at, or is only odd."""
-        return [each for each in self.found if each.kind == INFORMATION]
+        """Findings that are only unusual, and what could not be checked."""
+        return [finding for finding in self.findings if finding.kind == INFORMATION]
 
 
 def verify(path: Path, group: str | None, section: Clean, job: Job) -> VerifyResult:
-    """Look at a dataset or a model. Raises GensetError where there is nothing to be looked at."""
+    """Check a dataset or model. Raises GensetError if the path has neither, or if `section` has other cleaning rules
+    than near_duplicates."""
     path = path.resolve()
     try:
         version = open_version(path)
         if version:
             modality_of(version)
     except DamagedError as error:
-        broken = Problem(MANIFEST, "manifest", error.message)
-        return VerifyResult(None, {}, [broken, Problem(str(path), INFORMATION, "nothing else was looked at")])
+        damage = Problem(MANIFEST, "manifest", error.message)
+        return VerifyResult(None, {}, [damage, Problem(str(path), INFORMATION, "nothing else was checked")])
     if version and version.kind == "models":
-        return VerifyResult(version, version.manifest["counts"], [*checksum_problems(version), *_of_model(version)])
-    form = version.manifest.get("format", FolderExporter().kind) if version else FolderExporter().kind
-    if version and form != FolderExporter().kind:
-        unread = Problem(str(path), INFORMATION, f"items in the form of {form} are not read")
-        return VerifyResult(version, version.manifest["counts"], [*checksum_problems(version), unread])
-    return _of_dataset(path, version, group, section, job)
+        return VerifyResult(
+            version, version.manifest["counts"], [*checksum_problems(version), *_model_problems(version)]
+        )
+    export_format = version.manifest.get("format", FolderExporter().kind) if version else FolderExporter().kind
+    if version and export_format != FolderExporter().kind:
+        note = Problem(
+            str(path), INFORMATION, f"items in {export_format} format cannot be read: only checksums were checked"
+        )
+        return VerifyResult(version, version.manifest["counts"], [*checksum_problems(version), note])
+    return _verify_dataset(path, version, group, section, job)
 
 
 def kind_at(path: Path) -> str | None:
-    """The modality whose rules may be named; None for a damaged version, of which `verify` tells."""
+    """The kind of modality at a path, which decides the valid rules; None for a damaged version, which `verify`
+    reports."""
     try:
         return kind_of(path, open_version(path))
     except DamagedError:
         return None
 
 
-def _of_dataset(path: Path, version: Version | None, group: str | None, section: Clean, job: Job) -> VerifyResult:
+def _verify_dataset(path: Path, version: Version | None, group: str | None, section: Clean, job: Job) -> VerifyResult:
     faults: list[GensetError] = []
-    modality, listed, told = _of_version(version, faults) if version else _of_folder(path, faults, job)
-    listed = with_groups(listed, group)
-    there = [record for record in listed if record.text is not None or record.path.is_file()]
-    looked = clean(there, modality, job, _without_other_rules(section))
-    everything = counts(Dataset(modality.kind, tuple(listed)))
-    found = [
-        *told,
-        *(_metadata(fault, path) for fault in faults),
-        *metadata_problems(path, listed, modality),
-        *(problem for problem in looked.problems if problem.kind in _SERIOUS),
-        *labels(listed),
-        *leaks(looked.records),
+    modality, records, problems = _read_version(version, faults) if version else _read_folder(path, faults, job)
+    records = with_groups(records, group)
+    existing = [record for record in records if record.text is not None or record.path.is_file()]
+    cleaned = clean(existing, modality, job, _leak_rules(section))
+    item_counts = counts(Dataset(modality.kind, tuple(records)))
+    findings = [
+        *problems,
+        *(_metadata_problem(fault, path) for fault in faults),
+        *metadata_problems(path, records, modality),
+        *(problem for problem in cleaned.problems if problem.kind in _FAILURES),
+        *label_problems(records),
+        *leaks(cleaned.records),
     ]
     if version:
-        found += [*_miscounted(version, everything), *ProvenanceCheck(version, looked.records).problems()]
-    return VerifyResult(version, everything, found)
+        findings += [*_count_problems(version, item_counts), *ProvenanceCheck(version, cleaned.records).problems()]
+    return VerifyResult(version, item_counts, findings)
 
 
-def _without_other_rules(section: Clean) -> Clean:
-    """Leaks alone are looked for: items that are only odd or stand twice in one split are the affair of `inspect`."""
-    others = section.model_fields_set - {"near_duplicates"}
-    if others:
+def _leak_rules(section: Clean) -> Clean:
+    """Only the rules that find leaks: `inspect` reports unusual items and duplicates within a split."""
+    other_rules = section.model_fields_set - {"near_duplicates"}
+    if other_rules:
         raise GensetError(
-            f"verify has no use for it: {', '.join(sorted(others))}",
+            f"verify takes only the rule near_duplicates, not {', '.join(sorted(other_rules))}",
             where="clean",
-            hint="Write clean.near_duplicates=off to look for equal items alone.",
+            hint="Leave out the other rules; clean.near_duplicates=off finds exact duplicates only.",
         )
     near = section.near_duplicates
     near = near if near.kind == "off" else near.model_copy(update={"kind": "report"})
@@ -109,35 +116,37 @@ def _without_other_rules(section: Clean) -> Clean:
     return Clean.model_validate({**off, "exact_duplicates": "report", "near_duplicates": near})
 
 
-def _of_version(version: Version, faults: list[GensetError]) -> tuple[Modality, Sequence[Record], Sequence[Problem]]:
+def _read_version(version: Version, faults: list[GensetError]) -> tuple[Modality, Sequence[Record], Sequence[Problem]]:
     modality = reader(version)
     return modality, read_version(version.path, modality, faults).records, checksum_problems(version)
 
 
-def _of_folder(path: Path, faults: list[GensetError], job: Job) -> tuple[Modality, Sequence[Record], Sequence[Problem]]:
-    table = guess_modality(path, MODALITIES)
-    if path.is_file() and not table.rows and not containers_at(path):
+def _read_folder(
+    path: Path, faults: list[GensetError], job: Job
+) -> tuple[Modality, Sequence[Record], Sequence[Problem]]:
+    modality_type = guess_modality(path, MODALITIES)
+    if path.is_file() and not modality_type.rows and not containers_at(path):
         raise GensetError(
-            "this is one file: a dataset, a version or a model can be verified",
+            "this is a single file; verify checks a dataset, a version or a model",
             where=str(path),
-            hint="Give the folder it lies in.",
+            hint="Give the folder that contains it.",
         )
-    found = collect(Data(source=[str(path)]), table(table.Settings()), job, faults)
-    told = [*(each for each in found.problems if each.kind in _SERIOUS)]
-    told += [Problem(each.path, INFORMATION, each.detail) for each in found.problems if each.kind in _ODD]
+    collected = collect(Data(source=[str(path)]), modality_type(modality_type.Settings()), job, faults)
+    problems = [problem for problem in collected.problems if problem.kind in _FAILURES]
+    problems += [Problem(p.path, INFORMATION, p.detail) for p in collected.problems if p.kind in _NOTES]
     if (path / SUMS).is_file():
-        told += [Problem(name, "checksum", f"it {what}") for name, what in listed_sums(path).items()]
-        if any(record.versioned for record in found.records):
-            told.append(Problem(MANIFEST, "manifest", "it is missing: genset wrote this version"))
-    return found.modality, found.records, told
+        problems += [Problem(name, "checksum", f"it {fault}") for name, fault in listed_sums(path).items()]
+        if any(record.versioned for record in collected.records):
+            problems.append(Problem(MANIFEST, "manifest", "it is missing, although genset wrote this version"))
+    return collected.modality, collected.records, problems
 
 
-def _of_model(version: Version) -> Iterator[Problem]:
-    """What the manifest of a model names and is not there."""
-    about = version.manifest["model"]
-    for name in (about.get("samples", ""), *(f"{network}.onnx" for network in about.get("networks", ()))):
+def _model_problems(version: Version) -> Iterator[Problem]:
+    """Files that the manifest of a model lists and that are missing, and sources that no longer exist."""
+    model = version.manifest["model"]
+    for name in (model.get("samples", ""), *(f"{network}.onnx" for network in model.get("networks", ()))):
         if name and not (version.path / name).is_file():
-            yield Problem(name, "missing_file", "the manifest names it, and it is not there")
+            yield Problem(name, "missing_file", "the manifest lists it, but it is missing")
     try:
         sources = load_config(version.path / CONFIG).data.source
     except GensetError as error:
@@ -145,16 +154,16 @@ def _of_model(version: Version) -> Iterator[Problem]:
         return
     for source in sources:
         if not Path(source).exists():
-            yield Problem(source, INFORMATION, "the model learned from it, and it is not there any more")
+            yield Problem(source, INFORMATION, "the model was trained on it, but it no longer exists")
 
 
-def _miscounted(version: Version, found: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
-    told = version.manifest["counts"].get("split")
-    if told != found["split"]:
-        yield Problem(MANIFEST, "manifest", f"it counts {told}, and listed are {found['split']}")
+def _count_problems(version: Version, item_counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
+    stored, listed = version.manifest["counts"].get("split"), item_counts["split"]
+    if stored != listed:
+        yield Problem(MANIFEST, "manifest", f"it counts {stored}, but the metadata list {listed}")
 
 
-def _metadata(fault: GensetError, path: Path) -> Problem:
+def _metadata_problem(fault: GensetError, path: Path) -> Problem:
     place = Path(fault.where)
     where = str(place.relative_to(path)) if place.is_relative_to(path) else fault.where
     return Problem(where, "metadata", fault.message)

@@ -1,4 +1,4 @@
-"""The versions under an output root: what they are, what they need, and which of them can go."""
+"""genset list and genset prune: the versions under an output root, and which of them can be removed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,44 +15,50 @@ from genset.versions.version import KINDS, Version
 
 @dataclass(frozen=True)
 class ListedVersion:
-    """A version as it stands on the shelf."""
+    """A version with what `list` shows of it."""
 
     version: Version
-    manifest: Mapping[str, Any]  # {} where it is damaged
+    manifest: Mapping[str, Any]  # {} if it is damaged
     size_bytes: int
     latest: bool
-    figures: Mapping[str, float]  # the headline ones, where they were computed
-    fault: str = ""  # what is damaged, so far as a look at the version shows it
+    figures: Mapping[str, float]  # the headline figures that were computed
+    fault: str = ""  # what is damaged; checksums are not verified
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        version, manifest = self.version, self.manifest
-        return {
-            "kind": version.kind,
-            "name": version.name,
-            "id": version.id,
-            "path": str(version.path),
-            "status": "damaged" if self.fault else manifest["status"],
-            "latest": self.latest,
-            "made": manifest.get("ended", ""),
-            "bytes": self.size_bytes,
-            "counts": manifest.get("counts", {}),
-            "figures": dict(self.figures),
-            "parents": list(manifest.get("parents", ())),
-        }
+    @property
+    def status(self) -> str:
+        """Either "ok", "failed" if the version failed its gates, or "damaged"."""
+        return "damaged" if self.fault else str(self.manifest["status"])
+
+    @property
+    def created(self) -> str:
+        """The time at which its run ended, in ISO 8601; "" if the manifest is damaged."""
+        return str(self.manifest.get("ended", ""))
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Number of items by split, label and source."""
+        counts: Mapping[str, Mapping[str, int]] = self.manifest.get("counts", {})
+        return counts
+
+    @property
+    def parents(self) -> list[str]:
+        """References of the versions that it is based on."""
+        return list(self.manifest.get("parents", ()))
 
 
-def shelf(root: Root, name: str | None = None) -> list[ListedVersion]:
-    """The versions of all names, or of one, models first and the oldest first. Raises GensetError for a name that has
-    none."""
-    known = sorted({each for kind in KINDS for each in root.names(kind)})
-    if name is not None and name not in known:
-        hint = f"There are {', '.join(known)}." if known else "Nothing was made there yet."
+def list_versions(root: Root, name: str | None = None) -> list[ListedVersion]:
+    """The versions of all names, or of one: models before datasets, old versions before new ones.
+
+    Raises GensetError if the name has no version.
+    """
+    names = sorted({each for kind in KINDS for each in root.names(kind)})
+    if name is not None and name not in names:
+        hint = f"Names with versions: {', '.join(names)}." if names else "This output root has no versions yet."
         raise GensetError(
-            f"no version has the name {name!r}{did_you_mean(name, known)}", where=str(root.path), hint=hint
+            f"no version has the name {name!r}{did_you_mean(name, names)}", where=str(root.path), hint=hint
         )
     return [
-        _kept(version, root)
+        _listed(version, root)
         for kind in KINDS
         for each in root.names(kind)
         if name in (None, each)
@@ -60,7 +66,7 @@ def shelf(root: Root, name: str | None = None) -> list[ListedVersion]:
     ]
 
 
-def _kept(version: Version, root: Root) -> ListedVersion:
+def _listed(version: Version, root: Root) -> ListedVersion:
     manifest: Mapping[str, Any] = {}
     figures: Mapping[str, float] = {}
     fault = ""
@@ -77,58 +83,61 @@ def _kept(version: Version, root: Root) -> ListedVersion:
 
 @dataclass(frozen=True)
 class Pruning:
-    """What goes, and what stays beyond the number that was asked for, with the reason."""
+    """The versions to remove, and the older versions to keep, with the reason for each."""
 
     removed: Sequence[ListedVersion]
     needed: Mapping[Version, str]
 
 
 def prune(root: Root, name: str | None, keep: int) -> Pruning:
-    """What can go, of one name or of all: not the newest `keep` whole ones of a name, nor `latest`, nor what any
-    version that stays was made from, nor a damaged one: nobody knows what it is still good for."""
-    every = shelf(root)
-    asked = every if name is None else shelf(root, name)
-    whole: dict[tuple[str, str], list[Version]] = {}
-    for each in every:
+    """Choose the versions to remove, of one name or of all. Nothing is removed yet.
+
+    The newest `keep` undamaged versions of each name are kept, `latest`, all versions that a kept one is based on, and
+    damaged ones, because other versions may still need their files.
+    """
+    versions = list_versions(root)
+    selected = versions if name is None else list_versions(root, name)
+    by_name: dict[tuple[str, str], list[Version]] = {}
+    for each in versions:
         if not each.fault:
-            whole.setdefault((each.version.kind, each.version.name), []).append(each.version)
-    newest = {version for versions in whole.values() for version in versions[-keep:]}
-    stays = [each for each in every if each.version in newest or each not in asked]
-    needed = {each.version: "latest means it" for each in every if each.latest and each.version not in newest}
-    needed |= {e.version: f"it is damaged ({e.fault}): remove it yourself" for e in asked if e.fault}
-    queue = [*stays, *(each for each in every if each.version in needed)]
-    by_version = {each.version: each for each in every}
-    seen = {each.version for each in queue}
+            by_name.setdefault((each.version.kind, each.version.name), []).append(each.version)
+    newest = {version for group in by_name.values() for version in group[-keep:]}
+    kept = [each for each in versions if each.version in newest or each not in selected]
+    needed = {each.version: "`latest` points to it" for each in versions if each.latest and each.version not in newest}
+    needed |= {e.version: f"it is damaged ({e.fault}): remove it yourself" for e in selected if e.fault}
+    by_version = {each.version: each for each in versions}
+    queue = [*kept, *(by_version[version] for version in by_version if version in needed)]
+    keeping = {each.version for each in queue}
     while queue:
         child = queue.pop()
         for parent in _parents(child, by_version):
-            if parent not in seen:
-                seen.add(parent)
-                needed[parent] = f"{child.version.kind[:-1]} {child.version.reference} was made from it"
+            if parent not in keeping:
+                keeping.add(parent)
+                needed[parent] = f"{child.version.kind[:-1]} {child.version.reference} is based on it"
                 queue.append(by_version[parent])
-    return Pruning([each for each in every if each.version not in seen], needed)
+    return Pruning([each for each in versions if each.version not in keeping], needed)
 
 
-def _parents(child: ListedVersion, every: Mapping[Version, ListedVersion]) -> Iterator[Version]:
-    """The versions that one was made from. A reference says not whether a model or a dataset is meant: both stay."""
-    yield from (version for version in every if version.reference in child.manifest.get("parents", ()))
-    places = {version.path.resolve(): version for version in every}
+def _parents(child: ListedVersion, versions: Mapping[Version, ListedVersion]) -> Iterator[Version]:
+    """The versions that one is based on. A reference can mean a model and a dataset: then both are parents."""
+    yield from (version for version in versions if version.reference in child.parents)
+    by_path = {version.path.resolve(): version for version in versions}
     for source in _sources(child.manifest):
-        found = places.get(Path(source).resolve())
-        if found:
-            yield found
+        parent = by_path.get(Path(source).resolve())
+        if parent:
+            yield parent
 
 
 def _sources(manifest: Mapping[str, Any]) -> list[str]:
-    """The folders that a version was made from, or whose parts it keeps."""
+    """The folders that a version was collected from, or whose splits it keeps."""
     config = manifest.get("config", {})
-    kept = (told.get("split", {}).get("previous") for told in (config, manifest.get("settings", {})))
-    return [*manifest.get("sources", ()), *config.get("data", {}).get("source", ()), *filter(None, kept)]
+    previous = (settings.get("split", {}).get("previous") for settings in (config, manifest.get("settings", {})))
+    return [*manifest.get("sources", ()), *config.get("data", {}).get("source", ()), *filter(None, previous)]
 
 
 def remove(pruning: Pruning, job: Job) -> None:
-    """Take away what can go, the youngest first, so that nothing ever lacks what it was made from. Needs the lock."""
-    youngest_first = sorted(pruning.removed, key=lambda each: str(each.manifest["ended"]), reverse=True)
-    for done, each in enumerate(youngest_first, start=1):
+    """Remove the chosen versions, children before their parents, in case the command is interrupted. Needs the lock."""
+    newest_first = sorted(pruning.removed, key=lambda each: each.created, reverse=True)
+    for done, each in enumerate(newest_first, start=1):
         job.root.remove(each.version)
         job.progress.tick("prune", done, len(pruning.removed), "")

@@ -10,7 +10,7 @@ from genset.errors import GensetError
 from genset.pipeline.job import up_to_date
 from genset.versions.root import Root
 from genset.versions.version import Version
-from genset.workflows.versions import prune, shelf
+from genset.workflows.versions import list_versions, prune
 from tests.helpers import manifest_of
 
 
@@ -63,6 +63,10 @@ def test_no_latest_where_all_versions_failed(root: Root) -> None:
     assert root.latest("datasets", "d") is None
 
 
+def test_no_latest_where_a_name_has_no_versions(root: Root) -> None:
+    assert root.latest("models", "m") is None
+
+
 def test_versions_are_in_the_order_of_their_numbers(root: Root) -> None:
     for number in ("v10000", "v0002", "v9999"):
         version(root, "models", "m", number)
@@ -110,10 +114,10 @@ def test_a_damaged_version_is_never_removed(root: Root) -> None:
         version(root, "models", "m", number)
     (root.path / "models" / "m" / "v0001" / "manifest.json").write_text("{", encoding="utf-8")
     assert removed(root, None, 1) == []
-    assert [bool(each.fault) for each in shelf(root)] == [True, False]
+    assert [bool(each.fault) for each in list_versions(root)] == [True, False]
 
 
 def test_a_name_without_versions_is_answered_with_the_nearest(root: Root) -> None:
     version(root, "models", "digits", "v0001")
     with pytest.raises(GensetError, match="digits"):
-        shelf(root, "digit")
+        list_versions(root, "digit")

@@ -1,6 +1,8 @@
 """The JSON objects of all other commands, and of a command that failed."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import pydantic
 
 from genset.cli.json_output.parts import (
     CommandOutput,
@@ -163,7 +165,7 @@ class StageOutput(OutputPart):
 
     stage: str
     items: int
-    seconds: float
+    seconds: Annotated[float, pydantic.AfterValidator(lambda seconds: round(seconds, 3))]
     items_per_second: float
 
 

@@ -1,18 +1,22 @@
 """Parts that the JSON objects of several commands share."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import pydantic
 from pydantic import SkipValidation
 
+if TYPE_CHECKING:
+    from genset.workflows.versions import ListedVersion
+
 Text = SkipValidation[str]  # unchecked, as a path may hold bytes that are not UTF-8
+PathText = Annotated[Text, pydantic.BeforeValidator(str)]
 Counts = dict[Text, dict[Text, int]]  # by split, label and source
 
 
 class OutputPart(pydantic.BaseModel):
-    """An object of known keys, or a part of one."""
+    """An object of known keys, or a part of one; also built from a result that has attributes of these names."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = pydantic.ConfigDict(extra="forbid", from_attributes=True, use_attribute_docstrings=True)
 
 
 class CommandOutput(OutputPart):
@@ -26,7 +30,7 @@ class CommandOutput(OutputPart):
 class VersionOutput(OutputPart):
     """A version that was created or read."""
 
-    path: Text
+    path: PathText
     name: Text
     id: Text
 
@@ -92,7 +96,7 @@ class ClassPlanOutput(OutputPart):
 
 
 class ReasonOutput(OutputPart):
-    """Why a version is not the one that a config leads to."""
+    """Why a version is out of date."""
 
     kind: Literal["missing", "genset", "inputs", "config", "model"]
     key: Text
@@ -100,7 +104,7 @@ class ReasonOutput(OutputPart):
 
 
 class StateOutput(OutputPart):
-    """The version that a config leads to; or the newest one, with what has changed since."""
+    """The up-to-date version of a config; or its newest version, with the reasons why that is out of date."""
 
     version: VersionOutput | None
     reasons: list[ReasonOutput]
@@ -111,7 +115,7 @@ class ListedVersionOutput(VersionOutput):
 
     kind: Literal["models", "datasets"]
     status: Literal["ok", "failed", "damaged"]
-    """Of a damaged version only what its files still tell is known: `genset verify` reports the damage."""
+    """A damaged version has only the keys that its files still determine: `genset verify` reports the damage."""
     latest: bool
     made: str
     bytes: int
@@ -119,6 +123,13 @@ class ListedVersionOutput(VersionOutput):
     figures: dict[str, float]
     """The headline figures."""
     parents: list[Text]
+
+    @classmethod
+    def from_listed(cls, listed: "ListedVersion") -> "ListedVersionOutput":
+        """The object of a version that `list` or `prune` shows."""
+        values = {name: getattr(listed, name) for name in ("status", "latest", "counts", "figures", "parents")}
+        version = VersionOutput.model_validate(listed.version).model_dump()
+        return cls(**version, kind=listed.version.kind, made=listed.created, bytes=listed.size_bytes, **values)
 
 
 class ErrorPart(OutputPart):

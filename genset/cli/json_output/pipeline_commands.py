@@ -1,6 +1,6 @@
 """The JSON objects of the commands that make models and datasets: run, train, generate, augment and split."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 
@@ -19,6 +19,9 @@ from genset.cli.json_output.parts import (
     VersionOutput,
     WithFilesOutput,
 )
+
+if TYPE_CHECKING:
+    from genset.workflows.open_dataset import WrittenVersion
 
 
 class RunOutput(CommandOutput, FiguresOutput):
@@ -139,6 +142,11 @@ class FoldOutput(VersionOutput):
     """One of the versions that `split --folds` creates."""
 
     counts: Counts
+
+    @classmethod
+    def from_written(cls, fold: "WrittenVersion") -> "FoldOutput":
+        """The object of one fold."""
+        return cls(**VersionOutput.model_validate(fold.version).model_dump(), counts=fold.counts)
 
 
 class FoldsOutput(CommandOutput):
