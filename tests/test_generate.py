@@ -157,7 +157,7 @@ def test_classes_of_few_items_are_varied_or_left_out_as_configured(tmp_path: Pat
     assert outcome.code == 0, outcome.stderr
     (problem,) = [problem for problem in outcome.json["problems"] if problem["kind"] == "rare_class"]
     done = {
-        "vary": "generated items vary them as items of other classes vary: check them",
+        "vary": "its generated items vary as those of other classes do: check them",
         "leave_out": "nothing is generated for it",
     }[way]
     assert problem == {"path": "7", "kind": "rare_class", "detail": f"2 training items: {done}"}

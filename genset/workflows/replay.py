@@ -174,4 +174,4 @@ def _sample_source(
     codes = [encode(sample_model.modality.to_tensor(learned.items[rows[name]][None]))[0][0] for name in names]
     if len(names) == 1:
         return variations.Variations(sample_model, codes[0], names[0], drawn["vary"])
-    return variations.Between(sample_model, codes[0], codes[1], " ".join(names), drawn["of"])
+    return variations.Interpolations(sample_model, codes[0], codes[1], " ".join(names), drawn["of"])

@@ -17,16 +17,16 @@ from genset.seeds import rng_for
 from genset.versions.checksums import verified
 from genset.versions.version import CONFIG, MANIFEST, Version
 
-CODES = "codes"  # the network from draws of the density to codes, if they differ
+CODES = "codes"  # the network that maps draws of the prior to codes, if there is one
 ENCODER = "encoder.onnx"
 PRIOR = "prior.npz"
 LABEL_FILTER = "judge.npz"
-Places = list[tuple[str, int]]  # (label, number) of each item
+Places = list[tuple[str, int]]  # (label, number) of items to sample
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits for synthetic items: measured on real items when the model was trained, and saved with it."""
+    """Limits for generated items, measured on real items after training and saved with the model."""
 
     copy: float  # distance to a training item; at or below it an item is a near copy
     blank: float  # range of the values of a closeness vector; below it an item is blank
@@ -36,9 +36,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Filters:
-    """Which items are resampled besides blank ones."""
+    """Which generated items are rejected, besides blank ones."""
 
-    train: Floats | None  # (N, d) closeness vectors of the training items, to find near copies; None: no check
+    train: Floats | None  # (N, d) closeness vectors of the training items; None: near copies are not checked
     wrong_labels: bool = True
 
     @classmethod
@@ -51,14 +51,14 @@ class Filters:
 class SampleModel:
     """A trained model, ready to sample without TensorFlow."""
 
-    models: Mapping[str, OnnxNetwork]  # those that `Family.sampler` named
+    models: Mapping[str, OnnxNetwork]  # the networks of `Family.sampler`, by name
     prior: Prior
     arrays: Mapping[str, Any]
     modality: Modality
     classes: tuple[str, ...]
     seed: int  # of the run that trained it
     limits: Limits
-    label_filter: LabelFilter | None  # finds wrong labels; None for a single class
+    label_filter: LabelFilter | None  # detects wrong labels; None if there is only one class
     reference: str  # recorded in the metadata of each item: equal models have equal references
     sampling: Sampling
 
@@ -73,7 +73,7 @@ class SampleModel:
         label_filter: LabelFilter | None,
         where: str = "",
     ) -> Self:
-        """Combine the results of a training; `facts` are those of the manifest, `where` names the model in errors."""
+        """Build a model from its parts; `facts` is `model` of the manifest, `where` names the model in errors."""
         classes = tuple(check_label(label, MANIFEST) if label else "" for label in facts["classes"])
         return cls(
             {name: OnnxNetwork(model, where) for name, model in models.items()},
@@ -99,36 +99,36 @@ class SampleModel:
         hint = "Train the model again with --force, or restore the file."
         files = verified(version, (*networks.values(), *arrays, *state), hint)
         modality = config.items.with_state({name: files[name] for name in state})
-        prior, *judges = (load_npz(files[name], str(version.path / name)) for name in arrays)
-        label_filter = LabelFilter(judges[0]) if judges else None
+        prior, *filters = (load_npz(files[name], str(version.path / name)) for name in arrays)
+        label_filter = LabelFilter(filters[0]) if filters else None
         models = {name: files[file] for name, file in networks.items()}
         return cls.from_parts(models, prior, config, modality, model, label_filter, str(version.path))
 
     def sample(self, label: str, seed: int, numbers: Iterable[int]) -> Items:
-        """Items of one class by number, unfiltered: number 7 is the same item in every request."""
+        """Unfiltered items of one class by number: number 7 is the same item in every request."""
         return self.items_at([(label, number) for number in numbers], seed, 0)
 
     def items_at(self, places: Places, seed: int, attempt: int) -> Items:
-        """(N, ...) items of (label, number) places."""
+        """(N, ...) unfiltered items of (label, number) places."""
         return self.decode(self.codes(places, seed, attempt), places, seed, attempt)
 
     def details(self) -> dict[str, Any]:
-        """What is recorded beside each item, besides its number."""
+        """The sampling settings that the metadata of each item records."""
         sampling = self.sampling.model_dump(exclude_defaults=True)
         return {"sampling": sampling} if sampling else {}
 
     @property
     def origin(self) -> str:
-        """The ids of the parent items: none for a sampled item."""
+        """The ids of the parent items: "" for a sampled item."""
         return ""
 
     @property
     def hint(self) -> str:
-        """What to do if every item is rejected as a near copy."""
+        """The hint if all items are rejected as near copies."""
         return "Train longer, or look at the model's samples.png and curves.png."
 
     def decode(self, z: Floats, places: Places, seed: int, attempt: int) -> Items:
-        """(N, ...) items of (N, latent_dim) codes; other random draws depend on the place, seed and attempt."""
+        """(N, ...) items of (N, latent_dim) codes; further random draws depend on place, seed and attempt."""
         rngs = [rng_for(seed, "render", label, number, attempt) for label, number in places]
         label = self.one_hot([label for label, _ in places])
         return self.modality.render(self.models, z, label, rngs, self.sampling)
@@ -150,24 +150,24 @@ class SampleModel:
 
 
 class SampleSource(Protocol):
-    """Where items come from: samples of the density, or variations of the user's items."""
+    """A source of generated items: samples of the prior, or variations of the user's items."""
 
     @property
     def origin(self) -> str:
-        """The ids of the parents of each item."""
+        """The ids of the parent items."""
 
     @property
     def hint(self) -> str:
-        """What to do if every item is rejected as a near copy."""
+        """The hint if all items are rejected as near copies."""
 
     def items_at(self, places: Places, seed: int, attempt: int) -> Items:
-        """(N, ...) items of (label, number) places; another attempt gives other items."""
+        """(N, ...) items of (label, number) places; each attempt gives different items."""
 
     def details(self) -> dict[str, Any]:
-        """What is recorded beside each item, besides its number."""
+        """The sampling settings that the metadata of each item records."""
 
 
-def spread(close: Floats) -> Floats:
-    """(N,) range of the values of each closeness vector: 0 for a uniform item."""
-    out: Floats = np.ptp(close, axis=1)
+def spread(closeness: Floats) -> Floats:
+    """(N,) the range of values of each (N, d) closeness vector: 0 for a uniform item."""
+    out: Floats = np.ptp(closeness, axis=1)
     return out

@@ -1,4 +1,4 @@
-"""Items that a model reconstructs badly: unlike its training items, so wrong, rare or of another kind."""
+"""Outliers: items that a model reconstructs badly, because they are unlike its training items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,42 +23,42 @@ class Outlier:
     ratio: float
 
     def as_problem(self) -> Problem:
-        """The problem that `inspect` reports."""
+        """The outlier as a problem for `inspect`."""
         detail = f"{self.ratio:.2f} times the largest reconstruction error of the model's validation items"
         return Problem(self.record.place, "outlier", detail, round(self.ratio, 3))
 
 
 def reconstruction_errors(generator: SampleModel, encode: OnnxNetwork, items: Items, labels: Sequence[str]) -> Floats:
-    """(N,) reconstruction errors of items, as the modality measures them."""
+    """(N,) reconstruction errors of items, in the units of the modality."""
     (z,) = encode(generator.modality.to_tensor(items))
     return generator.modality.errors(generator.models, z, generator.one_hot(labels), items)
 
 
 def outliers(version: Version, records: Sequence[Record], job: Job) -> list[Outlier]:
-    """All items with their ratios, largest first. Raises GensetError for a model without an encoder."""
+    """All items with their error ratios, largest first. Raises GensetError for a model without an encoder."""
     generator, encode = SampleModel.open(version), open_encoder(version)
     limit = generator.limits.error
     if not limit:
         raise GensetError(
             "this model was trained without validation items, so there is no error to compare with",
             where=version.reference,
-            hint="Train it with validation items: split.ratios.",
+            hint="Give validation a share in split.ratios and train the model again.",
         )
-    parts = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
+    batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
 
-    def one(part: Sequence[Record]) -> list[Outlier]:
-        items = np.stack([_decoded(generator, record) for record in part])
-        labels = [record.label if record.label in generator.classes else generator.classes[0] for record in part]
+    def rate_batch(batch: Sequence[Record]) -> list[Outlier]:
+        items = np.stack([_decode(generator, record) for record in batch])
+        labels = [record.label if record.label in generator.classes else generator.classes[0] for record in batch]
         return [
             Outlier(r, float(e) / limit)
-            for r, e in zip(part, reconstruction_errors(generator, encode, items, labels), strict=True)
+            for r, e in zip(batch, reconstruction_errors(generator, encode, items, labels), strict=True)
         ]
 
-    found = [outlier for part in job.engine.map(one, parts) for outlier in part]
-    return sorted(found, key=lambda outlier: -outlier.ratio)
+    rated = [outlier for batch in job.engine.map(rate_batch, batches) for outlier in batch]
+    return sorted(rated, key=lambda outlier: -outlier.ratio)
 
 
-def _decoded(generator: SampleModel, record: Record) -> Items:
+def _decode(generator: SampleModel, record: Record) -> Items:
     try:
         return generator.modality.decode(record.raw)
     except (UndecodableError, OSError) as error:

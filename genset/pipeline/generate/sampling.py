@@ -1,4 +1,4 @@
-"""Sample items from a trained model, each from its own seed, and resample those that a filter rejects."""
+"""Sample items from a trained model, each with its own random stream, and replace those that a filter rejects."""
 
 import json
 from collections import Counter
@@ -21,58 +21,61 @@ from genset.quality.neighbours import nearest
 from genset.seeds import item_id
 
 MAX_ATTEMPTS = 20  # samples for one item
-_TIE = 1e-5  # tolerance: sums in another order must not decide about the item that the limit comes from
-_MAX_BATCHES = 8  # sampled together
+_TIE = 1e-5  # tolerance: the order of a sum must not decide about the item that defines the limit
+_MAX_BATCHES = 8  # of one task
 _REJECTED = {
-    "near_copy": "was too near to a training item",
+    "near_copy": "was a near copy of a training item",
     "wrong_label": "looked like another class",
     "blank": "was blank",
-    **{reason: f"was {told}" for table in MODALITIES.values() for reason, told in table.fault_messages.items()},
+    **{
+        reason: f"was {message}"
+        for modality in MODALITIES.values()
+        for reason, message in modality.fault_messages.items()
+    },
 }
 
 
 @dataclass(frozen=True)
 class GeneratedItems:
-    """Generated items with their records, and counts of what was resampled or given up, by reason."""
+    """Generated items with their records, and counts of rejections by reason."""
 
     dataset: Dataset
     items: Items
-    redrawn: dict[str, int]
-    given_up: dict[tuple[str, str], int]  # by label and the reason of the last rejection
+    redrawn: dict[str, int]  # rejections, each followed by another attempt
+    given_up: dict[tuple[str, str], int]  # items without a further attempt, by label and last reason
 
 
 def generate_items(
     model: SampleModel,
-    wanted: Mapping[str, int],
+    requested: Mapping[str, int],
     filters: Filters,
     job: Job,
     *,
     seed: int,
     start: Mapping[str, int] | None = None,
-    draws: SampleSource | None = None,
+    source: SampleSource | None = None,
 ) -> GeneratedItems:
-    """`wanted` items of each label, in the order of labels and numbers; numbers begin at `start`, or at 0.
+    """The `requested` number of items of each label, in the order of labels and numbers; numbers begin at `start`.
 
-    Rejected items are resampled, up to MAX_ATTEMPTS times. Raises GensetError if no item passes.
+    A rejected item is sampled again, up to MAX_ATTEMPTS times. Raises GensetError if no item passes.
     """
-    drawing, tally = FilteredSampler(model, filters, seed, draws or model), GenerationTally(sum(wanted.values()))
+    sampler, tally = FilteredSampler(model, filters, seed, source or model), GenerationTally(sum(requested.values()))
     parts = []
-    for part in job.engine.map(
-        drawing, place_chunks(wanted, start or {}, items_per_task(tally.requested, job.engine.slots()))
-    ):
+    size = items_per_task(tally.requested, job.engine.slots())
+    for part in job.engine.map(sampler, place_chunks(requested, start or {}, size)):
         parts.append(part)
         tally.add(part.redrawn, part.given_up, len(part.records))
         job.progress.tick("generate", tally.done, tally.requested, "")
-    tally.check(model, drawing.source.hint)
-    none = np.zeros((0, *model.modality.item_shape), model.modality.item_dtype)
-    items = np.concatenate([none, *(part.items for part in parts)])
+    tally.check(model, sampler.source.hint)
+    empty = np.zeros((0, *model.modality.item_shape), model.modality.item_dtype)
+    items = np.concatenate([empty, *(part.items for part in parts)])
     dataset = Dataset(model.modality.kind, tuple(record for part in parts for record in part.records))
     return GeneratedItems(dataset, items, tally.redrawn, tally.given_up)
 
 
 @dataclass(frozen=True)
 class SampledPart:
-    """The result for some places: records and items of those that passed, counts of the others by reason."""
+    """The records and items of the places that passed, and counts of rejections by reason."""
 
     records: list[Record]
     items: Items
@@ -82,7 +85,7 @@ class SampledPart:
 
 @dataclass(frozen=True)
 class FilteredSampler:
-    """Samples items for places. Each draw depends on the place alone, so places can be divided in any way."""
+    """Samples items and filters them. Each draw depends only on its place, so tasks can be of any size."""
 
     model: SampleModel
     filters: Filters
@@ -90,16 +93,16 @@ class FilteredSampler:
     source: SampleSource
 
     def __call__(self, places: Places) -> SampledPart:
-        """The result for some places."""
+        """Sample the items of places."""
         items = np.zeros((len(places), *self.model.modality.item_shape), self.model.modality.item_dtype)
-        tries = np.zeros(len(places), np.int64)
+        attempts = np.zeros(len(places), np.int64)
         waiting = np.arange(len(places))
         redrawn: Counter[str] = Counter()
         reasons = np.full(len(places), "", dtype="U16")
         for attempt in range(MAX_ATTEMPTS):
-            made = self.source.items_at([places[i] for i in waiting], self.seed, attempt)
-            items[waiting], tries[waiting] = made, attempt
-            reasons = _rejected(self.model, made, [places[i][0] for i in waiting], self.filters)
+            batch = self.source.items_at([places[i] for i in waiting], self.seed, attempt)
+            items[waiting], attempts[waiting] = batch, attempt
+            reasons = _rejection_reasons(self.model, batch, [places[i][0] for i in waiting], self.filters)
             waiting, reasons = waiting[reasons != ""], reasons[reasons != ""]
             if not len(waiting):
                 break
@@ -107,31 +110,31 @@ class FilteredSampler:
         kept = np.setdiff1d(np.arange(len(places)), waiting)
         given_up = Counter((places[i][0], str(reason)) for i, reason in zip(waiting, reasons, strict=True))
         reference = self.model.reference
-        records = [_record(places[i], int(tries[i]), self.seed, reference, self.source) for i in kept]
+        records = [_record(places[i], int(attempts[i]), self.seed, reference, self.source) for i in kept]
         return SampledPart(records, items[kept], redrawn, given_up)
 
 
 @dataclass
 class GenerationTally:
-    """Counts of a generation, over all its parts."""
+    """Counts of a generation over all tasks."""
 
-    requested: int
+    requested: int  # items
     done: int = 0  # places that were sampled
     kept: int = 0
     redrawn: dict[str, int] = field(default_factory=dict)  # by reason
     given_up: dict[tuple[str, str], int] = field(default_factory=dict)  # by label and reason
 
     def add(self, redrawn: Mapping[str, int], given_up: Mapping[tuple[str, str], int], kept: int) -> None:
-        """Count a part."""
-        for reason, count in redrawn.items():  # in place: the report of the version holds these mappings already
+        """Add the counts of a task."""
+        for reason, count in redrawn.items():  # in place: the manifest of the version refers to these mappings
             self.redrawn[reason] = self.redrawn.get(reason, 0) + count
-        for which, count in given_up.items():
-            self.given_up[which] = self.given_up.get(which, 0) + count
+        for key, count in given_up.items():
+            self.given_up[key] = self.given_up.get(key, 0) + count
         self.kept += kept
         self.done += kept + sum(given_up.values())
 
     def check(self, model: SampleModel, hint: str) -> None:
-        """Raises GensetError, with a hint, if no place has an item."""
+        """Raises GensetError, with the hint, if no item passed."""
         if self.kept or not self.requested:
             return
         reasons: Counter[str] = Counter()
@@ -147,46 +150,48 @@ class GenerationTally:
 
 
 def items_per_task(count: int, workers: int) -> int:
-    """How many items are sampled together: full batches, few enough that every worker gets some."""
+    """The number of items of one task: full batches, and few enough that every worker gets some."""
     batches = -(-count // (BATCH * workers))
     return BATCH * max(1, min(batches, _MAX_BATCHES))
 
 
-def place_range(wanted: Mapping[str, int], first: int, most: int) -> Places:
-    """The places from number `first` on, counted over all labels in order; at most `most`."""
+def place_range(requested: Mapping[str, int], first: int, limit: int) -> Places:
+    """At most `limit` places from number `first`, counted over all labels in order."""
     out: Places = []
-    for label, count in wanted.items():
-        out += [(label, number) for number in range(max(0, first), min(count, first + most))]
+    for label, count in requested.items():
+        out += [(label, number) for number in range(max(0, first), min(count, first + limit))]
         first -= count
     return out
 
 
-def place_chunks(wanted: Mapping[str, int], start: Mapping[str, int], most: int) -> Iterator[Places]:
-    """The places of the items in order, in pieces of at most `most`; numbers begin at `start`, or at 0."""
-    for first in range(0, sum(wanted.values()), most):
-        yield [(label, start.get(label, 0) + number) for label, number in place_range(wanted, first, most)]
+def place_chunks(requested: Mapping[str, int], start: Mapping[str, int], limit: int) -> Iterator[Places]:
+    """All places in order, in chunks of at most `limit`; the numbers of a label begin at `start`, or at 0."""
+    for first in range(0, sum(requested.values()), limit):
+        yield [(label, start.get(label, 0) + number) for label, number in place_range(requested, first, limit)]
 
 
-def _rejected(model: SampleModel, made: Items, labels: Sequence[str], filters: Filters) -> npt.NDArray[np.str_]:
-    """(N,) why each item is rejected; "" for the others."""
-    reasons = np.full(len(made), "", dtype="U16")
-    if not len(made):
+def _rejection_reasons(
+    model: SampleModel, items: Items, labels: Sequence[str], filters: Filters
+) -> npt.NDArray[np.str_]:
+    """(N,) the reason why each item is rejected; "" for items that pass."""
+    reasons = np.full(len(items), "", dtype="U16")
+    if not len(items):
         return reasons
-    close = model.modality.closeness(made)
+    closeness = model.modality.closeness(items)
     if filters.wrong_labels and model.label_filter and model.limits.label:
         index: Labels = np.array([model.classes.index(label) for label in labels])
-        sure = own_probability(model.label_filter.probabilities(model.modality.features(made)), index)
-        reasons[sure < model.limits.label - _TIE] = "wrong_label"
+        confidence = own_probability(model.label_filter.probabilities(model.modality.features(items)), index)
+        reasons[confidence < model.limits.label - _TIE] = "wrong_label"
     if filters.train is not None:
-        reasons[nearest(close, filters.train) <= model.limits.copy] = "near_copy"
-    reasons[spread(close) < model.limits.blank] = "blank"
-    found = model.modality.faults(made)
-    return np.where(found != "", found, reasons)
+        reasons[nearest(closeness, filters.train) <= model.limits.copy] = "near_copy"
+    reasons[spread(closeness) < model.limits.blank] = "blank"
+    faults = model.modality.faults(items)
+    return np.where(faults != "", faults, reasons)
 
 
-def _record(place: tuple[str, int], attempt: int, seed: int, reference: str, draws: SampleSource) -> Record:
+def _record(place: tuple[str, int], attempt: int, seed: int, reference: str, source: SampleSource) -> Record:
     label, number = place
-    details = draws.details()
+    details = source.details()
     name = item_id("g", reference, seed, label, number, *([json.dumps(details)] if details else []))
     drawn = json.dumps([{"number": number, "attempt": attempt, **details}])
     return Record(
@@ -194,7 +199,7 @@ def _record(place: tuple[str, int], attempt: int, seed: int, reference: str, dra
         Path(),
         label,
         "generated",
-        origin=draws.origin,
+        origin=source.origin,
         split="train",
         transform=drawn,
         seed=str(seed),

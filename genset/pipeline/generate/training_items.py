@@ -12,7 +12,7 @@ from genset.versions.version import CONFIG, WORK, Version
 def load_training_items(version: Version, job: Job, hint: str) -> preparing.Prepared:
     """The items that a model was trained on, with their splits.
 
-    Raises GensetError, with the hint, if those items have moved or changed.
+    Raises GensetError, with the hint, if these items have moved or changed.
     """
     identity = version.manifest["inputs"]["identity"]
     for work in {root.path / WORK / version.name for root in (*roots_of(version), job.root)}:

@@ -20,7 +20,7 @@ from genset.versions.version import Version
 
 @dataclass(frozen=True)
 class Variations:
-    """Samples around the code of one item: amount 0 is its reconstruction, 1 an independent item of the class."""
+    """Variations of one item: amount 0 gives its reconstruction, 1 an independent item of its class."""
 
     model: SampleModel
     code: Floats  # (latent_dim,)
@@ -29,17 +29,17 @@ class Variations:
     hint: str = "Increase --vary, or keep near copies with --near-copies keep."
 
     def items_at(self, places: Places, seed: int, attempt: int) -> Items:
-        """(N, ...) items: each code is that of the item, moved by the amount towards a draw of its class."""
+        """(N, ...) items; each code lies between that of the item (amount 0) and a draw of its class (amount 1)."""
         z = (1 - self.amount) * self.code + self.amount * self.model.codes(places, seed, attempt)
         return self.model.decode(z.astype(np.float32), places, seed, attempt)
 
     def details(self) -> dict[str, Any]:
-        """What is recorded beside each item; it also makes the id differ from that of a sampled item."""
+        """The settings that the metadata of each item records; with them its id differs from that of a sampled item."""
         return {"like": self.origin, "vary": self.amount, **self.model.details()}
 
 
 @dataclass(frozen=True)
-class Between:
+class Interpolations:
     """Items at equal steps on the straight line between the codes of two items."""
 
     model: SampleModel
@@ -50,13 +50,13 @@ class Between:
     hint: str = "Keep near copies with --near-copies keep, or give two items that differ more."
 
     def items_at(self, places: Places, seed: int, attempt: int) -> Items:
-        """(N, ...) items; number n of `count` is at (n + 1) / (count + 1) of the way."""
+        """(N, ...) items; item n of `count` is at (n + 1) / (count + 1) of the way."""
         share = np.array([(number + 1) / (self.count + 1) for _, number in places])[:, None]
         z = ((1 - share) * self.first + share * self.last).astype(np.float32)
         return self.model.decode(z, places, seed, attempt)
 
     def details(self) -> dict[str, Any]:
-        """What is recorded beside each item."""
+        """The settings that the metadata of each item records."""
         return {"between": self.origin.split(), "of": self.count, **self.model.details()}
 
 
@@ -65,7 +65,7 @@ class EncodedItem:
     """An item of the user with its code and label."""
 
     id: str
-    content: str  # what `Record.content` would be
+    content: str  # hash of the decoded item, as in `Record.content`
     code: Floats  # (latent_dim,)
     label: str
 
@@ -73,8 +73,8 @@ class EncodedItem:
 def encode_item(model: SampleModel, version: Version, text: str, label: str | None) -> EncodedItem:
     """Read and encode an item: a file, or the item itself if the modality accepts that.
 
-    Its label is the given one, that of its folder, or the class that the model's classifier predicts. Raises
-    GensetError if it cannot be read, or if the model has no encoder.
+    The label is `label` if given, else the name of its folder, else the prediction of the model's classifier. Raises
+    GensetError if the item cannot be read, or if the model has no encoder.
     """
     try:
         raw = model.modality.raw(text)
@@ -115,8 +115,8 @@ def _label(model: SampleModel, raw: ItemSource, item: Items) -> str:
 
 def variation_source(
     model: SampleModel, items: Sequence[EncodedItem], amount: float, count: int
-) -> Variations | Between:
-    """Variations of one item, or items between two of one class. Raises GensetError."""
+) -> Variations | Interpolations:
+    """Variations of one item, or interpolations between two. Raises GensetError if two items do not fit together."""
     if len(items) == 1:
         if not amount and count > 1:
             raise GensetError(
@@ -137,4 +137,4 @@ def variation_source(
             f"the two items are of different classes, {json.dumps(first.label)} and {json.dumps(last.label)}",
             hint="Give two items of one class: an item between two classes has no label.",
         )
-    return Between(model, first.code, last.code, f"{first.id} {last.id}", count)
+    return Interpolations(model, first.code, last.code, f"{first.id} {last.id}", count)
