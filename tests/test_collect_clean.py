@@ -1,4 +1,4 @@
-"""Finding items and leaving out what cannot be learned from; the user's files stay as they are."""
+"""Items are found and unusable ones left out; the user's files are never changed."""
 
 import json
 import os
@@ -18,24 +18,24 @@ from genset.pipeline.collect.collect import Collected, collect
 from tests.helpers import SAMPLES, at_work, digits, genset
 
 
-def found(folder: Path, group: str | None = None) -> Collected:
+def collected(folder: Path, group: str | None = None) -> Collected:
     return collect(Data(source=[str(folder)], group=group), ImageModality(ImageModality.Settings()), at_work())  # type: ignore[arg-type]
 
 
 def cleaned(folder: Path, duplicates: str = "quarantine") -> Cleaned:
     section = Clean(exact_duplicates=duplicates)  # type: ignore[arg-type]
-    return clean(found(folder).records, ImageModality(ImageModality.Settings()), at_work(), section)
+    return clean(collected(folder).records, ImageModality(ImageModality.Settings()), at_work(), section)
 
 
 def problems(result: Collected | Cleaned) -> set[tuple[str, str, str]]:
     return {(problem.path, problem.kind, problem.detail) for problem in result.problems}
 
 
-def test_class_folders_give_labels_however_deep_the_files_lie(tmp_path: Path) -> None:
+def test_nested_files_have_the_label_of_the_outermost_folder(tmp_path: Path) -> None:
     digits(tmp_path, 2, "01")
     (tmp_path / "1" / "deep").mkdir()
     shutil.move(next((tmp_path / "1").glob("*.png")), tmp_path / "1" / "deep" / "x.png")
-    assert sorted((r.label, r.origin.count("/")) for r in found(tmp_path).records) == [
+    assert sorted((r.label, r.origin.count("/")) for r in collected(tmp_path).records) == [
         ("0", 1),
         ("0", 1),
         ("1", 1),
@@ -43,13 +43,13 @@ def test_class_folders_give_labels_however_deep_the_files_lie(tmp_path: Path) ->
     ]
 
 
-def test_files_beside_the_classes_and_other_endings_are_named(tmp_path: Path) -> None:
+def test_files_outside_classes_and_other_file_types_are_reported(tmp_path: Path) -> None:
     digits(tmp_path, 2, "01")
     shutil.copy(next((tmp_path / "0").iterdir()), tmp_path / "stray.png")
     (tmp_path / "0" / "notes.txt").write_text("hello")
     (tmp_path / "LICENSE.md").write_text("free")
     (tmp_path / ".hidden.png").write_bytes(b"x")
-    result = found(tmp_path)
+    result = collected(tmp_path)
     assert len(result.records) == 4
     assert problems(result) == {
         ("stray.png", "unlabelled", "it is outside the class folders"),
@@ -57,34 +57,34 @@ def test_files_beside_the_classes_and_other_endings_are_named(tmp_path: Path) ->
     }
 
 
-def test_a_flat_folder_is_an_unlabelled_set(tmp_path: Path) -> None:
+def test_a_folder_without_class_folders_is_unlabelled(tmp_path: Path) -> None:
     for path in sorted((SAMPLES / "0").iterdir())[:3]:
         shutil.copy(path, tmp_path)
-    assert [record.label for record in found(tmp_path).records] == ["", "", ""]
+    assert [record.label for record in collected(tmp_path).records] == ["", "", ""]
 
 
-def test_metadata_gives_labels_and_the_users_columns(tmp_path: Path) -> None:
+def test_metadata_sets_labels_and_columns(tmp_path: Path) -> None:
     names = []
     for path in sorted((SAMPLES / "0").iterdir())[:2]:
         shutil.copy(path, tmp_path)
         names.append(path.name)
     rows = [{"file_name": name, "label": "zero", "writer": n, "source": "pen"} for n, name in enumerate(names)]
     (tmp_path / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    first = found(tmp_path, group="writer").records[0]
+    first = collected(tmp_path, group="writer").records[0]
     assert (first.label, first.group, dict(first.columns)) == ("zero", "0", {"writer": "0", "user_source": "pen"})
 
 
-def test_line_breaks_of_other_kinds_stay_in_values(tmp_path: Path) -> None:
+def test_unusual_line_breaks_stay_in_values(tmp_path: Path) -> None:
     shutil.copy(SAMPLES / "0" / "0000.png", tmp_path)
-    odd = "one\u2028two\u0085three"
-    (tmp_path / "metadata.jsonl").write_text(json.dumps({"file_name": "0000.png", "note": odd}, ensure_ascii=False))
-    assert dict(found(tmp_path).records[0].columns) == {"note": odd}
+    note = "one\u2028two\u0085three"
+    (tmp_path / "metadata.jsonl").write_text(json.dumps({"file_name": "0000.png", "note": note}, ensure_ascii=False))
+    assert dict(collected(tmp_path).records[0].columns) == {"note": note}
     (tmp_path / "metadata.jsonl").unlink()
     (tmp_path / "metadata.csv").write_text('file_name,note\n0000.png,"one\ntwo"\n')
-    assert dict(found(tmp_path).records[0].columns) == {"note": "one\ntwo"}
+    assert dict(collected(tmp_path).records[0].columns) == {"note": "one\ntwo"}
 
 
-def test_linked_class_folders_are_followed_and_loops_are_not(tmp_path: Path) -> None:
+def test_linked_class_folders_are_followed_unless_they_form_a_loop(tmp_path: Path) -> None:
     digits(tmp_path / "real", 2, "01")
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "0").symlink_to(tmp_path / "real" / "0")
@@ -93,7 +93,7 @@ def test_linked_class_folders_are_followed_and_loops_are_not(tmp_path: Path) -> 
     (tmp_path / "linked" / ".hidden").mkdir()
     shutil.copy(SAMPLES / "2" / "0002.png", tmp_path / "linked" / ".hidden")
     (tmp_path / "linked" / "none").mkdir()
-    result = found(tmp_path / "linked")
+    result = collected(tmp_path / "linked")
     assert Counter(record.label for record in result.records) == {"0": 2, "1": 2}
     assert problems(result) == {
         ("1/loop", "ignored", "a link to a folder that contains it"),
@@ -105,19 +105,19 @@ def test_linked_class_folders_are_followed_and_loops_are_not(tmp_path: Path) -> 
 def test_a_class_called_unlabelled_among_others_is_a_class(tmp_path: Path) -> None:
     digits(tmp_path, 2, "0")
     shutil.copytree(tmp_path / "0", tmp_path / "unlabelled")
-    assert {record.label for record in found(tmp_path).records} == {"0", "unlabelled"}
+    assert {record.label for record in collected(tmp_path).records} == {"0", "unlabelled"}
 
 
-def test_split_folders_are_known_in_capitals(tmp_path: Path) -> None:
+def test_names_of_split_folders_may_be_capitalised(tmp_path: Path) -> None:
     digits(tmp_path / "Train", 3, "01")
     digits(tmp_path / "Test", 1, "01")
-    assert {record.split for record in found(tmp_path).records} == {"train", "test"}
+    assert {record.split for record in collected(tmp_path).records} == {"train", "test"}
 
 
-def test_metadata_as_csv(tmp_path: Path) -> None:
+def test_metadata_can_be_a_csv_file(tmp_path: Path) -> None:
     shutil.copy(SAMPLES / "0" / "0000.png", tmp_path)
     (tmp_path / "metadata.csv").write_text("file_name,label\n0000.png,zero\n")
-    assert [record.label for record in found(tmp_path).records] == ["zero"]
+    assert [record.label for record in collected(tmp_path).records] == ["zero"]
 
 
 @pytest.mark.parametrize(
@@ -133,50 +133,50 @@ def test_metadata_as_csv(tmp_path: Path) -> None:
         ("{", "not JSON: Expecting property name enclosed in double quotes"),
     ],
 )
-def test_a_bad_line_of_metadata_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+def test_an_invalid_line_of_metadata_is_an_error_with_its_number(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "metadata.jsonl").write_text('{"file_name": "good.png", "label": "a"}\n' + line + "\n")
     with pytest.raises(GensetError) as error:
-        found(tmp_path)
+        collected(tmp_path)
     assert error.value.message == message.format(folder=tmp_path)
     assert error.value.where.startswith(f"{tmp_path / 'metadata.jsonl'}:2")
 
 
-def test_a_folder_that_is_split_already_keeps_its_splits(tmp_path: Path) -> None:
+def test_a_split_folder_keeps_its_splits(tmp_path: Path) -> None:
     digits(tmp_path / "train", 3, "01")
     digits(tmp_path / "test", 1, "01")
-    assert sorted((r.split, r.label) for r in found(tmp_path).records).count(("train", "0")) == 3
-    assert {r.split for r in found(tmp_path).records} == {"train", "test"}
+    assert sorted((r.split, r.label) for r in collected(tmp_path).records).count(("train", "0")) == 3
+    assert {r.split for r in collected(tmp_path).records} == {"train", "test"}
 
 
 def test_a_class_called_train_among_others_is_a_class(tmp_path: Path) -> None:
     digits(tmp_path, 2, "0")
     shutil.copytree(tmp_path / "0", tmp_path / "train")
-    assert {record.label for record in found(tmp_path).records} == {"0", "train"}
+    assert {record.label for record in collected(tmp_path).records} == {"0", "train"}
 
 
-def test_a_pattern_gives_groups_and_one_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
+def test_groups_by_pattern_and_an_error_if_it_matches_no_item(tmp_path: Path) -> None:
     digits(tmp_path, 3, "0")
-    assert {r.group for r in found(tmp_path, r"(?P<group>\d\d)\d\d\.png").records} == {"00"}
+    assert {r.group for r in collected(tmp_path, r"(?P<group>\d\d)\d\d\.png").records} == {"00"}
     with pytest.raises(GensetError) as error:
-        found(tmp_path, "speaker(?P<group>x)")
+        collected(tmp_path, "speaker(?P<group>x)")
     assert error.value.message == ("'speaker(?P<group>x)' gives no item a group; the first item is '0/0000.png'")
 
 
-def test_the_fingerprint_follows_bytes_names_and_labels(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_bytes_names_and_labels(tmp_path: Path) -> None:
     digits(tmp_path, 2, "01")
-    before = found(tmp_path).fingerprint
-    assert found(tmp_path).fingerprint == before
+    before = collected(tmp_path).fingerprint
+    assert collected(tmp_path).fingerprint == before
     path = next((tmp_path / "0").iterdir())
     path.write_bytes(path.read_bytes() + b"\0")
-    assert found(tmp_path).fingerprint != before
+    assert collected(tmp_path).fingerprint != before
 
 
-def test_what_cannot_be_used_is_quarantined_with_its_reason_and_never_touched(tmp_path: Path) -> None:
+def test_unusable_files_are_quarantined_with_a_reason_and_never_changed(tmp_path: Path) -> None:
     digits(tmp_path, 3, "01")
     (tmp_path / "0" / "empty.png").write_bytes(b"")
     (tmp_path / "0" / "text.png").write_text("I am no picture")
-    whole = (SAMPLES / "2" / "0002.png").read_bytes()
-    (tmp_path / "0" / "cut.png").write_bytes(whole[: len(whole) - 30])
+    complete = (SAMPLES / "2" / "0002.png").read_bytes()
+    (tmp_path / "0" / "cut.png").write_bytes(complete[: len(complete) - 30])
     (tmp_path / "1" / "dangling.png").symlink_to("nowhere.png")
     before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
     result = cleaned(tmp_path)
@@ -189,7 +189,7 @@ def test_what_cannot_be_used_is_quarantined_with_its_reason_and_never_touched(tm
     assert before == {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
 
 
-def test_exact_duplicates_are_told_by_decoded_content_across_formats_and_classes(tmp_path: Path) -> None:
+def test_exact_duplicates_are_found_by_decoded_content_across_formats_and_classes(tmp_path: Path) -> None:
     digits(tmp_path, 2, "01")
     original = tmp_path / "0" / "0000.png"
     Image.open(original).save(tmp_path / "0" / "z.bmp")
@@ -208,20 +208,20 @@ def test_exact_duplicates_are_told_by_decoded_content_across_formats_and_classes
     assert not cleaned(tmp_path, "off").problems
 
 
-def test_a_name_that_is_no_utf8_can_be_written_to_metadata(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_can_be_written_to_metadata(tmp_path: Path) -> None:
     digits(tmp_path, 2, "0")
     odd = os.fsencode(tmp_path / "0") + b"/\xff\xfe.png"
     try:
         os.rename(os.fsencode(tmp_path / "0" / "0000.png"), odd)
     except OSError as error:
         pytest.skip(f"this file system refuses such names: {error}")
-    origins = [record.origin for record in found(tmp_path).records]
+    origins = [record.origin for record in collected(tmp_path).records]
     assert "0/\\xff\\xfe.png" in origins
     assert json.dumps(origins, ensure_ascii=False).encode()
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_reported_and_not_read(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 3, "01")
     os.mkfifo(source / "1" / "pipe.png")
-    told = genset("inspect", source, "--json").json["problems"]
-    assert told == [{"path": "1/pipe.png", "kind": "undecodable", "detail": "cannot be read: not a regular file"}]
+    reported = genset("inspect", source, "--json").json["problems"]
+    assert reported == [{"path": "1/pipe.png", "kind": "undecodable", "detail": "cannot be read: not a regular file"}]

@@ -1,4 +1,4 @@
-"""Datasets in one file, as the programs that people use write them: the same items, classes and parts as in folders."""
+"""Datasets in containers, as common programs write them: the same items, classes and splits as in folders."""
 
 import base64
 import gzip
@@ -37,8 +37,8 @@ def idx(array: np.ndarray) -> bytes:
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 
-def as_idx(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
-    items, labels = np.stack([p for p, _ in some]), np.array([int(label) for _, label in some])
+def as_idx(samples: list[tuple[np.ndarray, str]], folder: Path) -> Path:
+    items, labels = np.stack([p for p, _ in samples]), np.array([int(label) for _, label in samples])
     folder.mkdir()
     for name, rows in (("train", slice(0, None, 2)), ("t10k", slice(1, None, 2))):
         (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(items[rows])))
@@ -46,46 +46,46 @@ def as_idx(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
     return folder
 
 
-def as_npz(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
-    items, labels = np.stack([p for p, _ in some]), np.array([int(label) for _, label in some])
+def as_npz(samples: list[tuple[np.ndarray, str]], folder: Path) -> Path:
+    items, labels = np.stack([p for p, _ in samples]), np.array([int(label) for _, label in samples])
     path = folder.with_suffix(".npz")
     np.savez(path, x_train=items[::2], y_train=labels[::2], x_test=items[1::2], y_test=labels[1::2])
     return path
 
 
-def as_hub(some: list[tuple[np.ndarray, str]], folder: Path) -> Any:
+def as_hub(samples: list[tuple[np.ndarray, str]], folder: Path) -> Any:
     import datasets
 
-    told = datasets.Features(
+    features = datasets.Features(
         {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(CLASSES)), "note": datasets.Value("string")}
     )
 
     def part(rows: slice) -> datasets.Dataset:
-        chosen = some[rows]
+        chosen = samples[rows]
         columns = {"image": [{"bytes": png(p), "path": f"{n}.png"} for n, (p, _) in enumerate(chosen)],
                    "label": [label for _, label in chosen], "note": [f"note {n}" for n in range(len(chosen))]}  # fmt: skip
-        return datasets.Dataset.from_dict(columns, features=told)
+        return datasets.Dataset.from_dict(columns, features=features)
 
     return datasets.DatasetDict({"train": part(slice(0, None, 2)), "test": part(slice(1, None, 2))})
 
 
-def as_saved(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
-    as_hub(some, folder).save_to_disk(folder)
+def as_saved(samples: list[tuple[np.ndarray, str]], folder: Path) -> Path:
+    as_hub(samples, folder).save_to_disk(folder)
     return folder
 
 
-def as_parquet(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
+def as_parquet(samples: list[tuple[np.ndarray, str]], folder: Path) -> Path:
     (folder / "data").mkdir(parents=True)
-    for name, part in as_hub(some, folder).items():
+    for name, part in as_hub(samples, folder).items():
         part.to_parquet(folder / "data" / f"{name}-00000-of-00001.parquet")
     return folder
 
 
-def as_webdataset(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
+def as_webdataset(samples: list[tuple[np.ndarray, str]], folder: Path) -> Path:
     import webdataset
 
     folder.mkdir()
-    for name, chosen in (("train", some[::2]), ("test", some[1::2])):
+    for name, chosen in (("train", samples[::2]), ("test", samples[1::2])):
         with webdataset.TarWriter(str(folder / f"{name}-000000.tar")) as writer:
             for number, (pixels, label) in enumerate(chosen):
                 writer.write(
@@ -94,28 +94,28 @@ def as_webdataset(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
     return folder
 
 
-def as_lines(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
+def as_lines(samples: list[tuple[np.ndarray, str]], folder: Path) -> Path:
     (folder / "files").mkdir(parents=True)
     rows = []
-    for number, (pixels, label) in enumerate(some):
+    for number, (pixels, label) in enumerate(samples):
         data = png(pixels)
-        told: dict[str, Any] = {"label": label, "note": f"note {number}"}
+        columns: dict[str, Any] = {"label": label, "note": f"note {number}"}
         if number % 3 == 0:
             (folder / "files" / f"{number}.png").write_bytes(data)
-            rows.append({"image": f"files/{number}.png", **told})
+            rows.append({"image": f"files/{number}.png", **columns})
         elif number % 3 == 1:
-            rows.append({"image": base64.b64encode(data).decode(), **told})
+            rows.append({"image": base64.b64encode(data).decode(), **columns})
         else:
-            rows.append({"image": {"bytes": "data:image/png;base64," + base64.b64encode(data).decode()}, **told})
+            rows.append({"image": {"bytes": "data:image/png;base64," + base64.b64encode(data).decode()}, **columns})
     path = folder / "items.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
-def as_archive(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
+def as_archive(samples: list[tuple[np.ndarray, str]], folder: Path) -> Path:
     path = folder.with_suffix(".tar.gz")
     with tarfile.open(path, "w:gz") as archive:
-        for number, (pixels, label) in enumerate(some):
+        for number, (pixels, label) in enumerate(samples):
             about = tarfile.TarInfo(f"digits/{label}/{number}.png")
             data = png(pixels)
             about.size = len(data)
@@ -126,26 +126,26 @@ def as_archive(some: list[tuple[np.ndarray, str]], folder: Path) -> Path:
 FORMS: dict[str, Callable[[list[tuple[np.ndarray, str]], Path], Path]] = {
     "idx": as_idx, "npz": as_npz, "saved": as_saved, "parquet": as_parquet, "webdataset": as_webdataset, "lines": as_lines, "archive": as_archive,
 }  # fmt: skip
-PARTED = {"idx", "npz", "saved", "parquet", "webdataset"}
+WITH_SPLITS = {"idx", "npz", "saved", "parquet", "webdataset"}
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_the_items_of_a_container_are_those_that_were_put_in(name: str, tmp_path: Path) -> None:
-    some = pictures(tmp_path)
-    source = FORMS[name](some, tmp_path / "set")
+def test_items_of_a_container_are_unchanged(name: str, tmp_path: Path) -> None:
+    samples = pictures(tmp_path)
+    source = FORMS[name](samples, tmp_path / "set")
     outcome = genset("inspect", source, "--json", "--output", tmp_path / "out")
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["counts"]["label"] == dict.fromkeys(CLASSES, EACH)
-    expected = {"train": 12, "test": 12} if name in PARTED else {"": 24}
+    expected = {"train": 12, "test": 12} if name in WITH_SPLITS else {"": 24}
     assert {key: value for key, value in outcome.json["counts"]["split"].items() if value} == expected
     split = genset("split", source, "--json", "--output", tmp_path / "out")
     assert split.code == 0, split.stderr
-    made = Path(split.json["version"]["path"])
-    found = sorted((path.parent.name, np.asarray(PIL.Image.open(path)).tobytes()) for path in made.rglob("*.png"))
-    assert found == sorted((label, pixels.tobytes()) for pixels, label in some)
+    version = Path(split.json["version"]["path"])
+    written = sorted((path.parent.name, np.asarray(PIL.Image.open(path)).tobytes()) for path in version.rglob("*.png"))
+    assert written == sorted((label, pixels.tobytes()) for pixels, label in samples)
 
 
-def test_columns_and_names_of_classes_come_along(tmp_path: Path) -> None:
+def test_columns_and_class_names_of_a_container_are_kept(tmp_path: Path) -> None:
     source = as_parquet(pictures(tmp_path), tmp_path / "set")
     outcome = genset("split", source, "--json", "--output", tmp_path / "out")
     assert outcome.code == 0, outcome.stderr
@@ -154,35 +154,33 @@ def test_columns_and_names_of_classes_come_along(tmp_path: Path) -> None:
     assert json.loads(lines[0])["origin"].startswith("set/train/00000")
 
 
-def test_a_container_is_laid_out_once_and_anew_when_it_changes(tmp_path: Path) -> None:
-    some = pictures(tmp_path)
-    source = as_npz(some, tmp_path / "set")
+def test_a_container_is_unpacked_once_and_again_when_it_changes(tmp_path: Path) -> None:
+    samples = pictures(tmp_path)
+    source = as_npz(samples, tmp_path / "set")
     for _ in range(2):
         assert genset("inspect", source, "--output", tmp_path / "out").code == 0
     place = tmp_path / "out" / ".work" / "unpacked"
     assert len(list(place.iterdir())) == 1
-    as_npz(some[:-1], tmp_path / "set")
+    as_npz(samples[:-1], tmp_path / "set")
     outcome = genset("inspect", source, "--output", tmp_path / "out", "--json")
-    assert sum(outcome.json["counts"]["label"].values()) == len(some) - 1
+    assert sum(outcome.json["counts"]["label"].values()) == len(samples) - 1
     assert len(list(place.iterdir())) == 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["webdataset", "parquet", "npz"])
-def test_the_real_items_of_what_genset_writes_in_other_forms_are_read_again(
-    form: str, own: Trained, tmp_path: Path
-) -> None:
-    made = genset("run", own.config, f"output.format={form}", "--output", own.out, "--json")
-    assert made.code == 0, made.stderr
+def test_the_real_items_of_versions_in_other_formats_can_be_read(form: str, own: Trained, tmp_path: Path) -> None:
+    run = genset("run", own.config, f"output.format={form}", "--output", own.out, "--json")
+    assert run.code == 0, run.stderr
     inside = tmp_path / form
     inside.mkdir()
-    version = Path(made.json["version"]["path"])
+    version = Path(run.json["version"]["path"])
     for path in (p for p in version.iterdir() if p.suffix in (".tar", ".parquet", ".npz")):
         (inside / path.name).write_bytes(path.read_bytes())
     outcome = genset("inspect", inside, "--json", "--output", tmp_path / "out")
     assert outcome.code == 0, outcome.stderr
-    assert sum(outcome.json["counts"]["label"].values()) == made.json["counts"]["source"]["collected"]
-    assert outcome.json["counts"]["split"].keys() == made.json["counts"]["split"].keys()
+    assert sum(outcome.json["counts"]["label"].values()) == run.json["counts"]["source"]["collected"]
+    assert outcome.json["counts"]["split"].keys() == run.json["counts"]["split"].keys()
 
 
 def test_texts_in_parquet_are_rows(tmp_path: Path) -> None:
@@ -192,8 +190,8 @@ def test_texts_in_parquet_are_rows(tmp_path: Path) -> None:
         "text": [f"a line of text number {n} {'yes' if n % 2 else 'no'}" for n in range(40)],
         "label": [n % 2 for n in range(40)],
     }
-    told = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
-    datasets.Dataset.from_dict(rows, features=told).to_parquet(tmp_path / "lines.parquet")
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
+    datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "lines.parquet")
     outcome = genset("inspect", tmp_path / "lines.parquet", "--json", "--output", tmp_path / "out")
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["counts"]["label"] == {"no": 20, "yes": 20}
@@ -222,11 +220,11 @@ def test_sounds_in_arrays_need_a_rate(tmp_path: Path) -> None:
     assert abs(np.abs(samples).max() - 0.5) < 0.01
 
 
-def test_several_sources_are_joined_with_new_names_for_classes(tmp_path: Path) -> None:
+def test_several_sources_are_joined_and_classes_renamed(tmp_path: Path) -> None:
     first, last = digits(tmp_path / "first", 8, "01"), digits(tmp_path / "last", 12, "23")
     for path in (*(last / "2").iterdir(), *(last / "3").iterdir()):
         path.rename(path.with_name(f"last-{path.name}"))
-    (last / "2").rename(last / "0")  # zero means two there
+    (last / "2").rename(last / "0")  # in this source, zero means two
     labels = {"first/0": "zero", "last/0": "two", "1": "one", "3": None}
     path = config(tmp_path, first, data={"source": ["first", "last"], "labels": labels}, generate={"per_class": 1})
     outcome = genset("run", path, "--dry-run", "--output", tmp_path / "out", "--json")
@@ -243,7 +241,7 @@ def test_several_sources_are_joined_with_new_names_for_classes(tmp_path: Path) -
     )
 
 
-def test_another_column_can_tell_the_class(tmp_path: Path) -> None:
+def test_another_column_can_contain_the_class(tmp_path: Path) -> None:
     source = as_lines(pictures(tmp_path), tmp_path / "set")
     path = config(tmp_path, source, data={"source": str(source), "label": "note"})
     outcome = genset("run", path, "--dry-run", "--output", tmp_path / "out", "--json")
@@ -258,7 +256,7 @@ def test_another_column_can_tell_the_class(tmp_path: Path) -> None:
 
 
 def broken(name: str, folder: Path) -> Path:
-    """A container that is damaged, or made to do harm."""
+    """A container that is damaged or malicious."""
     folder.mkdir(exist_ok=True)
     if name == "short":
         path = folder / "train-images-idx3-ubyte"
@@ -282,7 +280,7 @@ def broken(name: str, folder: Path) -> Path:
 
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
             file.writestr("x.npy", bytes(100))
-            file.getinfo("x.npy").file_size = 5 * 2**30  # as its directory says then
+            file.getinfo("x.npy").file_size = 5 * 2**30  # the size in the directory of the archive
     elif name == "parquet":
         path = folder / "a.parquet"
         path.write_bytes(b"PAR1" + bytes(100) + b"PAR1")
@@ -310,7 +308,7 @@ def broken(name: str, folder: Path) -> Path:
         ("tar", "cannot be read: invalid header"),
     ],
 )  # fmt: skip
-def test_a_damaged_container_is_one_message(name: str, message: str | None, tmp_path: Path) -> None:
+def test_a_damaged_container_is_one_error(name: str, message: str | None, tmp_path: Path) -> None:
     path = broken(name, tmp_path / "set")
     place = config(tmp_path, path)
     outcome = genset("run", place, "--dry-run", "--output", tmp_path / "out", "--quiet")
@@ -323,12 +321,12 @@ def test_a_damaged_container_is_one_message(name: str, message: str | None, tmp_
     assert not list((tmp_path / "out" / ".work" / "unpacked").glob("*"))
 
 
-def test_members_of_an_archive_are_written_nowhere_but_in_the_working_place(tmp_path: Path) -> None:
-    some = pictures(tmp_path)
+def test_members_of_an_archive_are_written_only_to_the_work_folder(tmp_path: Path) -> None:
+    samples = pictures(tmp_path)
     path = tmp_path / "in" / "set.tar"
     path.parent.mkdir()
     with tarfile.open(path, "w") as archive:
-        for number, (pixels, label) in enumerate(some):
+        for number, (pixels, label) in enumerate(samples):
             name = f"../../../{label}/evil{number}.png" if number % 2 else f"/{label}/abs{number}.png"
             about = tarfile.TarInfo(name)
             data = png(pixels)

@@ -1,4 +1,4 @@
-"""What a stranger may have put into files and folders: nothing runs, nothing leads outside, nothing takes all memory."""
+"""Files and folders from strangers: no code runs, no path leads outside, and memory is limited."""
 
 import ast
 import hashlib
@@ -22,7 +22,7 @@ from tests.helpers import ROOT, Trained, digits, genset
 
 
 def problems(folder: Path, **environment: str) -> dict[str, tuple[str, str]]:
-    """(kind, detail) of what `inspect` tells, by path."""
+    """(kind, detail) of the problems that `inspect` reports, by path."""
     outcome = genset("inspect", folder, "--json", **environment)
     assert outcome.code == 0, outcome.stderr
     return {problem["path"]: (problem["kind"], problem["detail"]) for problem in outcome.json["problems"]}
@@ -38,17 +38,17 @@ def png(width: int, height: int, *more: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(more) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def test_pictures_that_are_small_files_and_huge_in_memory_are_told_of_by_name(tmp_path: Path) -> None:
+def test_image_files_that_expand_to_huge_memory_are_reported(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 3, "01")
     (source / "0" / "bomb.png").write_bytes(png(60_000, 60_000))
     text = chunk(b"zTXt", b"a\0\0" + zlib.compress(b"x" * 50_000_000))
     (source / "0" / "text.png").write_bytes(png(8, 8, text))
-    told = problems(source)
-    assert told["0/bomb.png"] == ("undecodable", f"more than {PIL.Image.MAX_IMAGE_PIXELS:,} pixels")
-    assert told["0/text.png"][0] == "undecodable"
+    found = problems(source)
+    assert found["0/bomb.png"] == ("undecodable", f"more than {PIL.Image.MAX_IMAGE_PIXELS:,} pixels")
+    assert found["0/text.png"][0] == "undecodable"
 
 
-def test_a_sound_whose_header_claims_hours_takes_no_more_memory_than_it_has_bytes(tmp_path: Path) -> None:
+def test_a_sound_with_a_false_length_in_its_header_is_undecodable(tmp_path: Path) -> None:
     samples = (8000 * np.sin(np.arange(4000) / 9)).astype("<i2").tobytes()
     form = struct.pack("<HHIIHH", 1, 1, 8000, 16000, 2, 16)
     for name, claimed in (("true", len(samples)), ("bomb", 2**31 - 40)):
@@ -61,7 +61,7 @@ def test_a_sound_whose_header_claims_hours_takes_no_more_memory_than_it_has_byte
 
 
 @pytest.mark.parametrize("name", ["../../secret.png", "/etc/passwd", "a/../../secret.png", "..\\secret.png"])
-def test_metadata_leads_nowhere_outside_its_folder(name: str, tmp_path: Path) -> None:
+def test_metadata_cannot_name_files_outside_its_folder(name: str, tmp_path: Path) -> None:
     source = digits(tmp_path / "set" / "digits", 3, "01")
     PIL.Image.new("L", (8, 8)).save(tmp_path / "secret.png")
     (source / "metadata.jsonl").write_text(json.dumps({"file_name": name, "label": "0"}) + "\n")
@@ -74,7 +74,7 @@ def test_metadata_leads_nowhere_outside_its_folder(name: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("label", ["../up", "a/b", ".hidden", "x\x1b[31m", "metadata.jsonl", "a" * 101])
-def test_a_label_that_would_be_a_path_or_steer_a_terminal_is_refused(label: str, tmp_path: Path) -> None:
+def test_labels_with_paths_or_terminal_escapes_are_rejected(label: str, tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 3, "01")
     (source / "metadata.jsonl").write_text(json.dumps({"file_name": "0/0000.png", "label": label}) + "\n")
     outcome = genset("split", source, "--output", tmp_path / "out")
@@ -83,7 +83,7 @@ def test_a_label_that_would_be_a_path_or_steer_a_terminal_is_refused(label: str,
     assert "\x1b" not in outcome.stderr
 
 
-def test_names_that_steer_a_terminal_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+def test_terminal_escapes_in_file_names_are_printed_escaped(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 3, "01")
     evil = "\x1b]0;owned\x07\u202egnp.exe\x9b31m.png"
     (source / "0" / evil).write_bytes(b"no picture")
@@ -94,13 +94,13 @@ def test_names_that_steer_a_terminal_are_shown_and_not_obeyed(tmp_path: Path) ->
     assert "\\x1b]0;owned\\x07" in outcome.stdout.replace("\n", "").replace(" ", "")
 
 
-def test_class_names_that_look_alike_are_told_of(tmp_path: Path) -> None:
+def test_class_names_that_look_alike_are_reported(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 3, "01")
     for name in ("cafe\u0301", "caf\u00e9", "p\u0430ypal"):  # decomposed, composed, a Cyrillic letter among Latin ones
         shutil.copytree(source / "0", source / name)
-    told = genset("inspect", source).stderr
-    assert "the classes 'cafe\u0301', 'caf\u00e9' look alike and are kept apart" in told
-    assert "the class 'p\u0430ypal' mixes letters of CYRILLIC and LATIN" in told
+    messages = genset("inspect", source).stderr
+    assert "the classes 'cafe\u0301', 'caf\u00e9' look alike and are kept apart" in messages
+    assert "the class 'p\u0430ypal' mixes letters of CYRILLIC and LATIN" in messages
 
 
 DEEP = "[" * 200_000
@@ -110,7 +110,7 @@ DEEP = "[" * 200_000
     "text", [DEEP, '{"file_name": ' + "9" * 5000 + "}", '{"a": "\\ud800"}', "{" * 100_000], ids=str.__len__
 )
 @pytest.mark.parametrize("place", ["metadata.jsonl", "rows.jsonl", "manifest.json", "SHA256SUMS"])
-def test_json_that_is_nested_without_end_or_has_endless_numbers_is_a_fault_and_no_crash(
+def test_deeply_nested_json_and_huge_numbers_are_errors_not_crashes(
     place: str, text: str, own: Trained, tmp_path: Path
 ) -> None:
     source = digits(tmp_path / "digits", 3, "01")
@@ -129,41 +129,41 @@ def test_json_that_is_nested_without_end_or_has_endless_numbers_is_a_fault_and_n
     assert "Traceback" not in outcome.stderr
 
 
-def resummed(version: Path, name: str, data: bytes) -> None:
-    """Put other bytes into a version as one who knows of checksums would."""
+def replace_file(version: Path, name: str, data: bytes) -> None:
+    """Replace a file of a version and its checksum."""
     (version / name).write_bytes(data)
     sums = [line for line in (version / "SHA256SUMS").read_text().splitlines() if not line.endswith(f"  {name}")]
     sums.append(f"{hashlib.sha256(data).hexdigest()}  {name}")
     (version / "SHA256SUMS").write_text("\n".join(sorted(sums)) + "\n")
 
 
-class _Runs:
+class _CodeInPickle:
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return os.system, ("touch owned",)
 
 
-def test_a_model_with_code_in_it_runs_none_even_with_right_checksums(own: Trained, tmp_path: Path) -> None:
+def test_code_in_a_model_is_not_run_even_with_right_checksums(own: Trained, tmp_path: Path) -> None:
     model = own.model.resolve()
     for name in sorted(path.name for path in model.glob("*.npz")):
-        kept = (model / name).read_bytes()
+        original = (model / name).read_bytes()
         buffer = io.BytesIO()
-        np.savez(buffer, a=np.array([_Runs()], dtype=object))
-        resummed(model, name, buffer.getvalue())
+        np.savez(buffer, a=np.array([_CodeInPickle()], dtype=object))
+        replace_file(model, name, buffer.getvalue())
         outcome = genset("generate", model, "-n", 5, "--output", tmp_path / "new", cwd=tmp_path)
         assert outcome.code == 2, (name, outcome.stderr)
         assert "Traceback" not in outcome.stderr
-        resummed(model, name, kept)
+        replace_file(model, name, original)
     assert not (tmp_path / "owned").exists()
 
 
-def test_a_model_whose_files_were_exchanged_is_refused(own: Trained, tmp_path: Path) -> None:
+def test_a_model_with_swapped_files_is_rejected(own: Trained, tmp_path: Path) -> None:
     (own.model / "generator.onnx").write_bytes((own.model / "encoder.onnx").read_bytes())
     outcome = genset("generate", own.model, "-n", 5, "--output", tmp_path / "new")
     assert outcome.code == 2
     assert "generator.onnx has changed since it was written" in outcome.stderr
 
 
-def test_a_network_that_asks_for_files_beside_it_is_refused(own: Trained, tmp_path: Path) -> None:
+def test_a_network_that_refers_to_other_files_is_rejected(own: Trained, tmp_path: Path) -> None:
     import onnx
 
     model = own.model.resolve()
@@ -173,13 +173,13 @@ def test_a_network_that_asks_for_files_beside_it_is_refused(own: Trained, tmp_pa
     tensor.data_location = onnx.TensorProto.EXTERNAL
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", "../../../../../../../../etc/passwd"
-    resummed(model, "generator.onnx", network.SerializeToString())
+    replace_file(model, "generator.onnx", network.SerializeToString())
     outcome = genset("generate", model, "-n", 5, "--output", tmp_path / "new")
     assert outcome.code == 2
     assert "Traceback" not in outcome.stderr
 
 
-def test_a_link_out_of_the_output_root_is_not_followed_by_prune(own: Trained, tmp_path: Path) -> None:
+def test_prune_does_not_follow_links_out_of_the_output_root(own: Trained, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     shutil.copytree(own.dataset, precious)
     (own.out / "datasets" / "digits" / "v0000").symlink_to(precious, target_is_directory=True)
@@ -187,19 +187,19 @@ def test_a_link_out_of_the_output_root_is_not_followed_by_prune(own: Trained, tm
     assert len(list(precious.rglob("*"))) == len(list(own.dataset.rglob("*")))
 
 
-# What the package may import that reaches outside of the process, and why.
+# Modules that reach outside of the process and that the package may import, with the reason.
 ALLOWED = {
     "sweep.py": {"subprocess"},  # a process for each run
     "atomic.py": {"ctypes"},  # syncfs
     "memory.py": {"ctypes"},  # malloc_trim and madvise
-    "ray_cluster.py": {"socket", "pickle"},  # whether a cluster that was asked for answers; what Ray then carries
-    "ray_worker.py": {"pickle"},  # the same on the worker, which runs what Ray sends it anyway
+    "ray_cluster.py": {"socket", "pickle"},  # checks whether the cluster answers; Ray transfers pickles
+    "ray_worker.py": {"pickle"},  # the same on the worker, which runs code from Ray anyway
 }
 FORBIDDEN = {"socket", "ssl", "http", "urllib.request", "requests", "pickle", "marshal", "shelve", "dill", "subprocess", "ctypes", "ftplib",
              "smtplib", "multiprocessing", "xmlrpc", "webbrowser", "importlib.machinery", "runpy", "code"}  # fmt: skip
 
 
-def test_the_package_opens_no_connection_reads_no_pickle_and_runs_no_text() -> None:
+def test_the_package_uses_no_network_no_pickle_and_no_eval() -> None:
     found = {}
     for path in sorted((ROOT / "genset").rglob("*.py")):
         names = set()
@@ -229,15 +229,15 @@ def test_the_package_opens_no_connection_reads_no_pickle_and_runs_no_text() -> N
 
 @pytest.mark.slow
 def test_a_run_needs_no_network(tmp_path: Path) -> None:
-    alone = ["unshare", "--net", "--map-root-user"]
-    if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this system does not let us leave the network")
+    isolated = ["unshare", "--net", "--map-root-user"]
+    if not shutil.which("unshare") or subprocess.run([*isolated, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system does not allow network namespaces")
     source = digits(tmp_path / "digits", 12, "01")
     values = {"name": "d", "modality": "image", "data": {"source": str(source)}, "train": {"steps": 5}}
     keep = {"per_class": 2, "near_copies": "keep", "wrong_labels": "keep"}
     (tmp_path / "c.yaml").write_text(json.dumps({**values, "generate": keep, "model": {"prior": "kde"}}))
     command = [
-        *alone,
+        *isolated,
         sys.executable,
         "-m",
         "genset",
@@ -249,18 +249,18 @@ def test_a_run_needs_no_network(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     done = subprocess.run(
-        [*alone, sys.executable, "-m", "genset", "inspect", str(source), "--report", str(tmp_path / "page.html")],
+        [*isolated, sys.executable, "-m", "genset", "inspect", str(source), "--report", str(tmp_path / "page.html")],
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
-def test_no_library_reports_what_a_user_does_nor_gives_the_machine_an_id(own: Trained, tmp_path: Path) -> None:
+def test_no_library_writes_usage_reports_or_machine_ids(own: Trained, tmp_path: Path) -> None:
     for name in ("home", "temporary"):
         (tmp_path / name).mkdir()
     places = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "temporary"), "XDG_CACHE_HOME": ""}
-    places["MPLCONFIGDIR"] = str(tmp_path)  # fonts that matplotlib found, which is no report
+    places["MPLCONFIGDIR"] = str(tmp_path)  # the font cache of matplotlib, which is no report
     trained = genset("run", own.config, "train.steps=30", "generate.near_copies=keep", "generate.wrong_labels=keep",
                      "model.prior=kde", "--output", tmp_path / "out", **places)  # fmt: skip
     assert trained.code == 0, trained.stderr
@@ -271,7 +271,7 @@ def test_no_library_reports_what_a_user_does_nor_gives_the_machine_an_id(own: Tr
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", TARGETS)
-def test_damaged_bytes_lead_to_the_errors_of_the_contract_and_to_no_others(name: str) -> None:
-    tried, found = rounds(name, 300, seed=3)
-    assert tried == 300
-    assert [told for _, told in found] == []
+def test_damaged_bytes_raise_only_the_documented_errors(name: str) -> None:
+    count, failures = rounds(name, 300, seed=3)
+    assert count == 300
+    assert [message for _, message in failures] == []

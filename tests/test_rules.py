@@ -1,4 +1,4 @@
-"""Rules for single items: what is odd is told with its reason and score, what is usual in its set is left alone."""
+"""Rules for single items: unusual ones are reported with a reason and a score, usual ones are not."""
 
 import io
 import json
@@ -31,15 +31,15 @@ LABELS = np.array(["a"] * 20)
 
 
 def cleaned(folder: Path, kind: str, *, workers: int = 2, **rules: Any) -> Cleaned:
-    """With near-duplicates off, which are tested elsewhere, and what else `rules` says."""
+    """The items after cleaning by `rules`, without near-duplicates, which are tested elsewhere."""
     job = at_work(Local(workers=workers))
     modality = MODALITIES[kind](MODALITIES[kind].Settings())
-    found = collect(Data(source=[str(folder)]), modality, job)
+    collected = collect(Data(source=[str(folder)]), modality, job)
     section = clean_class(kind).model_validate({"near_duplicates": "off", **rules})
-    return clean(found.records, found.modality, job, section)
+    return clean(collected.records, collected.modality, job, section)
 
 
-def told(result: Cleaned) -> set[tuple[str, str]]:
+def reported(result: Cleaned) -> set[tuple[str, str]]:
     return {(problem.path, problem.kind) for problem in result.problems}
 
 
@@ -66,38 +66,40 @@ IMAGES = {
 }
 
 
-def test_images_that_are_like_each_other_break_no_rule(pictures: Path) -> None:
+def test_similar_images_break_no_rule(pictures: Path) -> None:
     assert not cleaned(pictures, "image").problems
 
 
 @pytest.mark.parametrize("rule", IMAGES)
-def test_an_odd_image_is_told_of_and_stays_unless_it_is_to_be_left_out(pictures: Path, rule: str) -> None:
+def test_an_unusual_image_is_reported_or_quarantined_as_configured(pictures: Path, rule: str) -> None:
     IMAGES[rule].save(pictures / "a" / "odd.png")
     result = cleaned(pictures, "image")
-    assert {path for path, _ in told(result)} == {"a/odd.png"}
-    assert rule in {kind for _, kind in told(result)}
+    assert {path for path, _ in reported(result)} == {"a/odd.png"}
+    assert rule in {kind for _, kind in reported(result)}
     assert len(result.records) == 41
     assert len(cleaned(pictures, "image", **{rule: "quarantine"}).records) == 40
-    assert rule not in {kind for _, kind in told(cleaned(pictures, "image", **{rule: "off"}))}
-    found = next(problem for problem in result.problems if problem.kind == rule)
-    assert found.score is not None
-    assert rule not in {k for _, k in told(cleaned(pictures, "image", **{rule: {"threshold": found.score + 0.1}}))}
+    assert rule not in {kind for _, kind in reported(cleaned(pictures, "image", **{rule: "off"}))}
+    problem = next(problem for problem in result.problems if problem.kind == rule)
+    assert problem.score is not None
+    assert rule not in {
+        k for _, k in reported(cleaned(pictures, "image", **{rule: {"threshold": problem.score + 0.1}}))
+    }
 
 
-def test_a_set_with_two_usual_sizes_is_left_alone(pictures: Path) -> None:
+def test_two_frequent_image_sizes_are_both_usual(pictures: Path) -> None:
     for number in range(40, 55):
         picture(number, 256).save(pictures / "a" / f"{number}.png")
     assert "odd_size" not in {problem.kind for problem in cleaned(pictures, "image").problems}
 
 
-def test_what_most_of_a_small_class_has_is_usual_there(pictures: Path) -> None:
+def test_a_property_of_most_of_a_small_class_is_usual(pictures: Path) -> None:
     (pictures / "night").mkdir()
     for number in range(5):
         picture(100 + number).point(lambda value: value * 0.1).save(pictures / "night" / f"{number}.png")
     assert "dark" not in {problem.kind for problem in cleaned(pictures, "image").problems}
 
 
-def test_reasons_are_in_words_with_the_score_beside_them(pictures: Path) -> None:
+def test_a_problem_has_a_reason_and_a_score(pictures: Path) -> None:
     IMAGES["blank"].save(pictures / "a" / "odd.png")
     (problem,) = (problem for problem in cleaned(pictures, "image").problems if problem.kind == "blank")
     detail = "a contrast of 0.0%: it is almost empty"
@@ -120,13 +122,13 @@ SOUNDS = {
 
 
 @pytest.mark.parametrize("rule", SOUNDS)
-def test_an_odd_sound_is_told_of_and_no_other(tmp_path: Path, rule: str) -> None:
+def test_only_the_unusual_sound_is_reported(tmp_path: Path, rule: str) -> None:
     (tmp_path / "a").mkdir()
     for number in range(30):
         soundfile.write(tmp_path / "a" / f"{number:02}.wav", tone(10 + number), 8000)
     assert not cleaned(tmp_path, "sound").problems
     soundfile.write(tmp_path / "a" / "odd.wav", *SOUNDS[rule])
-    assert told(cleaned(tmp_path, "sound")) == {("a/odd.wav", rule)}
+    assert reported(cleaned(tmp_path, "sound")) == {("a/odd.wav", rule)}
 
 
 LINES = [
@@ -147,51 +149,51 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_an_odd_text_is_told_of_and_no_other(tmp_path: Path, name: str) -> None:
+def test_only_the_unusual_text_is_reported(tmp_path: Path, name: str) -> None:
     text, rule = TEXTS[name]
     (tmp_path / "lines.txt").write_text("\n".join([*LINES, text]), encoding="utf-8")
-    found = told(cleaned(tmp_path, "text"))
-    assert {path for path, _ in found} == {f"lines.txt:{len(LINES) + 1}"}
-    assert rule in {kind for _, kind in found}
+    problems = reported(cleaned(tmp_path, "text"))
+    assert {path for path, _ in problems} == {f"lines.txt:{len(LINES) + 1}"}
+    assert rule in {kind for _, kind in problems}
 
 
 @pytest.mark.parametrize(
     "text", ["Über die Brücke «à gauche»", "ВІЗЬМИ Ді і Ві", "naïve café, 100 € – “so”", "猫が好き"]
 )
-def test_texts_of_any_script_are_not_taken_for_damaged(text: str) -> None:
+def test_correct_texts_of_any_script_are_not_garbled(text: str) -> None:
     assert text_values(text)["garbled"] == 0
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1251"])
-def test_utf8_that_was_read_in_another_encoding_is_told(encoding: str) -> None:
+def test_utf8_read_in_another_encoding_is_garbled(encoding: str) -> None:
     text = "Привет" if encoding == "cp1251" else "déjà vu à Nîmes"
     misread = text.encode().decode(encoding, "ignore")
     assert text_values(misread)["garbled"] > 0.05  # type: ignore[operator]
 
 
-def test_a_rare_script_is_no_gibberish() -> None:
+def test_a_rare_script_is_not_gibberish() -> None:
     greek = ["η γάτα", "ο σκύλος", "το άλογο", "η κότα", "το πουλί", "η αγελάδα"]
     nats = unlikelihood([letters(text) for text in (*LINES, *greek)], ["latin"] * len(LINES) + ["greek"] * len(greek))
     assert np.median(nats[-len(greek) :]) == pytest.approx(np.median(nats[: len(LINES)]))
 
 
-def test_deviations_are_of_the_median_and_at_least_what_the_rule_says() -> None:
+def test_deviations_are_from_the_median_with_a_lower_bound() -> None:
     values = np.array([1.0] * 19 + [3.0])
     rule = Rule("", "", 4.0, least=0.5)
-    seen = score_values(values, LABELS, rule)
-    assert (seen.usual, seen.score[-1], seen.reportable[-1]) == (1.0, 4.0, True)
+    result = score_values(values, LABELS, rule)
+    assert (result.usual, result.score[-1], result.reportable[-1]) == (1.0, 4.0, True)
     spread = score_values(np.arange(20.0), LABELS, Rule("", "", 4.0, least=0.5))
     assert spread.score[-1] == pytest.approx(9.5 / (1.4826 * 5))
     capped = score_values(np.arange(20.0), LABELS, Rule("", "", 4.0, least=0.5, most=1.0))
     assert capped.score[-1] == 9.5
 
 
-def test_a_word_that_few_have_is_rare_and_one_that_a_class_has_is_not() -> None:
+def test_a_rare_value_is_reportable_unless_a_class_has_it() -> None:
     rule = Rule("", "", 0.9, measure="rarity")
     words, labels = np.array(["x"] * 95 + ["y"] * 5), np.array(["a"] * 100)
-    seen = score_values(words, labels, rule)
-    assert (seen.usual, seen.reportable.sum()) == ("x", 5)
-    assert seen.score[-1] == 0.95
+    result = score_values(words, labels, rule)
+    assert (result.usual, result.reportable.sum()) == ("x", 5)
+    assert result.score[-1] == 0.95
     labels[95:] = "b"
     assert not score_values(words, labels, rule).reportable.any()
 
@@ -208,18 +210,18 @@ def wrongly_labelled(folder: Path) -> tuple[Path, set[str]]:
     return folder, moved
 
 
-def test_labels_that_were_exchanged_are_found_with_the_right_one(tmp_path: Path) -> None:
+def test_swapped_labels_are_found_with_the_right_label(tmp_path: Path) -> None:
     folder, moved = wrongly_labelled(tmp_path)
-    found = [problem for problem in cleaned(folder, "image").problems if problem.kind == "wrong_label"]
-    places = {problem.path for problem in found}
+    problems = [problem for problem in cleaned(folder, "image").problems if problem.kind == "wrong_label"]
+    places = {problem.path for problem in problems}
     assert len(places & moved) >= 0.8 * len(moved)
     assert len(places & moved) >= 0.5 * len(places)
-    one = next(problem for problem in found if problem.path in moved)
+    one = next(problem for problem in problems if problem.path in moved)
     label, right = one.path[0], Path(one.path).name[1]
     assert one.detail == f"labelled {label!r}, more probably {right!r} (by {one.score:.2f})"
 
 
-def test_the_same_labels_are_doubted_for_any_number_of_workers_and_any_names(tmp_path: Path) -> None:
+def test_label_errors_do_not_depend_on_workers_or_file_names(tmp_path: Path) -> None:
     folder, _ = wrongly_labelled(tmp_path / "one")
     first, again = (cleaned(folder, "image", workers=workers).problems for workers in (1, 3))
     assert first == again
@@ -236,7 +238,7 @@ def test_the_same_labels_are_doubted_for_any_number_of_workers_and_any_names(tmp
     assert contents(before) == contents(cleaned(tmp_path / "two", "image"))
 
 
-def test_labels_that_nothing_tells_are_not_doubted(tmp_path: Path) -> None:
+def test_labels_that_cannot_be_recognised_are_not_checked(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for label in "ab":
         (tmp_path / label).mkdir()
@@ -247,20 +249,20 @@ def test_labels_that_nothing_tells_are_not_doubted(tmp_path: Path) -> None:
     assert "were not checked" in outcome.stderr
 
 
-def test_items_of_another_kind_are_outliers_when_they_are_asked_for(tmp_path: Path) -> None:
+def test_different_items_are_outliers_if_the_rule_is_on(tmp_path: Path) -> None:
     digits(tmp_path, 40, "01")
     rng = np.random.default_rng(0)
     for number in range(2):
         noise = Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8))
         noise.save(tmp_path / "0" / f"odd{number}.png")
     rules = {"outliers": "report", "wrong_labels": "off"}
-    found = {problem.path for problem in cleaned(tmp_path, "image", **rules).problems if problem.kind == "outlier"}
-    assert {"0/odd0.png", "0/odd1.png"} <= found
-    assert len(found) <= 4
+    outliers = {problem.path for problem in cleaned(tmp_path, "image", **rules).problems if problem.kind == "outlier"}
+    assert {"0/odd0.png", "0/odd1.png"} <= outliers
+    assert len(outliers) <= 4
     assert not [problem for problem in cleaned(tmp_path, "image").problems if problem.kind == "outlier"]
 
 
-def test_rules_are_given_to_inspect_and_split_on_the_command_line(tmp_path: Path) -> None:
+def test_inspect_and_split_take_rules_on_the_command_line(tmp_path: Path) -> None:
     digits(tmp_path / "digits", 12, "01")
     Image.new("L", (8, 8), 0).save(tmp_path / "digits" / "0" / "odd.png")
     inspected = genset("inspect", tmp_path / "digits", "--json", "clean.wrong_labels=off")
@@ -288,19 +290,19 @@ def test_rules_of_another_modality_are_unknown(tmp_path: Path) -> None:
     assert (outcome.code, outcome.stderr) == (2, "genset: clean.blurred=off: clean.blurred: unknown key\n")
 
 
-def test_a_file_that_vanishes_after_it_was_found_is_told_of(tmp_path: Path) -> None:
+def test_a_file_that_vanishes_while_reading_is_reported(tmp_path: Path) -> None:
     modality = MODALITIES["image"](MODALITIES["image"].Settings())
-    found = collect(Data(source=[str(digits(tmp_path, 6, "01"))]), modality, at_work())
-    found.records[0].path.unlink()
-    result = clean(found.records, modality, at_work(), clean_class("image")())
-    place = found.records[0].place
+    records = collect(Data(source=[str(digits(tmp_path, 6, "01"))]), modality, at_work()).records
+    records[0].path.unlink()
+    result = clean(records, modality, at_work(), clean_class("image")())
+    place = records[0].place
     assert result.problems == (Problem(place, "undecodable", "cannot be read: No such file or directory"),)
     assert len(result.records) == 11
 
 
 @pytest.fixture
 def nobody() -> Iterator[Path]:
-    """A folder that a user without any rights can enter, and such a user at work, where the tests run as root."""
+    """A folder that a user without rights can enter; tests that run as root become such a user."""
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o755)
         yield Path(name)
@@ -310,8 +312,8 @@ def nobody() -> Iterator[Path]:
             folder.chmod(0o755)
 
 
-def test_folders_and_files_that_cannot_be_read_are_told_of_and_the_others_used(nobody: Path) -> None:
-    cleaned(digits(nobody / "first", 6, "01"), "image")  # all that is imported late is imported now
+def test_unreadable_folders_and_files_are_reported_and_the_others_used(nobody: Path) -> None:
+    cleaned(digits(nobody / "first", 6, "01"), "image")  # import everything before the rights are dropped
     folder = digits(nobody / "set", 6, "012")
     (folder / ".trash").mkdir(mode=0)
     (folder / "1").chmod(0)
@@ -319,9 +321,9 @@ def test_folders_and_files_that_cannot_be_read_are_told_of_and_the_others_used(n
     if os.getuid() == 0:
         os.seteuid(65534)
     modality = MODALITIES["image"](MODALITIES["image"].Settings())
-    found = collect(Data(source=[str(folder)]), modality, at_work())
-    result = clean(found.records, modality, at_work(), clean_class("image")())
-    reasons = {problem.path: problem.detail for problem in (*found.problems, *result.problems)}
+    collected = collect(Data(source=[str(folder)]), modality, at_work())
+    result = clean(collected.records, modality, at_work(), clean_class("image")())
+    reasons = {problem.path: problem.detail for problem in (*collected.problems, *result.problems)}
     assert reasons == {
         ".trash": "the folder cannot be read: Permission denied",
         "1": "the folder cannot be read: Permission denied",
@@ -330,7 +332,7 @@ def test_folders_and_files_that_cannot_be_read_are_told_of_and_the_others_used(n
     assert len(result.records) == 11
 
 
-def test_links_that_lead_in_a_circle_end_and_names_of_any_kind_come_through(tmp_path: Path) -> None:
+def test_circular_links_end_and_unusual_file_names_are_kept(tmp_path: Path) -> None:
     folder = digits(tmp_path / "set", 6, "01")
     (folder / "0" / "up").symlink_to("..")
     (folder / "0" / "self.png").symlink_to("self.png")
@@ -347,7 +349,7 @@ def test_links_that_lead_in_a_circle_end_and_names_of_any_kind_come_through(tmp_
     assert again.json["counts"]["label"] == {"0": 10, "1": 6}
 
 
-def test_classes_that_differ_in_case_alone_are_kept_apart_and_told_of(tmp_path: Path) -> None:
+def test_classes_that_differ_only_in_case_are_kept_apart_and_reported(tmp_path: Path) -> None:
     for label, source in (("Cat", "0"), ("cat", "1")):
         shutil.copytree(SAMPLES / source, tmp_path / label)
     said = io.StringIO()

@@ -29,7 +29,7 @@ def records(counts: dict[str, int]) -> list[Record]:
     return [Record(f"{label}{n}", Path(), label) for label, count in counts.items() for n in range(count)]
 
 
-def test_each_class_is_divided_in_the_ratios() -> None:
+def test_each_class_is_split_by_the_ratios() -> None:
     counts = Counter((r.label, r.split) for r in assign(records({"a": 100, "b": 50, "c": 10}), RATIOS, 0))
     assert counts == {
         ("a", "train"): 80, ("a", "validation"): 10, ("a", "test"): 10,
@@ -44,7 +44,7 @@ def test_the_order_of_the_records_does_not_matter() -> None:
     assert {r.id: r.split for r in assign(first, RATIOS, 3)} == {r.id: r.split for r in assign(second, RATIOS, 3)}
 
 
-def test_another_seed_gives_another_division() -> None:
+def test_another_seed_gives_another_split() -> None:
     items = records({"a": 100})
     assert [r.split for r in assign(items, RATIOS, 0)] != [r.split for r in assign(items, RATIOS, 1)]
 
@@ -53,7 +53,7 @@ def test_a_class_of_one_goes_to_train() -> None:
     assert [r.split for r in assign(records({"a": 1}), RATIOS, 0)] == ["train"]
 
 
-def test_a_group_stands_in_one_split_even_across_classes() -> None:
+def test_a_group_is_in_one_split_even_across_classes() -> None:
     items = [Record(f"{s}{n}", Path(), str(n % 10), group=f"speaker{s}") for s in range(20) for n in range(30)]
     assigned = assign(items, RATIOS, 0)
     places = {group: {r.split for r in assigned if r.group == group} for group in {r.group for r in assigned}}
@@ -61,7 +61,7 @@ def test_a_group_stands_in_one_split_even_across_classes() -> None:
     assert Counter(r.split for r in assigned) == {"train": 480, "validation": 60, "test": 60}
 
 
-def test_splits_that_the_user_brought_stay_and_what_lacks_comes_from_train() -> None:
+def test_splits_of_the_user_are_kept_and_missing_ones_filled_from_train() -> None:
     items = [Record(f"t{n}", Path(), "a", split="test") for n in range(20)]
     items += [Record(f"r{n}", Path(), "a", split="train") for n in range(90)]
     assigned = assign(items, RATIOS, 0)
@@ -69,7 +69,7 @@ def test_splits_that_the_user_brought_stay_and_what_lacks_comes_from_train() -> 
     assert Counter(r.split for r in assigned) == {"train": 80, "validation": 10, "test": 20}
 
 
-def test_many_small_classes_fill_every_part_together() -> None:
+def test_many_small_classes_fill_every_split_together() -> None:
     for each in (3, 4, 5, 6):
         counts = Counter(r.split for r in assign(records({f"c{n}": each for n in range(50)}), RATIOS, 0))
         assert counts == {"train": 40 * each, "validation": 5 * each, "test": 5 * each}
@@ -83,7 +83,7 @@ def test_items_of_equal_content_stay_together() -> None:
     assert all(len(splits) == 1 for splits in places.values())
 
 
-def test_the_group_of_an_item_that_the_user_held_out_follows_it() -> None:
+def test_the_group_of_a_held_out_item_of_the_user_is_held_out() -> None:
     items = [Record(f"t{n}", Path(), "a", split="test", group="anna") for n in range(5)]
     items += [Record(f"r{n}", Path(), "a", split="train", group="anna") for n in range(5)]
     items += [Record(f"f{n}", Path(), "a", split="train") for n in range(80)]
@@ -94,7 +94,7 @@ def test_everything_can_go_to_train() -> None:
     assert {r.split for r in assign(records({"a": 20}), (1.0, 0.0, 0.0), 0)} == {"train"}
 
 
-def test_counts_are_met_and_the_others_are_left_out() -> None:
+def test_counts_are_met_and_the_remaining_items_left_out() -> None:
     items = records({"a": 70, "b": 41})
     for counts, expected in ((("rest", 20, 10), {"train": 81, "validation": 20, "test": 10}),
                              ((60, 7, 13), {"train": 60, "validation": 7, "test": 13, "": 31})):  # fmt: skip
@@ -102,15 +102,15 @@ def test_counts_are_met_and_the_others_are_left_out() -> None:
         assert Counter(r.split for r in assign(items, shares, 0)) == expected
 
 
-def test_columns_are_divided_evenly_beside_the_label() -> None:
+def test_columns_are_stratified_besides_the_label() -> None:
     items = [
         Record(f"{label}{side}{n}", Path(), label, columns={"side": side})
         for label, side, count in (("a", "left", 60), ("a", "right", 20), ("b", "left", 20), ("b", "right", 100))
         for n in range(count)
     ]
-    found = Counter((r.label, r.columns["side"], r.split) for r in assign(items, RATIOS, 0, ["side"]))
-    assert [found["a", "left", s] for s in ("train", "validation", "test")] == [48, 6, 6]
-    assert [found["b", "right", s] for s in ("train", "validation", "test")] == [80, 10, 10]
+    counts = Counter((r.label, r.columns["side"], r.split) for r in assign(items, RATIOS, 0, ["side"]))
+    assert [counts["a", "left", s] for s in ("train", "validation", "test")] == [48, 6, 6]
+    assert [counts["b", "right", s] for s in ("train", "validation", "test")] == [80, 10, 10]
     with pytest.raises(GensetError) as error:
         assign(items, RATIOS, 0, ["sid"])
     assert str(error.value) == (
@@ -120,18 +120,18 @@ def test_columns_are_divided_evenly_beside_the_label() -> None:
 
 def test_small_strata_do_not_unbalance_the_labels() -> None:
     items = [Record(f"{n}", Path(), str(n % 2), columns={"who": str(n)}) for n in range(100)]
-    found = Counter((r.label, r.split) for r in assign(items, RATIOS, 0, ["who"]))
-    assert found == {
+    counts = Counter((r.label, r.split) for r in assign(items, RATIOS, 0, ["who"]))
+    assert counts == {
         (label, split): count for label in "01" for split, count in (("train", 40), ("validation", 5), ("test", 5))
     }
 
 
 def test_every_item_is_tested_in_one_fold_and_groups_stay_together() -> None:
     items = [Record(f"{s}-{n}", Path(), str(n % 2), group=f"s{s}") for s in range(10) for n in range(8)]
-    made = folds(items, 5, 0)
-    tested = Counter(r.id for fold in made for r in fold if r.split == "test")
+    all_folds = folds(items, 5, 0)
+    tested = Counter(r.id for fold in all_folds for r in fold if r.split == "test")
     assert tested == dict.fromkeys((r.id for r in items), 1)
-    for fold in made:
+    for fold in all_folds:
         assert Counter(r.split for r in fold) == {"train": 64, "test": 16}
         assert Counter(r.label for r in fold if r.split == "test") == {"0": 8, "1": 8}
         assert not {r.group for r in fold if r.split == "test"} & {r.group for r in fold if r.split == "train"}
@@ -141,11 +141,11 @@ def test_every_item_is_tested_in_one_fold_and_groups_stay_together() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_no_item_goes_from_test_to_train_when_a_set_grows(seed: int) -> None:
+def test_no_item_moves_from_test_to_train_when_a_dataset_grows(seed: int) -> None:
     rng = random.Random(seed)
 
     def grown(start: int, stop: int) -> list[Record]:
-        """Groups of several sizes, and near-duplicates that later items bring together."""
+        """Groups of several sizes, and near-duplicates that later items link."""
         return [
             Record(f"i{n}", Path(), str(n % 3), group=rng.choice(["", "", f"g{n % 17}"]),
                    cluster=rng.choice(["", "", "", f"k{n % 29}"]))
@@ -165,11 +165,11 @@ def test_no_item_goes_from_test_to_train_when_a_set_grows(seed: int) -> None:
         parts: dict[str, set[str]] = {}
         for name, names in units.items():
             parts.setdefault(names[which], set()).add(place[name])
-        assert all(len(found) == 1 for name, found in parts.items() if name)
+        assert all(len(splits) == 1 for name, splits in parts.items() if name)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_sizes_are_as_near_to_the_ratios_as_large_groups_allow(seed: int) -> None:
+def test_sizes_are_as_close_to_the_ratios_as_large_groups_allow(seed: int) -> None:
     rng = random.Random(seed)
     sizes = [rng.randint(5, 60) for _ in range(8)]
     items = [Record(f"{g}-{n}", Path(), str(n % 3), group=f"g{g}") for g, size in enumerate(sizes) for n in range(size)]
@@ -188,7 +188,7 @@ def test_sizes_are_as_near_to_the_ratios_as_large_groups_allow(seed: int) -> Non
     assert got <= best + 0.02 * total
 
 
-def test_what_groups_make_impossible_is_told_with_the_group() -> None:
+def test_a_split_of_unexpected_size_is_reported_with_its_group() -> None:
     items = [Record(f"{s}{n}", Path(), str(n % 2), group=f"s{s}") for s in range(4) for n in range(50)]
     assigned = assign(items, RATIOS, 0)
     assert Counter(r.split for r in assigned) == {"train": 150, "test": 50}
@@ -202,14 +202,14 @@ def test_what_groups_make_impossible_is_told_with_the_group() -> None:
     assert train != test
 
 
-def test_a_folder_that_is_divided_stays_so_and_grows_by_name(in_folder: Path) -> None:
+def test_a_dataset_of_the_same_name_keeps_its_splits_and_grows(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
     assert genset("split", "plain", "--name", "s", "--quiet").code == 0
-    first = place_of(in_folder / "out/datasets/s/v0001")
+    first = splits_by_name(in_folder / "out/datasets/s/v0001")
     for path in sorted((SAMPLES / "1").iterdir())[20:60]:
         shutil.copy(path, in_folder / "plain" / "1" / path.name)
     outcome = genset("split", "plain", "--name", "s", "--json")
-    second = place_of(in_folder / "out/datasets/s/v0002")
+    second = splits_by_name(in_folder / "out/datasets/s/v0002")
     assert {name: second[name] for name in first} == first
     assert outcome.json["notes"] == ["40 items keep the split that they have in s@v0001"]
     assert Counter(second.values()) == {"train": 64, "validation": 8, "test": 8}
@@ -221,15 +221,15 @@ def test_a_folder_that_is_divided_stays_so_and_grows_by_name(in_folder: Path) ->
         (in_folder / "theirs" / split / "metadata.jsonl").unlink()
     held_out = {name for name, split in first.items() if split == "test"}
     assert genset("split", "theirs", "--quiet").code == 0
-    kept = place_of(in_folder / "out/datasets/theirs/v0001")
+    kept = splits_by_name(in_folder / "out/datasets/theirs/v0001")
     assert {name for name, split in kept.items() if split == "test"} == held_out
     assert Counter(kept.values())["validation"] > 0
-    assert genset("split", "./theirs", "--reassign", "--name", "anew", "--seed", 5, "--quiet").code == 0
-    anew = place_of(in_folder / "out/datasets/anew/v0001")
-    assert {name for name, split in anew.items() if split == "test"} != held_out
+    assert genset("split", "./theirs", "--reassign", "--name", "again", "--seed", 5, "--quiet").code == 0
+    reassigned = splits_by_name(in_folder / "out/datasets/again/v0001")
+    assert {name for name, split in reassigned.items() if split == "test"} != held_out
 
 
-def place_of(version: Path) -> dict[str, str]:
+def splits_by_name(version: Path) -> dict[str, str]:
     return {path.stem: path.relative_to(version).parts[0] for path in version.rglob("*/*/*.png")}
 
 
@@ -244,7 +244,7 @@ def test_folds_are_versions_that_can_be_verified(in_folder: Path) -> None:
         assert genset("verify", version["path"]).code == 0
 
 
-def test_no_speaker_stands_in_two_parts_by_a_pattern_on_the_file_name(in_folder: Path) -> None:
+def test_a_pattern_on_file_names_keeps_each_speaker_in_one_split(in_folder: Path) -> None:
     for label in "01":
         (in_folder / "clips" / label).mkdir(parents=True)
         for number, path in enumerate(sorted((SAMPLES / label).iterdir())[:30]):
@@ -253,12 +253,12 @@ def test_no_speaker_stands_in_two_parts_by_a_pattern_on_the_file_name(in_folder:
     assert genset("split", "clips", "--group-by", pattern, "--quiet").code == 0
     outcome = genset("verify", "clips@latest", "--group-by", pattern, "--json")
     assert outcome.code == 0 and outcome.json["problems"] == []
-    found = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for split in ("train", "validation", "test"):
         for line in (in_folder / "out/datasets/clips/latest" / split / "metadata.jsonl").read_text().splitlines():
-            found[json.loads(line)["group"], split] += 1
-    assert found == dict.fromkeys(found, 6) and len(found) == 10
-    assert Counter(split for _, split in found) == {"train": 8, "validation": 1, "test": 1}
+            counts[json.loads(line)["group"], split] += 1
+    assert counts == dict.fromkeys(counts, 6) and len(counts) == 10
+    assert Counter(split for _, split in counts) == {"train": 8, "validation": 1, "test": 1}
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_no_speaker_stands_in_two_parts_by_a_pattern_on_the_file_name(in_folder:
         (["--stratify", "speaker"], "genset: split.stratify: no column 'speaker'\n  The columns are group, label.\n"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_divided_is_told(in_folder: Path, words: list[str], message: str) -> None:
+def test_impossible_splits_are_errors(in_folder: Path, words: list[str], message: str) -> None:
     digits(in_folder / "plain", 20, "01")
     outcome = genset("split", "plain", *words)
     assert (outcome.code, outcome.stderr) == (2, message)
@@ -280,20 +280,20 @@ def test_what_cannot_be_divided_is_told(in_folder: Path, words: list[str], messa
 
 
 @pytest.mark.slow
-def test_what_keep_names_is_part_of_what_a_run_depends_on(in_folder: Path) -> None:
+def test_a_run_depends_on_the_splits_of_the_previous_version(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
     path = write_config(in_folder, in_folder / "plain", split={"previous": "out/datasets/plain/latest"})
     job = Job("run", Root(in_folder / "out"), Local(workers=1), Progress.silent())
-    told = []
-    for seed in "12":  # latest is another division each time
+    results = []
+    for seed in "12":  # `latest` has other splits each time
         assert genset("split", "./plain", "--seed", seed, "--reassign", "--quiet").code == 0
         prepared = prepare(load(path), job)
-        told.append((prepared.items_key, {record.id: record.split for record in prepared.dataset}))
-    assert told[0][0] != told[1][0]
-    assert told[0][1] != told[1][1]
+        results.append((prepared.items_key, {record.id: record.split for record in prepared.dataset}))
+    assert results[0][0] != results[1][0]
+    assert results[0][1] != results[1][1]
 
 
-def test_a_folder_whose_train_items_all_repeat_in_test_is_told(in_folder: Path) -> None:
+def test_training_items_that_all_repeat_in_test_are_an_error(in_folder: Path) -> None:
     digits(in_folder / "plain" / "train", 6, "01")
     shutil.copytree(in_folder / "plain" / "train", in_folder / "plain" / "test")
     outcome = genset("split", "plain")
@@ -305,7 +305,7 @@ def test_a_folder_whose_train_items_all_repeat_in_test_is_told(in_folder: Path) 
     )
 
 
-def test_files_of_versions_are_linked_and_those_of_users_only_when_asked_for(in_folder: Path) -> None:
+def test_files_of_versions_are_hard_linked_and_those_of_users_on_request(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
     for words in (
         ["plain"],
@@ -331,10 +331,10 @@ def test_files_of_versions_are_linked_and_those_of_users_only_when_asked_for(in_
 
 
 @pytest.mark.slow
-def test_a_run_keeps_the_parts_of_the_version_that_it_names_and_takes_counts(in_folder: Path) -> None:
+def test_a_run_keeps_the_splits_of_a_previous_version_and_accepts_counts(in_folder: Path) -> None:
     digits(in_folder / "plain", 20, "01")
     assert genset("split", "plain", "--quiet").code == 0
-    first = place_of(in_folder / "out/datasets/plain/v0001")
+    first = splits_by_name(in_folder / "out/datasets/plain/v0001")
     for path in sorted((SAMPLES / "1").iterdir())[20:60]:
         shutil.copy(path, in_folder / "plain" / "1" / path.name)
     job = Job("run", Root(in_folder / "out"), Local(workers=1), Progress.silent())

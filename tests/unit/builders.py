@@ -1,4 +1,4 @@
-"""Records in a line, for tests of functions that take nothing else."""
+"""Records for tests of functions that take nothing else."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from genset.dataset import Record
 
 
 def record(name: str, label: str = "a", **fields: Any) -> Record:
-    """A record whose user file is called like it."""
+    """A record whose user file has the same name."""
     return Record(name, Path(name), label, **{"origin": name, **fields})
 
 

@@ -1,4 +1,4 @@
-"""Which copies are made of which parents."""
+"""Which copies each parent gets."""
 
 import json
 
@@ -7,8 +7,8 @@ from tests.unit.builders import record, records
 
 
 def test_copies_of_each_parent_are_numbered_from_its_start() -> None:
-    made = numbered_copies(records(2), 2, {"a1": 5})
-    assert [(copy.parent.id, copy.number) for copy in made] == [("a0", 0), ("a0", 1), ("a1", 5), ("a1", 6)]
+    result = numbered_copies(records(2), 2, {"a1": 5})
+    assert [(copy.parent.id, copy.number) for copy in result] == [("a0", 0), ("a0", 1), ("a1", 5), ("a1", 6)]
 
 
 def test_filling_takes_parents_in_turns_and_stops_at_the_count_or_the_limit() -> None:

@@ -1,4 +1,4 @@
-"""How many items each class is to get, from where, and what large classes give up."""
+"""How many items each class gets, from which source, and which items large classes lose."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -39,12 +39,12 @@ def test_the_median_of_two_classes_is_rounded_down() -> None:
     assert class_targets({"a": 3, "b": 4}, "median") == {"a": 3, "b": 3}
 
 
-def test_a_class_that_has_more_than_the_target_lacks_nothing() -> None:
+def test_a_class_above_the_target_misses_no_items() -> None:
     assert missing_counts(HAVE, 4) == {"a": 0, "b": 0, "c": 3}
     assert missing_counts(HAVE, {"a": 2, "c": 5}) == {"a": 0, "b": 0, "c": 4}
 
 
-def test_an_unknown_class_is_answered_with_the_nearest() -> None:
+def test_an_unknown_class_is_an_error_with_the_closest_name() -> None:
     with pytest.raises(GensetError, match="did you mean `cat`") as error:
         class_targets({"cat": 1, "dog": 2}, {"cta": 5})
     assert error.value.where == "balance.target" and "cat, dog" in error.value.hint
@@ -52,51 +52,51 @@ def test_an_unknown_class_is_answered_with_the_nearest() -> None:
 
 def test_without_shrinking_nothing_is_left_out() -> None:
     train = records(5)
-    asked = numbered_copies(train, 2, {})
-    result = downsample_classes(train, asked, Balance(target=1), label_of, 0)
-    assert (result.left_out, result.copies, result.problems) == (frozenset(), asked, [])
+    requested = numbered_copies(train, 2, {})
+    result = downsample_classes(train, requested, Balance(target=1), label_of, 0)
+    assert (result.left_out, result.copies, result.problems) == (frozenset(), requested, [])
 
 
-def _shrunk(train: list[Record], asked: list[Copy], target: Any, seed: int = 0) -> Any:
-    return downsample_classes(train, asked, Balance(target=target, shrink=True), label_of, seed)
+def _downsampled(train: list[Record], requested: list[Copy], target: Any, seed: int = 0) -> Any:
+    return downsample_classes(train, requested, Balance(target=target, shrink=True), label_of, seed)
 
 
-def test_copies_go_before_synthetic_items_and_those_before_real_ones() -> None:
+def test_copies_are_removed_first_then_synthetic_items_then_real_ones() -> None:
     real, synthetic = records(4), [record(f"g{n}", source="generated") for n in range(3)]
-    asked = numbered_copies(real, 1, {})
-    nine = _shrunk([*real, *synthetic], asked, 9)
+    requested = numbered_copies(real, 1, {})
+    nine = _downsampled([*real, *synthetic], requested, 9)
     assert nine.left_out == frozenset() and len(nine.copies) == 2
-    seven = _shrunk([*real, *synthetic], asked, 7)
+    seven = _downsampled([*real, *synthetic], requested, 7)
     assert seven.left_out == frozenset() and seven.copies == []
-    five = _shrunk([*real, *synthetic], asked, 5)
+    five = _downsampled([*real, *synthetic], requested, 5)
     assert len(five.left_out) == 2 and five.left_out < {item.id for item in synthetic}
-    two = _shrunk([*real, *synthetic], asked, 2)
+    two = _downsampled([*real, *synthetic], requested, 2)
     assert two.left_out > {item.id for item in synthetic} and len(two.left_out) == 5
 
 
 def test_the_first_copy_of_every_item_comes_before_any_second() -> None:
-    kept = _shrunk(records(3), numbered_copies(records(3), 3, {}), 7).copies
+    kept = _downsampled(records(3), numbered_copies(records(3), 3, {}), 7).copies
     assert [(copy.parent.id, copy.number) for copy in kept] == [("a0", 0), ("a1", 0), ("a2", 0), ("a0", 1)]
 
 
-def test_what_was_mixed_from_a_removed_item_is_removed_too() -> None:
+def test_items_mixed_from_a_removed_item_are_removed_too() -> None:
     real = records(4)
     mixed = [record(f"m{n}", "b", source="augmented", origin=f"z a{n}") for n in range(4)]
-    result = _shrunk([*real, *mixed], [], {"a": 1, "b": 4})
+    result = _downsampled([*real, *mixed], [], {"a": 1, "b": 4})
     gone = {item.id for item in real} & result.left_out
     assert len(gone) == 3
     assert result.left_out == gone | {f"m{name[1:]}" for name in gone}
 
 
-def test_which_items_go_depends_on_seed_and_ids_and_on_no_order() -> None:
+def test_removed_items_depend_on_seed_and_ids_not_on_the_order() -> None:
     train = records(20)
-    first = _shrunk(train, [], 10).left_out
-    assert _shrunk(train[::-1], [], 10).left_out == first
-    assert _shrunk(train, [], 10, seed=1).left_out != first
+    first = _downsampled(train, [], 10).left_out
+    assert _downsampled(train[::-1], [], 10).left_out == first
+    assert _downsampled(train, [], 10, seed=1).left_out != first
 
 
 def test_each_class_that_shrinks_is_reported_with_its_numbers() -> None:
-    result = _shrunk([*records(5), *records(2, "b")], [], 2)
+    result = _downsampled([*records(5), *records(2, "b")], [], 2)
     assert [(p.path, p.kind, p.detail.split()[0]) for p in result.problems] == [("a", "left_out", "3")]
 
 
@@ -127,7 +127,7 @@ def test_classes_of_which_nothing_is_generated_get_copies() -> None:
     assert result.generated == {"a": 2, "b": 0}
 
 
-def test_copies_are_numbered_on_and_never_beyond_the_limit() -> None:
+def test_copies_continue_the_numbers_up_to_the_limit() -> None:
     section = Balance.model_validate({"fill": "augmented", _most_copies(): 3})
     result = _filled({"b": 9}, section, start={"b0": 2, "b1": 3})
     assert [(copy.parent.id, copy.number) for copy in result.copies] == [("b0", 2)]

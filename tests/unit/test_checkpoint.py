@@ -9,7 +9,7 @@ from genset.models.checkpoint import TrainingState
 from genset.models.schedule import TrainingPlan
 
 
-def test_a_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+def test_a_loaded_checkpoint_equals_the_saved_one(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     state = TrainingState(step=7, history=[{"step": 3.0}], notes=[], tuned_values=[0.5])
     groups = {"weights": [np.arange(3.0), np.eye(2, dtype=np.float32)], "empty": []}

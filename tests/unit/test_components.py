@@ -3,7 +3,7 @@
 from genset.pipeline.components import connected_components
 
 
-def test_links_without_a_name_in_common_are_apart() -> None:
+def test_links_without_a_common_name_are_separate() -> None:
     assert connected_components([("b", "a"), ("d", "c")]) == [["a", "b"], ["c", "d"]]
 
 

@@ -1,4 +1,4 @@
-"""What is in two parts of a split, or came from one into another."""
+"""Items that are in two splits or come from another split."""
 
 from genset.dataset import Record
 from genset.pipeline.split.leaks import leaks
@@ -9,11 +9,11 @@ def kinds(*items: Record) -> list[tuple[str, str]]:
     return [(problem.path, problem.kind) for problem in leaks(items)]
 
 
-def test_items_of_one_part_do_not_leak() -> None:
+def test_items_of_one_split_do_not_leak() -> None:
     assert kinds(record("x", content="c", group="g"), record("y", content="c", group="g")) == []
 
 
-def test_equal_contents_in_two_parts_leak_from_the_later_part() -> None:
+def test_equal_contents_in_two_splits_are_reported_in_the_later_one() -> None:
     assert kinds(record("x", content="c", split="test"), record("y", content="c", split="train")) == [
         ("x", "exact_leak")
     ]
@@ -37,7 +37,7 @@ def test_another_label_of_a_leaking_item_is_reported() -> None:
     assert "'a'" in problem.detail and "'b'" in problem.detail
 
 
-def test_a_group_in_two_parts_is_reported_once_with_its_numbers() -> None:
+def test_a_group_in_two_splits_is_reported_once_with_its_numbers() -> None:
     items = [record(f"x{n}", group="anna", split="train" if n < 3 else "test") for n in range(5)]
     (problem,) = leaks(items)
     assert (problem.path, problem.kind) == ("x4", "group_leak")

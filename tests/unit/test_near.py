@@ -1,4 +1,4 @@
-"""Near-duplicates: which pairs are compared, and which rows pairs tie into clusters."""
+"""Near-duplicates: which pairs are compared, and which rows are linked to clusters."""
 
 import random
 
@@ -34,7 +34,7 @@ def test_a_row_paired_with_itself_is_a_cluster_of_one() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_clusters_are_those_that_a_search_finds(seed: int) -> None:
+def test_clusters_equal_those_of_a_search(seed: int) -> None:
     rng = random.Random(seed)
     links = [(rng.randrange(60), rng.randrange(60)) for _ in range(30)]
     left = {row for link in links for row in link}

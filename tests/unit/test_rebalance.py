@@ -1,4 +1,4 @@
-"""Moving units between parts until their sizes are as near to the shares as they can be."""
+"""Moving units between splits until the sizes are as close to the shares as possible."""
 
 from collections import Counter
 
@@ -27,11 +27,11 @@ def test_units_of_one_item_stay_where_they_are() -> None:
     assert rebalance(place, of, SHARES, list(of)) == place
 
 
-def test_no_units_make_no_parts() -> None:
+def test_no_units_have_no_splits() -> None:
     assert rebalance({}, {}, SHARES, []) == {}
 
 
-def test_a_unit_moves_to_the_part_that_lacks_it() -> None:
+def test_a_unit_moves_to_the_split_that_misses_items() -> None:
     of = units(big=80, one=10, other=10)
     place = {"big": "train", "one": "train", "other": "test"}
     assert rebalance(place, of, SHARES, list(of)) == {"big": "train", "one": "validation", "other": "test"}
@@ -72,13 +72,13 @@ def test_the_input_is_not_changed() -> None:
 
 
 @pytest.mark.parametrize("count", [2, 5, 40])
-def test_parts_are_never_further_from_their_shares_than_before(count: int) -> None:
+def test_sizes_are_never_further_from_the_shares_than_before(count: int) -> None:
     of = units(**{f"u{n}": 2 + 7 * n % 11 for n in range(count)})
     place = {unit: ("train", "validation", "test")[n % 3] for n, unit in enumerate(of)}
     total = sum(each.total() for each in of.values())
 
     def cost(parts: dict[str, str]) -> float:
-        found = sizes(parts, of)
-        return sum(abs(found[split] - share * total) for split, share in SHARES.items())
+        counts = sizes(parts, of)
+        return sum(abs(counts[split] - share * total) for split, share in SHARES.items())
 
     assert cost(rebalance(place, of, SHARES, list(of))) <= cost(place)

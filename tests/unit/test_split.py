@@ -1,4 +1,4 @@
-"""What stays together, how parts are filled, and what is reported of parts that miss their shares."""
+"""Which items stay together, how splits are filled, and which deviations from the shares are reported."""
 
 import random
 from collections import Counter
@@ -15,11 +15,11 @@ RATIOS = (0.8, 0.1, 0.1)
 SHARES = dict(zip(("train", "validation", "test"), RATIOS, strict=True))
 
 
-def test_an_item_without_ties_is_its_own_unit() -> None:
+def test_an_item_without_links_is_its_own_unit() -> None:
     assert units_by_id([record("x"), record("y", content="c1")]) == {"x": "item x", "y": "item c1"}
 
 
-def test_group_content_and_cluster_tie_items_into_one_unit() -> None:
+def test_group_content_and_cluster_link_items_into_one_unit() -> None:
     tied = [
         record("x", group="anna"),
         record("y", group="anna", content="c1"),
@@ -58,7 +58,7 @@ def _units_by_search(items: list[Record]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_units_are_those_that_a_search_finds_in_any_order(seed: int) -> None:
+def test_units_equal_those_of_a_search_in_any_order(seed: int) -> None:
     rng = random.Random(seed)
     items = [
         record(
@@ -92,23 +92,23 @@ def test_counts_become_shares_of_all_items(counts: tuple[object, int, int], expe
 
 
 @pytest.mark.parametrize("counts", [(91, 5, 5), ("rest", 50, 50), (1, 100, 0)])
-def test_counts_beyond_the_items_or_without_train_are_refused(counts: tuple[object, int, int]) -> None:
+def test_counts_beyond_the_items_or_without_train_are_errors(counts: tuple[object, int, int]) -> None:
     with pytest.raises(GensetError) as error:
         shares_of(Split(counts=counts), records(100))  # type: ignore[arg-type]
     assert error.value.where == "split.counts"
 
 
-def test_counts_of_items_that_are_split_already_are_refused() -> None:
+def test_counts_for_items_that_are_already_split_are_errors() -> None:
     with pytest.raises(GensetError) as error:
         shares_of(Split(counts=("rest", 1, 1)), [*records(9), record("t", split="test")])  # type: ignore[arg-type]
     assert error.value.where == "split.counts"
 
 
-def test_ratios_are_shares_as_they_are() -> None:
+def test_ratios_are_used_as_shares() -> None:
     assert shares_of(Split(ratios=(0.6, 0.4, 0.0)), []) == {"train": 0.6, "validation": 0.4, "test": 0.0}
 
 
-def test_known_items_keep_their_part_and_the_rest_fills_the_shares() -> None:
+def test_previous_items_keep_their_split_and_the_rest_fills_the_shares() -> None:
     items = records(100)
     known = {f"a{n}": "test" for n in range(3)} | {f"a{n}": "validation" for n in range(3, 6)}
     parts = {item.id: item.split for item in assign(items, RATIOS, 0, previous=known)}
@@ -116,13 +116,13 @@ def test_known_items_keep_their_part_and_the_rest_fills_the_shares() -> None:
     assert Counter(parts.values()) == {"train": 80, "validation": 10, "test": 10}
 
 
-def test_a_known_train_item_tied_to_a_held_out_one_is_held_out() -> None:
+def test_a_previous_training_item_linked_to_a_held_out_one_is_held_out() -> None:
     tied = [record("x", group="g"), record("y", group="g")]
     assigned = assign([*tied, *records(50)], RATIOS, 0, previous={"x": "train", "y": "test"})
     assert {item.split for item in assigned if item.group} == {"test"}
 
 
-def test_a_column_that_is_missing_is_named() -> None:
+def test_a_missing_column_is_an_error_with_its_name() -> None:
     with pytest.raises(GensetError, match="site") as error:
         assign([record("x", columns={"camera": "1"})], RATIOS, 0, stratify=["site"])
     assert error.value.where == "split.stratify"
@@ -144,7 +144,7 @@ def test_folds_have_nearly_equal_sizes_in_each_class() -> None:
         assert Counter(item.label for item in fold if item.split == "test") == {"a": 4, "b": 2}
 
 
-def test_more_folds_than_groups_are_refused() -> None:
+def test_more_folds_than_groups_are_an_error() -> None:
     items = [record(f"{group}{n}", group=group) for group in "xyz" for n in range(5)]
     assert len(folds(items, 3, 0)) == 3
     with pytest.raises(GensetError) as error:
@@ -152,7 +152,7 @@ def test_more_folds_than_groups_are_refused() -> None:
     assert error.value.where == "--folds"
 
 
-def test_parts_within_a_percent_of_their_shares_are_not_reported() -> None:
+def test_splits_within_a_percent_of_their_shares_are_not_reported() -> None:
     items = records(1000)
     near = [record(item.id, split=s) for item, s in zip(items, _parts(806, 99, 95), strict=True)]
     assert deviations(items, near, SHARES) == []
@@ -162,24 +162,24 @@ def _parts(train: int, validation: int, test: int) -> list[str]:
     return ["train"] * train + ["validation"] * validation + ["test"] * test
 
 
-def test_a_part_that_one_group_makes_too_large_is_reported_with_the_group() -> None:
+def test_a_split_that_one_group_makes_too_large_is_reported_with_it() -> None:
     items = [record(f"x{n}", group="big" if n < 50 else "") for n in range(100)]
     divided = [record(item.id, group=item.group, split=s) for item, s in zip(items, _parts(30, 20, 50), strict=True)]
     far = [record(r.id, group=r.group, split="test" if r.group else r.split) for r in divided]
-    told = deviations(items, far, SHARES)
-    assert any("50.0%" in text and "'big'" in text and "50 items" in text for text in told)
+    messages = deviations(items, far, SHARES)
+    assert any("50.0%" in text and "'big'" in text and "50 items" in text for text in messages)
 
 
-def test_an_empty_part_is_reported_and_one_without_a_share_is_not() -> None:
+def test_an_empty_split_is_reported_unless_its_share_is_zero() -> None:
     items = records(4)
-    told = deviations(items, [record(item.id, split="train") for item in items], SHARES)
-    assert [text.split()[0] for text in told] == ["validation", "test"]  # of 4 items, 3 in train are as near as 4
+    messages = deviations(items, [record(item.id, split="train") for item in items], SHARES)
+    assert [text.split()[0] for text in messages] == ["validation", "test"]  # of 4 items, 3 in train are as near as 4
     assert (
         deviations(items, [record(i.id, split="train") for i in items], {"train": 1, "validation": 0, "test": 0}) == []
     )
 
 
-def test_held_out_parts_that_the_user_brought_are_not_reported() -> None:
+def test_held_out_splits_of_the_user_are_not_reported() -> None:
     brought = [*records(50), *records(50, "t", split="test")]
     done = [record(r.id, r.label, split=r.split or "train") for r in brought]
     assert deviations(brought, done, {"train": 1.0, "validation": 0.0, "test": 0.5}) == []

@@ -1,4 +1,4 @@
-"""Which version `latest` means, which can be removed: on versions that are nothing but manifests."""
+"""Which version `latest` means and which ones can be removed; these versions consist of a manifest only."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.helpers import manifest_of
 
 
 def version(root: Root, kind: str, name: str, number: str, **more: Any) -> Version:
-    """A version that is a manifest."""
+    """A version that consists of a manifest."""
     path = root.path / kind / name / number
     path.mkdir(parents=True)
     (path / "manifest.json").write_text(json.dumps(manifest_of(kind, name, number, **more)), encoding="utf-8")
@@ -74,7 +74,7 @@ def test_versions_are_in_the_order_of_their_numbers(root: Root) -> None:
     assert [each.id for each in root.versions("models", "m")] == ["v0002", "v9999", "v10000"]
 
 
-def test_equal_work_is_found_in_the_newest_version_with_its_key(root: Root) -> None:
+def test_the_newest_version_with_a_key_is_found(root: Root) -> None:
     for number, keys in (("v0001", ["x", "y"]), ("v0002", ["x"]), ("v0003", ["z"])):
         version(root, "models", "m", number, keys=keys)
     assert [getattr(up_to_date(root, "models", "m", key), "id", None) for key in "xyzw"] == [
@@ -90,8 +90,8 @@ def removed(root: Root, name: str | None, keep: int) -> list[str]:
 
 
 def test_prune_keeps_the_newest_and_the_latest(root: Root) -> None:
-    made = [version(root, "datasets", "d", f"v000{number}") for number in range(1, 6)]
-    root.point(made[1])
+    versions = [version(root, "datasets", "d", f"v000{number}") for number in range(1, 6)]
+    root.point(versions[1])
     assert removed(root, None, 2) == ["d@v0001", "d@v0003"]
 
 
@@ -117,7 +117,7 @@ def test_a_damaged_version_is_never_removed(root: Root) -> None:
     assert [bool(each.fault) for each in list_versions(root)] == [True, False]
 
 
-def test_a_name_without_versions_is_answered_with_the_nearest(root: Root) -> None:
+def test_a_name_without_versions_is_an_error_with_the_closest_name(root: Root) -> None:
     version(root, "models", "digits", "v0001")
     with pytest.raises(GensetError, match="digits"):
         list_versions(root, "digit")
