@@ -53,7 +53,8 @@ def compare_datasets(after: Version, before: Version) -> Comparison:
 def compare_models(after: Version, before: Version, job: Job) -> Comparison:
     """Compare two models by items that each generates now, evaluated with the same real items.
 
-    If the models were trained on different items, or these are missing, only the settings are compared. Raises GensetError for models of different modalities.
+    If the models were trained on different items, or these are missing, only the settings are compared. Raises
+    GensetError for models of different modalities.
     """
     first, last = before.manifest, after.manifest
     if first["modality"] != last["modality"]:
