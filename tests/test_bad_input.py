@@ -1,4 +1,4 @@
-"""Bad input gets one clear message: where, what was expected, what came, what to do; and nothing is left half-written."""
+"""Invalid input gives one clear message with place, expectation and remedy, and no incomplete files are left."""
 
 import os
 import resource
@@ -85,7 +85,9 @@ SOURCES: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("spoil, message", SOURCES.values(), ids=SOURCES.keys())
-def test_a_bad_source_is_one_message_and_exit_2(tmp_path: Path, spoil: Callable[[Path], None], message: str) -> None:
+def test_a_bad_source_gives_one_message_and_exit_code_2(
+    tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
     source = digits(tmp_path / "digits", 12, "01")
     path = config(tmp_path, source)
     spoil(source)
@@ -96,20 +98,20 @@ def test_a_bad_source_is_one_message_and_exit_2(tmp_path: Path, spoil: Callable[
 
 
 @pytest.mark.slow
-def test_an_unreadable_image_among_good_ones_is_quarantined_and_the_run_completes(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_quarantined_and_the_run_completes(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 15, "01")
     (source / "0" / "bad.png").write_bytes((SAMPLES / "0" / "0000.png").read_bytes()[:40])
     path = config(tmp_path, source, train={"steps": 40})
     outcome = genset("run", path, "--output", tmp_path / "out", "--json")
     assert outcome.code == 0, outcome.stderr
-    assert genset("train", path, "--output", tmp_path / "out", "--json").code == 0  # told, and no failure either
+    assert genset("train", path, "--output", tmp_path / "out", "--json").code == 0  # reported, but not a failure
     assert [
         (problem["path"], problem["kind"]) for problem in outcome.json["problems"] if problem["path"].endswith(".png")
     ] == [("0/bad.png", "undecodable")]
     assert outcome.json["counts"]["source"]["collected"] == 30
 
 
-def test_config_faults_of_the_issue_come_all_at_once(tmp_path: Path) -> None:
+def test_all_config_faults_are_reported_at_once(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("name: x\nmodality: {kind: image, size: 0}\ndata: {source: here, sourc: 1}\nseed: many\n")
     outcome = genset("run", path, "--output", tmp_path / "out", "--quiet")
@@ -122,7 +124,7 @@ def test_config_faults_of_the_issue_come_all_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_config_and_a_missing_model_say_what_to_give(tmp_path: Path) -> None:
+def test_errors_for_a_missing_config_or_model_say_what_to_give(tmp_path: Path) -> None:
     outcome = genset("run", tmp_path / "no.yaml")
     assert (outcome.code, outcome.stderr) == (
         2,
@@ -135,7 +137,7 @@ def test_a_missing_config_and_a_missing_model_say_what_to_give(tmp_path: Path) -
     )
 
 
-def test_an_error_is_one_json_object_where_json_was_asked_for(tmp_path: Path) -> None:
+def test_an_error_is_one_json_object_with_the_json_option(tmp_path: Path) -> None:
     outcome = genset("generate", "nothing", "--json", "--output", tmp_path / "out")
     assert outcome.code == 2
     assert outcome.json == {
@@ -167,29 +169,29 @@ def test_an_error_is_one_json_object_where_json_was_asked_for(tmp_path: Path) ->
         (["inspect", "{digits}/none"], "no such folder or name: '{digits}/none'\n  {out}/datasets has no versions yet."),
     ],
 )  # fmt: skip
-def test_wrong_usage_is_one_message(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_wrong_usage_gives_one_message(tmp_path: Path, arguments: list[str], message: str) -> None:
     fill = {"digits": str(digits(tmp_path / "digits", 3, "01")), "out": str(tmp_path / "out")}
     outcome = genset(*(argument.format(**fill) for argument in arguments), "--output", tmp_path / "out", "--quiet")
     assert (outcome.code, outcome.stdout) == (2, "")
     assert outcome.stderr == f"genset: {message.format(**fill)}\n"
 
 
-def test_what_a_model_does_not_know_is_named(own: Trained) -> None:
+def test_a_class_that_a_model_does_not_have_is_named(own: Trained) -> None:
     outcome = genset("generate", own.model, "--label", "x", "--output", own.out)
     assert (outcome.code, outcome.stderr) == (
         2, "genset: the model has no class 'x'\n  Its classes are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9.\n",
     )  # fmt: skip
 
 
-def test_options_and_commands_that_are_not_there_exit_2() -> None:
+def test_unknown_options_and_commands_give_exit_code_2() -> None:
     assert genset("generate", "x", "--like", "y").code == 2
     assert genset("deploy").code == 2
     assert genset("run").code == 2
-    told = genset("generate", "x", "--bogus", "--json")
-    assert (told.code, told.json) == (2, {"error": {"message": "No such option: --bogus"}, "exit_code": 2})
+    result = genset("generate", "x", "--bogus", "--json")
+    assert (result.code, result.json) == (2, {"error": {"message": "No such option: --bogus"}, "exit_code": 2})
 
 
-def test_a_class_that_does_not_reach_the_train_part_is_named(tmp_path: Path) -> None:
+def test_a_class_without_training_items_is_named(tmp_path: Path) -> None:
     source = digits(tmp_path / "s" / "train", 12, "0")
     digits(tmp_path / "s" / "test", 5, "1")
     outcome = genset("run", config(tmp_path, source.parent), "--output", tmp_path / "out", "--quiet")
@@ -200,7 +202,7 @@ def test_a_class_that_does_not_reach_the_train_part_is_named(tmp_path: Path) -> 
     )
 
 
-def test_a_root_that_is_a_file_is_one_message(tmp_path: Path) -> None:
+def test_an_output_root_that_is_a_file_gives_one_message(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
     source = digits(tmp_path / "digits", 12, "01")
     outcome = genset("split", source, "--output", tmp_path / "out", "--quiet")
@@ -212,7 +214,7 @@ def test_a_root_that_is_a_file_is_one_message(tmp_path: Path) -> None:
 
 
 def _in_mount(options: str, commands: str, tmp_path: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a shell in a mount namespace of its own with a small file system at tmp_path/out; skip where that is forbidden."""
+    """Run a shell in its own mount namespace with a small file system at tmp_path/out; skip if that is not permitted."""
     (tmp_path / "out").mkdir()
     mount = f"mount -t tmpfs -o {options} none {tmp_path}/out"
     probe = subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, text=True, check=False)
@@ -227,7 +229,7 @@ def _in_mount(options: str, commands: str, tmp_path: Path) -> "subprocess.Comple
     )
 
 
-def test_a_full_disk_is_one_message_and_leaves_no_version(tmp_path: Path) -> None:
+def test_a_full_disk_gives_one_message_and_leaves_no_version(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 100)
     split = f"{sys.executable} -m genset split {source} --output {tmp_path}/out --quiet; echo code $?; find {tmp_path}/out -name 'v0*'"
     done = _in_mount("size=1m", split, tmp_path)
@@ -239,7 +241,7 @@ def test_a_full_disk_is_one_message_and_leaves_no_version(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_disk_that_fills_while_a_run_prepares_is_one_message(tmp_path: Path) -> None:
+def test_a_disk_that_fills_while_a_run_prepares_gives_one_message(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 100))
     run = f"{sys.executable} -m genset run {path} --output {tmp_path}/out --quiet; echo code $?; ls -A {tmp_path}/out/.work/*"
     done = _in_mount("size=40k", run, tmp_path)
@@ -247,7 +249,7 @@ def test_a_disk_that_fills_while_a_run_prepares_is_one_message(tmp_path: Path) -
     assert "cannot write: no space left on device; no incomplete file was left\n" in done.stderr
 
 
-def test_metadata_cannot_lead_out_of_a_version(own: Trained, tmp_path: Path) -> None:
+def test_metadata_cannot_point_outside_a_version(own: Trained, tmp_path: Path) -> None:
     lines = own.dataset / "train" / "metadata.jsonl"
     lines.write_text(lines.read_text().replace('"label": "3"', '"label": "../../../../pwned"', 1))
     outcome = genset("split", own.dataset, "--output", tmp_path / "new", "--quiet")
@@ -255,7 +257,7 @@ def test_metadata_cannot_lead_out_of_a_version(own: Trained, tmp_path: Path) -> 
     assert "the class name '../../../../pwned' cannot be the name of a folder" in outcome.stderr
 
 
-def test_a_folder_and_a_version_of_one_name_must_be_told_apart(own: Trained, in_folder: Path) -> None:
+def test_a_name_of_both_a_folder_and_a_version_is_an_error(own: Trained, in_folder: Path) -> None:
     digits(in_folder / "digits", 12, "01")
     outcome = genset("split", "digits", "--output", own.out, "--quiet")
     assert (outcome.code, outcome.stderr) == (
@@ -265,7 +267,7 @@ def test_a_folder_and_a_version_of_one_name_must_be_told_apart(own: Trained, in_
     )
 
 
-def test_a_read_only_disk_is_one_message(tmp_path: Path) -> None:
+def test_a_read_only_disk_gives_one_message(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 12, "01")
     split = f"{sys.executable} -m genset split {source} --output {tmp_path}/out --quiet; echo code $?"
     done = _in_mount("size=1m,ro", split, tmp_path)
@@ -276,7 +278,7 @@ def test_a_read_only_disk_is_one_message(tmp_path: Path) -> None:
     )
 
 
-def test_a_limit_on_file_sizes_is_one_message_and_leaves_no_version(tmp_path: Path) -> None:
+def test_a_limit_on_file_sizes_gives_one_message_and_leaves_no_version(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 30)
     path = config(tmp_path, source, train={"steps": 40})
 

@@ -139,9 +139,9 @@ def test_versions_of_a_dataset_are_compared_and_both_files_written(own: Trained,
     again = genset("run", own.config, "generate.per_class=30", *out)
     assert again.code == 0, again.stderr
     files = ["--summary", tmp_path / "all.md", "--report", tmp_path / "all.html"]
-    told = genset("inspect", "digits@v0002", "--against", "digits@v0001", *files, *out)
-    assert told.code == 0, told.stderr
-    found = told.json
+    result = genset("inspect", "digits@v0002", "--against", "digits@v0001", *files, *out)
+    assert result.code == 0, result.stderr
+    found = result.json
     assert found["against"] == "digits@v0001"
     assert found["settings"]["generate.per_class"] == ["12", "30"]
     assert found["settings"]["items: generated"] == ["120", "300"]
@@ -176,11 +176,11 @@ def test_model_compared_with_its_own_copy_is_neither_better_nor_worse(own: Train
     copy = shutil.copytree(first, first.with_name("v0002"))
     manifest = json.loads((copy / "manifest.json").read_text())
     (copy / "manifest.json").write_text(json.dumps({**manifest, "id": "v0002"}))
-    told = genset("inspect", copy, "--against", first, "--output", own.out, "--json")
-    assert told.code == 0, told.stderr
-    assert {change["difference"] for change in told.json["changes"]} == {0}
-    assert {change["verdict"] for change in told.json["changes"]} <= {"inconclusive", "no interval", "neutral"}
-    assert told.json["settings"] == {}
+    result = genset("inspect", copy, "--against", first, "--output", own.out, "--json")
+    assert result.code == 0, result.stderr
+    assert {change["difference"] for change in result.json["changes"]} == {0}
+    assert {change["verdict"] for change in result.json["changes"]} <= {"inconclusive", "no interval", "neutral"}
+    assert result.json["settings"] == {}
     same = genset("inspect", first, "--against", first, "--output", own.out)
     assert (same.code, same.stderr) == (2, f"genset: --against {first}: digits@v0001 is the same version\n")
 
@@ -191,10 +191,10 @@ def test_models_trained_on_different_items_are_compared_by_settings_only(own: Tr
     manifest = json.loads((copy / "manifest.json").read_text())
     changed = {**manifest, "id": "v0002", "inputs": {**manifest["inputs"], "identity": "other"}}
     (copy / "manifest.json").write_text(json.dumps(changed))
-    told = genset("inspect", copy, "--against", first, "--output", own.out, "--json")
-    assert told.code == 0, told.stderr
-    assert told.json["changes"] == []
-    assert told.json["notes"] == [
+    result = genset("inspect", copy, "--against", first, "--output", own.out, "--json")
+    assert result.code == 0, result.stderr
+    assert result.json["changes"] == []
+    assert result.json["notes"] == [
         "no figures: the models were trained on different items, so no items are held out from both"
     ]
 
@@ -203,24 +203,24 @@ def test_models_trained_on_different_items_are_compared_by_settings_only(own: Tr
 def test_evaluation_of_synthetic_items_writes_a_summary(own: Trained, tmp_path: Path) -> None:
     path, report = tmp_path / "judged.md", tmp_path / "judged.html"
     files = ["--summary", path, "--report", report]
-    told = genset("inspect", own.dataset, "--against", own.source, "--quick", *files, "--output", own.out, "--json")
-    assert told.code == 0, told.stderr
+    result = genset("inspect", own.dataset, "--against", own.source, "--quick", *files, "--output", own.out, "--json")
+    assert result.code == 0, result.stderr
     text = path.read_text().replace("\\", "")
-    sizes = told.json["n"]
+    sizes = result.json["n"]
     names = {"train": "train", "test": "test", "made": "synthetic"}
     quick = ", ".join(f"{sizes[part]} of {sizes[part]} {name} items" for part, name in names.items())
-    assert f"quick evaluation: {quick}, 3 classifiers" in told.json["notes"]
+    assert f"quick evaluation: {quick}, 3 classifiers" in result.json["notes"]
     assert f"Note: quick evaluation: {quick}, 3 classifiers." in text
     assert f"<p>Quick evaluation: {quick}, 3 classifiers.</p>" in report.read_text().partition("</section>")[0]
-    assert lift_verdict(told.json["figures"], sizes).line in text
-    for name, value in told.json["figures"].items():
+    assert lift_verdict(result.json["figures"], sizes).line in text
+    for name, value in result.json["figures"].items():
         assert f"| {name} | {value:.3f} |" in text or abs(value) >= 1000
-    assert evaluation_markdown("x", told.json).decode().count("\n| ") > len(told.json["figures"])
+    assert evaluation_markdown("x", result.json).decode().count("\n| ") > len(result.json["figures"])
 
 
 def test_summary_without_figures_is_an_error(trained: Trained, tmp_path: Path) -> None:
-    told = genset("inspect", trained.source, "--summary", tmp_path / "a.md")
-    assert (told.code, told.stderr) == (2, "genset: --summary: a summary needs figures\n  Add --against REAL.\n")
+    result = genset("inspect", trained.source, "--summary", tmp_path / "a.md")
+    assert (result.code, result.stderr) == (2, "genset: --summary: a summary needs figures\n  Add --against REAL.\n")
     assert not (tmp_path / "a.md").exists()
 
 
@@ -229,8 +229,8 @@ def test_dataset_without_real_items_cannot_be_used_for_evaluation(own: Trained) 
     made = genset("generate", "digits", "-n", "5", "--name", "made", "--near-copies", "keep", *out)
     assert made.code == 0, made.stderr
     place = own.out / "datasets/made/v0001"
-    told = genset("inspect", "digits", "--against", place, *out)
-    assert (told.code, told.stderr) == (
+    result = genset("inspect", "digits", "--against", place, *out)
+    assert (result.code, result.stderr) == (
         2,
         f"genset: --against: {place} has no real items\n"
         "  Give --against the folder of the real items, or a version that contains them.\n",

@@ -1,4 +1,4 @@
-"""What scripts and shells rely on: exit codes of every command in every state, completion, examples, 70 broken configs."""
+"""The interface for scripts and shells: exit codes of every command, completion, help examples, broken configs."""
 
 import json
 import os
@@ -40,7 +40,7 @@ LOCKING = ("run", "train", "generate", "augment", "split", "prune", "publish")
 
 
 @pytest.mark.parametrize("number", range(len(BROKEN)))
-def test_every_fault_of_a_broken_config_is_told_at_once_with_its_place(number: int, tmp_path: Path) -> None:
+def test_all_faults_of_a_broken_config_are_reported_with_their_places(number: int, tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(BROKEN[number]["config"], encoding="utf-8")
     with pytest.raises(ConfigError) as error:
@@ -55,8 +55,8 @@ def ended(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int
     def run(*arguments: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:
             app(list(map(str, arguments)))
-        told = capfd.readouterr()
-        return int(end.value.code or 0), told.out, told.err
+        captured = capfd.readouterr()
+        return int(end.value.code or 0), captured.out, captured.err
 
     return run
 
@@ -64,21 +64,19 @@ def ended(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int
 Ended = Callable[..., tuple[int, str, str]]
 
 
-def test_a_broken_config_ends_every_command_that_reads_one_with_2_and_no_traceback(
-    ended: Ended, tmp_path: Path
-) -> None:
+def test_a_broken_config_gives_exit_code_2_without_traceback_in_every_command(ended: Ended, tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     for number, broken in enumerate(BROKEN):
         path.write_text(broken["config"], encoding="utf-8")
-        code, _, told = ended(("run", "train", "status", "inspect")[number % 4], path)
-        assert (code, told.splitlines()) == (
+        code, _, stderr = ended(("run", "train", "status", "inspect")[number % 4], path)
+        assert (code, stderr.splitlines()) == (
             2,
             [f"genset: {path}:{fault}" if not row else f"{path}:{fault}" for row, fault in enumerate(broken["faults"])],
         ), broken
 
 
 def argument(command: str, trained: Trained) -> list[object]:
-    """What each command can be given so that it works."""
+    """Arguments with which a command succeeds."""
     return {
         "run": [trained.config],
         "train": [trained.config],
@@ -96,33 +94,33 @@ def argument(command: str, trained: Trained) -> list[object]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_exit_codes_of_a_command_in_every_state(command: str, own: Trained, tmp_path: Path, ended: Ended) -> None:
     place = [] if command in ("init", "schema", "bench") else ["--output", own.out]
-    asked = [*argument(command, own), *place]
-    if command != "bench":  # done; that of `bench` takes a minute, and has a test of its own
-        code, out, told = ended(command, *asked, *(["--json"] if command != "schema" else []))
-        assert code == 0, told
+    arguments = [*argument(command, own), *place]
+    if command != "bench":  # success; `bench` takes a minute, and has its own test
+        code, out, stderr = ended(command, *arguments, *(["--json"] if command != "schema" else []))
+        assert code == 0, stderr
         printed = json.loads(out)
         if command != "schema":
             jsonschema.Draft202012Validator(output_schema()).validate(printed)
             assert printed["command"] == command
     # wrong usage
     assert ended(command, "--nothing")[0] == 2
-    # what is not there
+    # missing path
     if argument(command, own):
-        code, _, told = ended(command, tmp_path / "nothing", *place)
-        assert (code, "Traceback" in told) == (2, False)
+        code, _, stderr = ended(command, tmp_path / "nothing", *place)
+        assert (code, "Traceback" in stderr) == (2, False)
     # another run holds the lock
     if command in LOCKING:
         with filelock.FileLock(own.out / ".lock"):
-            code, _, told = ended(
-                command, *asked, "--lock-timeout", 0, *(["--force"] if command in ("run", "train") else [])
+            code, _, stderr = ended(
+                command, *arguments, "--lock-timeout", 0, *(["--force"] if command in ("run", "train") else [])
             )
-        assert (code, "lock" in told) == (75, True), told
+        assert (code, "lock" in stderr) == (75, True), stderr
     # a gate or a verification fails
     if command == "inspect":
-        code, _, told = ended(
+        code, _, stderr = ended(
             "inspect", own.dataset, "quality.seeds=1", "--against", own.source, "--gate", "lift >= 0.99", *place
         )
-        assert code == 1, told
+        assert code == 1, stderr
     if command == "status":
         assert ended("status", own.config, "seed=99", *place)[0] == 1
     if command == "verify":
@@ -169,7 +167,7 @@ def test_completion_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_a_command_ends_with_an_example_that_it_takes(command: str, own: Trained, in_folder: Path) -> None:
+def test_the_help_of_a_command_ends_with_a_working_example(command: str, own: Trained, in_folder: Path) -> None:
     shown = genset(command, "--help").stdout
     lines = [line.strip() for line in shown.splitlines() if line.strip().startswith("Example: genset")]
     assert len(lines) == 1, shown
@@ -179,13 +177,16 @@ def test_the_help_of_a_command_ends_with_an_example_that_it_takes(command: str, 
     (in_folder / "configs").symlink_to(ROOT / "configs")
     assert own.out == in_folder / "out"
     if command in ("run", "train", "bench", "prune", "publish"):
-        words = [*words, "--help"]  # that the options are there: the tour runs them, and test_publish.py has a bucket
+        words = [
+            *words,
+            "--help",
+        ]  # checks the options only: the tour runs the commands, and test_publish.py has a bucket
     outcome = genset(*words, cwd=in_folder)
     assert outcome.code in ((0, 1) if command == "status" else (0,)), outcome.stderr
 
 
 @pytest.mark.slow
-def test_bench_tells_every_stage(in_folder: Path) -> None:
+def test_bench_reports_every_stage(in_folder: Path) -> None:
     outcome = genset("bench", "--steps", 100, "--json", cwd=in_folder)
     assert outcome.code == 0, outcome.stderr
     jsonschema.Draft202012Validator(output_schema()).validate(outcome.json)
@@ -198,7 +199,7 @@ def test_bench_tells_every_stage(in_folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_folder_of_pictures_becomes_a_set_in_three_commands(tmp_path: Path) -> None:
+def test_a_folder_of_images_becomes_a_dataset_in_three_commands(tmp_path: Path) -> None:
     digits(tmp_path / "mine", 20, "012")
     assert genset("init", "mine", "--yes", cwd=tmp_path).code == 0
     outcome = genset("run", "mine.yaml", "train={steps: 200}", "quality.gates=[]", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""The whole pipeline in processes of its own, on real digits: what it writes, that it can be trusted, that it comes again."""
+"""The complete pipeline in its own processes, on real digits: the files, the exit codes, and equal bytes in equal runs."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def sums(path: Path) -> bytes:
     return (path / "SHA256SUMS").read_bytes()
 
 
-def test_a_run_writes_what_the_contract_says(trained: Trained) -> None:
+def test_a_run_writes_the_files_of_the_contract(trained: Trained) -> None:
     assert {path.name for path in trained.model.iterdir()} == {
         "README.md", "SHA256SUMS", "config.yaml", "curves.png", "generator.onnx", "history.csv", "manifest.json",
         "model.keras", "prior.npz", "samples.png", "encoder.onnx", "judge.npz", "progress.png",
@@ -45,17 +45,17 @@ def test_a_run_writes_what_the_contract_says(trained: Trained) -> None:
     assert manifest["parents"] == ["digits@v0001"]
 
 
-def test_the_json_of_a_run_is_one_object_with_what_scripts_need(trained: Trained) -> None:
-    told = trained.outcome.json
-    assert told["command"] == "run"
-    assert told["version"] == {"path": str(trained.out / "datasets/digits/v0001"), "name": "digits", "id": "v0001"}
-    assert told["counts"]["split"]["test"] == 40
-    assert {"real_acc", "cas", "cas_ratio", "both_acc", "lift", "label_acc", "copies"} <= told["figures"].keys()
-    assert told["skipped"] == {"mia_tpr": "needs 100 real held-out items, has 40"}
-    assert told["seconds"] > 0
+def test_a_run_prints_one_json_object_with_counts_and_figures(trained: Trained) -> None:
+    result = trained.outcome.json
+    assert result["command"] == "run"
+    assert result["version"] == {"path": str(trained.out / "datasets/digits/v0001"), "name": "digits", "id": "v0001"}
+    assert result["counts"]["split"]["test"] == 40
+    assert {"real_acc", "cas", "cas_ratio", "both_acc", "lift", "label_acc", "copies"} <= result["figures"].keys()
+    assert result["skipped"] == {"mia_tpr": "needs 100 real held-out items, has 40"}
+    assert result["seconds"] > 0
 
 
-def test_metadata_lists_every_file_with_the_same_columns_everywhere(trained: Trained) -> None:
+def test_metadata_lists_every_file_with_the_same_columns_in_every_split(trained: Trained) -> None:
     columns = {"file_name", "label", "source", "origin", "transform", "seed", "model", "group"}
     ids = []
     for split in ("train", "validation", "test"):
@@ -70,7 +70,7 @@ def test_metadata_lists_every_file_with_the_same_columns_everywhere(trained: Tra
     assert len(ids) == len(set(ids))
 
 
-def test_made_items_stand_in_train_alone_and_nothing_in_train_comes_from_held_out_items(trained: Trained) -> None:
+def test_synthetic_items_are_in_train_only_and_not_derived_from_held_out_items(trained: Trained) -> None:
     held_out = [line for split in ("validation", "test") for line in rows(trained.dataset / split)]
     assert {line["source"] for line in held_out} == {"collected"}
     train = rows(trained.dataset / "train")
@@ -85,13 +85,13 @@ def test_made_items_stand_in_train_alone_and_nothing_in_train_comes_from_held_ou
     ]
 
 
-def test_real_items_are_the_users_pixels_with_the_name_of_his_file(trained: Trained) -> None:
+def test_real_items_keep_their_pixels_and_name_the_source_file(trained: Trained) -> None:
     for line in rows(trained.dataset / "test"):
         made = Image.open(trained.dataset / "test" / line["file_name"])
         assert made.tobytes() == Image.open(trained.source / line["origin"]).tobytes()
 
 
-def test_generated_items_are_distinct_pictures_of_the_configured_form(trained: Trained) -> None:
+def test_generated_items_are_distinct_images_of_the_configured_size(trained: Trained) -> None:
     generated = [line for line in rows(trained.dataset / "train") if line["source"] == "generated"]
     assert Counter(line["label"] for line in generated) == dict.fromkeys("0123456789", 12)
     pictures = [Image.open(trained.dataset / "train" / line["file_name"]) for line in generated]
@@ -99,7 +99,7 @@ def test_generated_items_are_distinct_pictures_of_the_configured_form(trained: T
     assert len({picture.tobytes() for picture in pictures}) == len(pictures)
 
 
-def test_checksums_hold_and_card_has_readable_front_matter(trained: Trained) -> None:
+def test_checksums_match_and_the_card_has_valid_front_matter(trained: Trained) -> None:
     for path in (trained.model, trained.dataset):
         subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=path, check=True)
     _, front, _ = (trained.dataset / "README.md").read_text(encoding="utf-8").split("---\n", 2)
@@ -142,7 +142,7 @@ def test_keras_loads_the_train_folder_and_the_saved_model(trained: Trained) -> N
     assert (reconstruction.shape, z.shape) == ((2, 8, 8, 1), (2, 32))
 
 
-def test_losses_are_logged_separately_on_train_and_validation_and_fall(trained: Trained) -> None:
+def test_losses_on_train_and_validation_are_logged_and_fall(trained: Trained) -> None:
     head, *lines = (trained.model / "history.csv").read_text().splitlines()
     names = head.split(",")
     assert {"loss", "reconstruction_loss", "kl_loss", "val_loss", "val_reconstruction_loss", "val_kl_loss"} <= set(
@@ -152,11 +152,11 @@ def test_losses_are_logged_separately_on_train_and_validation_and_fall(trained: 
     assert values[-1]["step"] == STEPS
     assert values[-1]["reconstruction_loss"] < values[0]["reconstruction_loss"]
     rates = [row["learning_rate"] for row in values]
-    assert rates[0] < max(rates)  # it grows first
+    assert rates[0] < max(rates)  # warm-up
     assert rates[-1] < 1e-4 < max(rates)
 
 
-def test_the_same_again_is_up_to_date_and_makes_nothing(own: Trained) -> None:
+def test_a_repeated_run_is_up_to_date_and_creates_nothing(own: Trained) -> None:
     again = genset("run", own.config, "--output", own.out, "--json")
     assert again.code == 0
     assert (again.json["made"], again.json["version"]["id"], again.json["figures"]) == (
@@ -167,7 +167,7 @@ def test_the_same_again_is_up_to_date_and_makes_nothing(own: Trained) -> None:
 
 
 @pytest.mark.slow
-def test_a_change_of_generation_makes_a_new_dataset_from_the_same_model(own: Trained) -> None:
+def test_changed_generation_creates_a_new_dataset_from_the_same_model(own: Trained) -> None:
     changed = genset(
         "run",
         own.config,
@@ -188,7 +188,7 @@ def test_a_change_of_generation_makes_a_new_dataset_from_the_same_model(own: Tra
 
 
 @pytest.mark.slow
-def test_the_resolved_config_gives_the_same_bytes_in_another_root_with_other_workers(
+def test_the_resolved_config_gives_the_same_bytes_elsewhere_with_other_workers(
     trained: Trained, tmp_path: Path
 ) -> None:
     resolved = trained.dataset / "config.yaml"
@@ -202,7 +202,7 @@ def test_the_resolved_config_gives_the_same_bytes_in_another_root_with_other_wor
 
 
 @pytest.mark.slow
-def test_a_budget_in_seconds_becomes_steps_and_force_makes_the_same_again(tmp_path: Path) -> None:
+def test_a_budget_in_seconds_becomes_steps_and_force_gives_the_same_bytes(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 20, "01"), train={"seconds": 6})
     first = genset("train", path, "--output", tmp_path / "out", "--json")
     assert first.code == 0, first.stderr
@@ -216,7 +216,7 @@ def test_a_budget_in_seconds_becomes_steps_and_force_makes_the_same_again(tmp_pa
     assert sums(tmp_path / "out/models/digits/v0002") == sums(model)
 
 
-def test_generate_is_the_same_for_any_number_of_workers_and_other_for_another_seed(own: Trained) -> None:
+def test_generated_items_depend_on_the_seed_and_not_on_the_number_of_workers(own: Trained) -> None:
     made = {}
     for name, more in {"one": ["--workers", 1], "four": ["--workers", 4], "seed": ["--seed", 8]}.items():
         outcome = genset("generate", own.model, "-n", 50, "--name", name, "--output", own.out, "--json", *more)
@@ -228,7 +228,7 @@ def test_generate_is_the_same_for_any_number_of_workers_and_other_for_another_se
     assert items["one"] != items["seed"]
 
 
-def test_an_item_is_the_same_whatever_else_is_asked_for(own: Trained) -> None:
+def test_an_item_does_not_depend_on_the_other_items_of_a_request(own: Trained) -> None:
     few = genset("generate", own.model, "--label", "3", "-n", 4, "--name", "few", "--output", own.out, "--json").json
     many = genset("generate", own.model, "--per-class", 70, "--name", "many", "--output", own.out, "--json").json
     assert (few["counts"]["label"], many["counts"]["label"]) == ({"3": 4}, dict.fromkeys("0123456789", 70))
@@ -236,7 +236,7 @@ def test_an_item_is_the_same_whatever_else_is_asked_for(own: Trained) -> None:
         assert path.read_bytes() == Path(many["version"]["path"], "train", "3", path.name).read_bytes()
 
 
-def test_no_generated_item_is_a_near_copy_of_a_train_item(own: Trained) -> None:
+def test_no_generated_item_is_a_near_copy_of_a_training_item(own: Trained) -> None:
     limit = json.loads((own.model / "manifest.json").read_text())["model"]["limits"]["copy"]
     load = lambda paths: np.stack([np.asarray(Image.open(p), np.float32).ravel() / 255 for p in paths])  # noqa: E731
     train = load(sorted((own.dataset / "train").rglob("c*.png")))
@@ -246,7 +246,7 @@ def test_no_generated_item_is_a_near_copy_of_a_train_item(own: Trained) -> None:
 
 
 @pytest.mark.slow
-def test_generation_without_the_train_items_is_refused_or_asked_for(own: Trained, tmp_path: Path) -> None:
+def test_generate_without_the_training_items_needs_near_copies_keep(own: Trained, tmp_path: Path) -> None:
     moved = tmp_path / "digits"
     shutil.copytree(own.source, moved)
     path = config(tmp_path, moved, name="moved", train={"steps": 40})
@@ -262,7 +262,7 @@ def test_generation_without_the_train_items_is_refused_or_asked_for(own: Trained
     assert genset("generate", "moved", "-n", 5, "--near-copies", "keep", "--output", own.out).code == 0
 
 
-def test_split_keeps_the_bytes_and_leaks_no_group(tmp_path: Path) -> None:
+def test_split_keeps_the_bytes_and_keeps_groups_together(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 30, "012")
     outcome = genset(
         "split",
@@ -286,7 +286,7 @@ def test_split_keeps_the_bytes_and_leaks_no_group(tmp_path: Path) -> None:
     assert sum(outcome.json["counts"]["split"].values()) == 90
 
 
-def test_splitting_a_version_anew_drops_what_was_made_from_items_that_leave_train(own: Trained) -> None:
+def test_splitting_a_version_again_drops_items_derived_from_items_that_left_train(own: Trained) -> None:
     outcome = genset("split", "digits", "--seed", 99, "--output", own.out, "--json")
     version = Path(outcome.json["version"]["path"])
     assert {line["source"] for split in ("validation", "test") for line in rows(version / split)} == {"collected"}
@@ -299,7 +299,7 @@ def test_splitting_a_version_anew_drops_what_was_made_from_items_that_leave_trai
 
 
 @pytest.mark.slow
-def test_splitting_a_resized_version_anew_still_knows_what_was_made_from_what(own: Trained, tmp_path: Path) -> None:
+def test_splitting_a_resized_version_again_knows_the_parents_of_copies(own: Trained, tmp_path: Path) -> None:
     big = tmp_path / "big"
     for path in sorted(own.source.rglob("*.png")):
         (big / path.parent.name).mkdir(parents=True, exist_ok=True)
@@ -307,17 +307,17 @@ def test_splitting_a_resized_version_anew_still_knows_what_was_made_from_what(ow
     made = config(tmp_path, big, modality={"kind": "image", "size": 8}, augment={"copies": 1}, train={"steps": 40})
     out = tmp_path / "resized"
     assert genset("run", made, "--output", out).code == 0
-    anew = genset("split", "digits", "--seed", 99, "--output", out, "--json")
-    version = Path(anew.json["version"]["path"])
+    again = genset("split", "digits", "--seed", 99, "--output", out, "--json")
+    version = Path(again.json["version"]["path"])
     train = rows(version / "train")
     real = {Path(line["file_name"]).stem for line in train if line["source"] == "collected"}
     copies = [line for line in train if line["source"] == "augmented"]
     assert copies
     assert {line["origin"] for line in copies} <= real
-    assert [problem for problem in anew.json["problems"] if problem["kind"] == "leak"]
+    assert [problem for problem in again.json["problems"] if problem["kind"] == "leak"]
 
 
-def test_augmenting_what_was_augmented_adds_other_copies(tmp_path: Path) -> None:
+def test_augmenting_an_augmented_version_adds_different_copies(tmp_path: Path) -> None:
     source, out = digits(tmp_path / "few", 6, "01"), tmp_path / "out"
     for number in (1, 2):
         again = genset("augment", "few" if number > 1 else source, "--copies", 1, "--output", out, "--json")
@@ -327,7 +327,7 @@ def test_augmenting_what_was_augmented_adds_other_copies(tmp_path: Path) -> None
     assert len(set(seen)) == len(seen) == 36
 
 
-def test_a_real_held_out_item_stays_when_a_made_one_is_equal(tmp_path: Path) -> None:
+def test_a_held_out_item_stays_if_a_synthetic_item_equals_it(tmp_path: Path) -> None:
     source, out = digits(tmp_path / "both", 20, "01"), tmp_path / "out"
     for path in sorted(source.rglob("*.png")):
         ImageOps.mirror(Image.open(path)).save(path.with_name(f"m{path.name}"))
@@ -339,7 +339,7 @@ def test_a_real_held_out_item_stays_when_a_made_one_is_equal(tmp_path: Path) -> 
         assert counts == [16, 16, 16]
 
 
-def test_copies_without_a_transform_are_refused_and_what_no_transform_changes_is_left_out(tmp_path: Path) -> None:
+def test_copies_need_steps_and_items_that_no_step_changes_are_left_out(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 3, "01")
     Image.new("L", (8, 8), 0).save(source / "0" / "blank.png")
     options = ["--copies", 1, "--output", tmp_path / "out", "--json"]
@@ -352,7 +352,7 @@ def test_copies_without_a_transform_are_refused_and_what_no_transform_changes_is
 
 
 @pytest.mark.slow
-def test_generated_items_may_not_carry_what_is_held_out_into_train(own: Trained) -> None:
+def test_a_model_that_was_trained_on_held_out_items_cannot_fill_classes(own: Trained) -> None:
     common = ["--output", own.out, "--json"]
     assert genset("split", own.source, "--seed", 5, "--ratios", "0.5,0,0.5", "--name", "other", *common).code == 0
     refused = genset("augment", "other", "--balance", 60, "--model", "digits", *common)
@@ -367,7 +367,7 @@ def test_generated_items_may_not_carry_what_is_held_out_into_train(own: Trained)
 
 
 @pytest.mark.slow
-def test_a_generated_set_is_judged_by_what_its_model_has_not_seen(own: Trained) -> None:
+def test_a_generated_dataset_is_evaluated_with_items_its_model_has_not_seen(own: Trained) -> None:
     made = genset("generate", "digits", "-n", 200, "--output", own.out, "--json")
     plain = genset("inspect", made.json["version"]["path"], "quality.seeds=1", "--against", own.source, "--json")
     assert plain.json["n"] == {"train": 320, "test": 40, "made": 200}
@@ -376,16 +376,16 @@ def test_a_generated_set_is_judged_by_what_its_model_has_not_seen(own: Trained) 
 
 
 @pytest.mark.slow
-def test_only_what_was_made_is_judged(tmp_path: Path) -> None:
+def test_only_synthetic_items_are_evaluated(tmp_path: Path) -> None:
     source, out = digits(tmp_path / "digits", 20, "01"), tmp_path / "out"
     genset("split", source, "--ratios", "0.5,0,0.5", "--output", out)
     genset("augment", "digits", "--copies", 2, "--name", "more", "--output", out)
-    told = genset("inspect", "more", "quality.seeds=1", "--against", "digits", "--output", out, "--json").json
-    assert told["n"] == {"train": 20, "test": 20, "made": 40}
+    result = genset("inspect", "more", "quality.seeds=1", "--against", "digits", "--output", out, "--json").json
+    assert result["n"] == {"train": 20, "test": 20, "made": 40}
 
 
 @pytest.mark.slow
-def test_a_version_is_one_wherever_it_is_copied(own: Trained, tmp_path: Path) -> None:
+def test_a_copied_version_is_still_a_version(own: Trained, tmp_path: Path) -> None:
     dataset, model = tmp_path / "copied", tmp_path / "model"
     shutil.copytree(own.dataset, dataset)
     shutil.copytree(own.model, model)
@@ -398,22 +398,22 @@ def test_a_version_is_one_wherever_it_is_copied(own: Trained, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_latest_follows_the_model_that_a_config_asks_for(tmp_path: Path) -> None:
+def test_latest_is_the_model_of_the_last_trained_config(tmp_path: Path) -> None:
     path, out = config(tmp_path, digits(tmp_path / "digits", 12, "01")), tmp_path / "out"
     for steps, latest in ((2, "v0001"), (3, "v0002"), (2, "v0001")):
         assert genset("train", path, f"train.steps={steps}", "--output", out).code == 0
         assert os.readlink(out / "models/digits/latest") == latest
 
 
-def test_a_changed_config_of_a_version_is_found(own: Trained) -> None:
+def test_a_changed_config_in_a_version_is_reported(own: Trained) -> None:
     path = own.dataset / "config.yaml"
     path.write_text(path.read_text() + "# changed\n")
-    told = genset("inspect", own.dataset, "clean.wrong_labels=off", "--json")
-    assert (told.code, [p["path"] for p in told.json["problems"]]) == (1, ["config.yaml"])
+    result = genset("inspect", own.dataset, "clean.wrong_labels=off", "--json")
+    assert (result.code, [p["path"] for p in result.json["problems"]]) == (1, ["config.yaml"])
 
 
 @pytest.mark.slow
-def test_real_items_against_themselves_are_copies_of_train_and_those_held_out_are_not_judged(own: Trained) -> None:
+def test_real_items_count_as_copies_and_held_out_items_are_not_evaluated(own: Trained) -> None:
     common = ["--output", own.out, "--json"]
     same = genset("inspect", own.source, "--against", own.dataset, "--gate", "copies <= 0.03", *common)
     assert (same.code, same.json["n"]) == (1, {"train": 320, "test": 40, "made": 320})
@@ -422,20 +422,20 @@ def test_real_items_against_themselves_are_copies_of_train_and_those_held_out_ar
     assert (figures["copies"], figures["dcr_share"], figures["authenticity"], figures["mia_auc"]) == (1, 1, 0, 1)
     assert abs(figures["cas_ratio"] - 1) < 0.1
     assert abs(figures["lift"]) < 0.1
-    again = genset("inspect", own.source, "--against", own.dataset, *common)  # from what was kept
+    again = genset("inspect", own.source, "--against", own.dataset, *common)  # from the cache
     assert {**again.json, "seconds": 0, "failed_gates": []} == {**same.json, "seconds": 0, "failed_gates": []}
 
 
 @pytest.mark.slow
-def test_real_items_among_transformed_ones_are_not_judged(own: Trained) -> None:
+def test_held_out_items_among_augmented_items_are_not_evaluated(own: Trained) -> None:
     common = ["--output", own.out, "--json"]
     assert genset("augment", own.source, "--copies", 1, "--name", "more", *common).code == 0
-    told = genset("inspect", "more", "quality.seeds=1", "--against", own.dataset, *common)
-    assert told.json["n"] == {"train": 320, "test": 40, "made": 360}
-    assert "not evaluated: 40 of 400 items" in told.stderr
+    result = genset("inspect", "more", "quality.seeds=1", "--against", own.dataset, *common)
+    assert result.json["n"] == {"train": 320, "test": 40, "made": 360}
+    assert "not evaluated: 40 of 400 items" in result.stderr
 
 
-def test_a_generator_that_was_changed_is_refused(own: Trained) -> None:
+def test_generate_rejects_a_changed_generator(own: Trained) -> None:
     path = own.model / "generator.onnx"
     path.write_bytes(path.read_bytes()[:-1])
     outcome = genset("generate", "digits", "-n", 5, "--output", own.out, "--quiet")
@@ -446,25 +446,25 @@ def test_a_generator_that_was_changed_is_refused(own: Trained) -> None:
     )
 
 
-def test_several_labels_can_be_asked_for(own: Trained) -> None:
+def test_generate_accepts_several_labels(own: Trained) -> None:
     made = genset("generate", "digits", "--label", "3", "--label", "8", "-n", 10, "--output", own.out, "--json")
     assert made.json["counts"]["label"] == {"3": 5, "8": 5}
 
 
 @pytest.mark.slow
-def test_an_override_of_the_budget_replaces_the_one_of_the_config(tmp_path: Path) -> None:
+def test_an_override_of_the_budget_replaces_that_of_the_config(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 12, "01"), train={"seconds": 500})
     outcome = genset("train", path, "train.steps=2", "--output", tmp_path / "out", "--json")
     assert (outcome.code, outcome.json["model"]["planned_steps"]) == (0, 2)
 
 
-def test_a_reader_that_goes_away_does_not_change_the_exit_code(trained: Trained) -> None:
+def test_a_closed_pipe_does_not_change_the_exit_code(trained: Trained) -> None:
     shell = f"{sys.executable} -m genset inspect {trained.dataset} | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0"
 
 
-def test_augment_balances_with_copies_or_with_a_model_and_plans_without_writing(own: Trained, tmp_path: Path) -> None:
+def test_augment_balances_with_copies_or_a_model_and_a_dry_run_writes_nothing(own: Trained, tmp_path: Path) -> None:
     source = digits(tmp_path / "uneven", 12, "01")
     for path in sorted((source / "1").iterdir())[3:]:
         path.unlink()
@@ -500,14 +500,14 @@ def test_augment_balances_with_copies_or_with_a_model_and_plans_without_writing(
     )
 
 
-def test_inspect_tells_contents_and_problems_of_any_folder(tmp_path: Path) -> None:
+def test_inspect_reports_contents_and_problems_of_any_folder(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 5, "01")
     shutil.copy(source / "0" / "0000.png", source / "1" / "again.png")
     (source / "0" / "bad.png").write_bytes(b"no")
-    told = genset("inspect", source, "--json").json
-    assert told["counts"] == {"split": {"": 11}, "label": {"0": 5, "1": 6}, "source": {"collected": 11}}
-    assert told["traits"] == {"size": {"8x8": 11}, "mode": {"L": 11}}
-    assert sorted((problem["path"], problem["kind"]) for problem in told["problems"]) == [
+    result = genset("inspect", source, "--json").json
+    assert result["counts"] == {"split": {"": 11}, "label": {"0": 5, "1": 6}, "source": {"collected": 11}}
+    assert result["traits"] == {"size": {"8x8": 11}, "mode": {"L": 11}}
+    assert sorted((problem["path"], problem["kind"]) for problem in result["problems"]) == [
         ("0/0000.png", "label_conflict"),
         ("0/bad.png", "undecodable"),
         ("1/again.png", "exact_duplicate"),
@@ -528,7 +528,7 @@ def test_inspect_of_a_damaged_version_fails_and_names_the_file(own: Trained) -> 
 
 
 @pytest.mark.slow
-def test_inspect_against_judges_and_gates_decide_the_exit_code(trained: Trained) -> None:
+def test_inspect_against_evaluates_and_gates_decide_the_exit_code(trained: Trained) -> None:
     base = ["inspect", trained.dataset, "quality.seeds=1", "--against", trained.dataset, "--json"]
     good = genset(*base, "--gate", "distinct >= 0.5", "--gate", "copies <= 1")
     assert good.code == 0
@@ -540,18 +540,18 @@ def test_inspect_against_judges_and_gates_decide_the_exit_code(trained: Trained)
     assert "gate failed: distinct < 1: is 1, off by 0" in bad.stderr
 
 
-def test_inspect_of_a_model_tells_family_losses_and_sheets(trained: Trained) -> None:
-    told = genset("inspect", trained.model, "--json").json["model"]
-    assert (told["family"], told["latent_dim"], sum(told["train_counts"].values()), told["planned_steps"]) == (
+def test_inspect_of_a_model_reports_family_sizes_and_losses(trained: Trained) -> None:
+    result = genset("inspect", trained.model, "--json").json["model"]
+    assert (result["family"], result["latent_dim"], sum(result["train_counts"].values()), result["planned_steps"]) == (
         "vae",
         16,
         320,
         STEPS,
     )
-    assert {"reconstruction_loss", "kl_loss", "val_loss"} <= told["losses"].keys()
+    assert {"reconstruction_loss", "kl_loss", "val_loss"} <= result["losses"].keys()
 
 
-def test_a_failing_gate_of_a_run_marks_the_version_and_leaves_latest(own: Trained) -> None:
+def test_a_failed_gate_marks_the_version_and_latest_does_not_change(own: Trained) -> None:
     failed = genset("run", own.config, "quality.gates=[distinct < 1]", "--output", own.out, "--json")
     assert failed.code == 1
     assert failed.json["failed_gates"] == ["distinct < 1: is 1, off by 0"]
@@ -570,14 +570,12 @@ def _visible(out: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_a_run_killed_while_it_trains_or_judges_leaves_nothing_partial_and_the_next_completes(
-    trained: Trained, tmp_path: Path
-) -> None:
+def test_after_a_kill_in_training_or_evaluation_the_next_run_completes(trained: Trained, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    whole = trained.outcome.json["seconds"]
-    for share in (0.3, 0.8):  # tests/crash_points.py does it to other commands at every change of the disk
+    seconds = trained.outcome.json["seconds"]
+    for share in (0.3, 0.8):  # tests/crash_points.py stops other commands at every change of the disk
         with _start("run", trained.config, "--output", out) as process:
-            time.sleep(share * whole)
+            time.sleep(share * seconds)
             process.kill()
         for path in _visible(out):
             version = open_version(path)
@@ -590,7 +588,7 @@ def test_a_run_killed_while_it_trains_or_judges_leaves_nothing_partial_and_the_n
 
 
 @pytest.mark.slow
-def test_an_interrupt_while_judging_writes_nothing(own: Trained) -> None:
+def test_an_interrupt_during_evaluation_writes_nothing(own: Trained) -> None:
     command = [
         sys.executable,
         "-m",
@@ -606,25 +604,29 @@ def test_an_interrupt_while_judging_writes_nothing(own: Trained) -> None:
         for line in process.stderr:
             if line.startswith("evaluating"):
                 break
-        time.sleep(0.3)  # in the middle of scikit-learn's loop, which takes a KeyboardInterrupt for its end
+        time.sleep(0.3)  # scikit-learn's training loop would treat a KeyboardInterrupt as its end
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
     assert [path.name for path in (own.out / "datasets/digits").glob("*v0*")] == ["v0001"]
 
 
 @pytest.mark.slow
-def test_what_genset_wrote_is_no_class_of_real_items(in_folder: Path) -> None:
+def test_output_folders_are_not_collected_as_real_items(in_folder: Path) -> None:
     digits(in_folder / "data", 12, "01")
-    generate = {"per_class": 12, "wrong_labels": "keep", "near_copies": "keep"}  # however well so short a training went
+    generate = {
+        "per_class": 12,
+        "wrong_labels": "keep",
+        "near_copies": "keep",
+    }  # such a short training may fail the checks
     path = config(in_folder, in_folder / "data", train={"steps": 40}, generate=generate)
     options = ["--output", in_folder / "data" / "out", "--json"]
     assert genset("run", path, *options).code == 0
     again = genset("run", path, *options)
     assert again.json["made"] is False
     assert again.json["counts"]["label"] == {"0": 24, "1": 24}
-    told = genset("inspect", in_folder / "data", "--json").json
-    assert told["counts"]["label"] == {"0": 12, "1": 12}
-    assert told["problems"] == [
+    result = genset("inspect", in_folder / "data", "--json").json
+    assert result["counts"]["label"] == {"0": 12, "1": 12}
+    assert result["problems"] == [
         {"path": "out", "kind": "made", "detail": "genset wrote this folder: its items are not real"}
     ]
     refused = genset("split", in_folder / "data" / "out" / "datasets" / "digits", "--output", in_folder / "new")
@@ -633,7 +635,7 @@ def test_what_genset_wrote_is_no_class_of_real_items(in_folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_files_that_are_equal_once_converted_do_not_straddle_splits(tmp_path: Path) -> None:
+def test_files_that_are_equal_after_conversion_are_not_in_two_splits(tmp_path: Path) -> None:
     source = digits(tmp_path / "digits", 20, "01")
     for path in sorted(source.rglob("*.png")):
         Image.open(path).resize((16, 16), Image.Resampling.NEAREST).save(path.with_name(f"n{path.name}"))
@@ -659,24 +661,24 @@ def test_files_that_are_equal_once_converted_do_not_straddle_splits(tmp_path: Pa
 
 
 def _interrupted_while_training(path: Path, out: Path, number: signal.Signals) -> str:
-    """Start a training, send it a signal when it is under way; what it said."""
+    """Start a training and send it a signal while it runs; returns its stderr."""
     command = [sys.executable, "-m", "genset", "train", str(path), "--output", str(out)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        said = ""
+        output = ""
         for line in process.stderr:
-            said += line
+            output += line
             if ": training for at most" in line:
                 break
         time.sleep(3)  # the first step compiles
         process.send_signal(number)
-        said += process.stderr.read()
+        output += process.stderr.read()
         assert process.wait(timeout=60) == 130
-    return said
+    return output
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+def test_an_interrupted_training_continues_and_gives_the_same_bytes(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 40), train={"steps": 1200, "patience": 40})
     out, straight = tmp_path / "out", tmp_path / "straight"
     first = _interrupted_while_training(path, out, signal.SIGTERM)
@@ -688,7 +690,7 @@ def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(tmp_path: 
     assert _visible(out) == []
     resumed = genset("train", path, "--output", out)
     assert resumed.code == 0, resumed.stderr
-    steps = [int(said.split("at step ")[1].split(" of 1200")[0]) for said in (second, resumed.stderr)]
+    steps = [int(output.split("at step ")[1].split(" of 1200")[0]) for output in (second, resumed.stderr)]
     assert 0 < steps[0] < steps[1] < 1200
     assert not (out / ".work/digits/checkpoint.npz").exists()
     assert genset("train", path, "--no-resume", "--output", straight).code == 0

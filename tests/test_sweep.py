@@ -1,4 +1,4 @@
-"""Many runs in one command."""
+"""genset run --sweep: many runs in one command."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from genset.errors import GensetError
 from tests.helpers import config, digits, genset
 
 
-def test_overrides_with_commas_make_a_product_and_names_of_their_own() -> None:
-    asked = ["model.latent_dim=16,32", "train.steps=5", "model.family=ae,{kind: vae, kl_weight: 0.5}"]
-    found = sweep_runs("digits", asked)
-    assert [dict(each.values) for each in found] == [
+def test_overrides_with_commas_give_every_combination_with_its_own_name() -> None:
+    overrides = ["model.latent_dim=16,32", "train.steps=5", "model.family=ae,{kind: vae, kl_weight: 0.5}"]
+    runs = sweep_runs("digits", overrides)
+    assert [dict(each.values) for each in runs] == [
         {"model.latent_dim": dim, "model.family": family}
         for dim in ("16", "32")
         for family in ("ae", "{kind: vae, kl_weight: 0.5}")
     ]
-    assert found[1].overrides == (
+    assert runs[1].overrides == (
         "model.latent_dim=16",
         "train.steps=5",
         "model.family={kind: vae, kl_weight: 0.5}",
@@ -43,13 +43,13 @@ def test_overrides_with_commas_make_a_product_and_names_of_their_own() -> None:
         (["name=a,b"], "--sweep: name cannot vary: each run gets its own\n  Give one name, or none."),
     ],
 )  # fmt: skip
-def test_what_cannot_be_swept_is_said(overrides: list[str], message: str) -> None:
+def test_invalid_sweeps_are_errors(overrides: list[str], message: str) -> None:
     with pytest.raises(GensetError) as caught:
         sweep_runs("digits", overrides)
     assert str(caught.value) == message
 
 
-def test_a_wrong_setting_of_any_run_is_told_before_the_first(tmp_path: Path) -> None:
+def test_an_invalid_setting_of_any_run_is_reported_before_the_first_run(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 12, "01"))
     outcome = genset("run", path, "--sweep", "model.family=ae,vea", "--output", tmp_path / "out")
     assert outcome.code == 2
@@ -59,7 +59,7 @@ def test_a_wrong_setting_of_any_run_is_told_before_the_first(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_every_combination_is_run_and_compared_and_one_that_fails_is_told_of(tmp_path: Path) -> None:
+def test_every_combination_runs_and_failed_runs_are_reported(tmp_path: Path) -> None:
     path = config(tmp_path, digits(tmp_path / "digits", 12, "01"), train={"steps": 120})
     keep = "generate={per_class: 4, near_copies: keep, wrong_labels: keep}"
     gates = "quality.gates=[],['n_made >= 1']"
