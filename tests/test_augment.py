@@ -90,10 +90,7 @@ def test_items_between_two_codes_need_a_model_and_name_it(own: Trained) -> None:
     late = genset(
         "augment", "digits", *[*common[:2], "augment.steps=[flip, latent_mix]", *common[3:]], "--model", "digits"
     )
-    assert (
-        late.json["error"]["message"]
-        == "`latent_mix` starts from two real items, so no other transform can come before it"
-    )
+    assert late.json["error"]["message"] == "`latent_mix` starts from two real items, so it must be the first transform"
     made = genset("augment", "digits", *common, "--model", "digits")
     assert made.code == 0, made.stderr
     copies = [row for row in rows(Path(made.json["version"]["path"])) if "latent_mix" in row["transform"]]

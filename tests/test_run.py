@@ -345,7 +345,7 @@ def test_copies_need_steps_and_items_that_no_step_changes_are_left_out(tmp_path:
     options = ["--copies", 1, "--output", tmp_path / "out", "--json"]
     refused = genset("augment", source, "augment.steps=[]", *options)
     assert (refused.code, refused.json["error"]["message"]) == (
-        2, "copies are asked for and no transform: each would be its parent again",
+        2, "augment.copies is set but augment.steps is empty: copies would equal the originals",
     )  # fmt: skip
     flipped = genset("augment", source, "augment.steps=[flip]", *options)
     assert [(p["path"], p["kind"]) for p in flipped.json["problems"]] == [("0/blank.png", "unchanged")]

@@ -1,4 +1,4 @@
-"""Put real, generated and augmented items together and write them as one dataset version."""
+"""Write real, generated and augmented items as one dataset version."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -32,41 +32,41 @@ CROISSANT = "croissant.json"
 
 
 def to_export_item(record: Record, item: ItemArray, modality: Modality) -> ExportItem:
-    """An item as an exporter takes it: the bytes of a file, or columns of a row."""
+    """An item in the form that exporters take: the bytes of a file, or the columns of a row."""
     fields = modality.to_row(item)
     return ExportItem(record, modality.encode(item) if fields is None else b"", modality.suffix, fields, array=item)
 
 
 def to_export_items(records: Sequence[Record], items: Iterable[ItemArray], modality: Modality) -> list[ExportItem]:
-    """Records and their items as an exporter takes them."""
+    """Records and their items in the form that exporters take."""
     return [to_export_item(*pair, modality) for pair in zip(records, items, strict=True)]
 
 
 def encode_items(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[ExportItem]:
-    """Records and their items as files."""
+    """Records and their items, encoded in parallel."""
     return job.engine.map(lambda pair: to_export_item(*pair, modality), pairs)
 
 
 @dataclass(frozen=True)
 class CopyJob:
-    """Copies that are to be made, and by what."""
+    """Planned copies, and how to make them."""
 
     copies: Sequence[augment_copies.Copy]
     recipe: augment_copies.Recipe
-    latent: LatentMixer | None
+    latent: LatentMixer | None  # for steps that interpolate between latent codes
 
 
 def augmented_copies(
     parents: Iterable[tuple[Record, ItemArray | Callable[[], ItemArray]]],
-    copying: CopyJob,
+    copy_job: CopyJob,
     modality: Modality,
     job: Job,
     problems: list[Problem],
 ) -> Iterator[ExportItem]:
-    """The copies of a plan as files; each parent comes with its item, or with a function that decodes it.
+    """The encoded copies of a plan; each parent comes with its item, or with a function that decodes it.
 
-    Real ones of the train part among them may be mixed in. A copy that no try makes differ from its parent is left out,
-    and noted among the problems.
+    Real training items among the parents can be mixed in. A copy that is equal to its parent after all attempts is left
+    out and added to the problems.
     """
     items = {record.id: (record, source) for record, source in parents}
     pool = PartnerPool([record for record, _ in items.values()])
@@ -75,14 +75,16 @@ def augmented_copies(
         source = items[record.id][1]
         return source() if callable(source) else source
 
-    def make(copy: augment_copies.Copy) -> ExportItem | Problem:
-        company = TrainContext(copy.parent, pool, decode, copying.latent)
-        made = augment_copies.transform_copy(decode(copy.parent), copy, copying.recipe, company)
-        if made is None:
-            return Problem(copy.parent.place, "unchanged", "no transform changes it: a copy was left out")
-        return to_export_item(augment_copies.copy_record(copy, copying.recipe, made), made.item, modality)
+    def make_copy(copy: augment_copies.Copy) -> ExportItem | Problem:
+        context = TrainContext(copy.parent, pool, decode, copy_job.latent)
+        transformed = augment_copies.transform_copy(decode(copy.parent), copy, copy_job.recipe, context)
+        if transformed is None:
+            return Problem(copy.parent.place, "unchanged", "no transform changes it, so a copy was left out")
+        return to_export_item(
+            augment_copies.copy_record(copy, copy_job.recipe, transformed), transformed.item, modality
+        )
 
-    for outcome in job.engine.map(make, copying.copies):
+    for outcome in job.engine.map(make_copy, copy_job.copies):
         if isinstance(outcome, Problem):
             problems.append(outcome)
         else:
@@ -91,11 +93,11 @@ def augmented_copies(
 
 @dataclass
 class ExportTally:
-    """What is kept of the items of a version that is being written: nothing that grows with their number."""
+    """Counts of the items of a version while it is written; they take the same memory for any number of items."""
 
     counts: dict[str, Counter[str]] = field(default_factory=lambda: {key: Counter() for key in COUNT_KEYS})
     models: set[str] = field(default_factory=set)
-    columns: dict[str, None] = field(default_factory=dict)  # in their order
+    columns: dict[str, None] = field(default_factory=dict)  # in order
 
     def add(self, item: ExportItem) -> None:
         """Count an item."""
@@ -104,22 +106,22 @@ class ExportTally:
             counter[str(getattr(record, key))] += 1
         if record.model:
             self.models.add(record.model)
-        own = ["file_name"] if item.fields is None else ["id", *item.fields]
-        self.columns.update(dict.fromkeys([*own, *record.row()]))
+        first = ["file_name"] if item.fields is None else ["id", *item.fields]
+        self.columns.update(dict.fromkeys([*first, *record.row()]))
 
-    def merge(self, told: Mapping[str, Any]) -> None:
-        """Count what another one counted, `as_dict`."""
+    def merge(self, other: Mapping[str, Any]) -> None:
+        """Add the counts of another tally, given as its `as_dict()`."""
         for key, counter in self.counts.items():
-            counter.update(told["counts"][key])
-        self.models.update(told["models"])
-        self.columns.update(dict.fromkeys(told["columns"]))
+            counter.update(other["counts"][key])
+        self.models.update(other["models"])
+        self.columns.update(dict.fromkeys(other["columns"]))
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """The value for JSON."""
         return {"counts": self.total(), "models": sorted(self.models), "columns": list(self.columns)}
 
     def total(self) -> dict[str, dict[str, int]]:
-        """Items by split, class and source, as `counts` gives them."""
+        """The number of items by split, class and source."""
         return {key: dict(sorted(counter.items())) for key, counter in self.counts.items()}
 
 
@@ -139,15 +141,15 @@ def write_dataset(
     problems: Sequence[Problem] = (),
     **fields: Any,
 ) -> tuple[Version, dict[str, dict[str, int]]]:
-    """Write one dataset version; (the version, its counts). Needs the root's lock.
+    """Write one dataset version; (the version, its counts). The caller holds the lock of the root.
 
-    A version whose gates failed is written and marked, and `latest` stays where it was. One that was judged has a
-    report page.
+    A version that failed its gates is written with status "failed", and `latest` is not moved. A version with a verdict
+    gets a report page.
     """
     exporter.ready()
     with job.root.draft("datasets", name) as draft:
         tally = _write_items(draft, items, expected, exporter, modality, job)
-        judged = verdict.as_dict() if verdict else {}
+        evaluation = verdict.as_dict() if verdict else {}
         failed = bool(verdict and verdict.failed_gates)
         manifest = job.manifest(
             config,
@@ -163,7 +165,7 @@ def write_dataset(
         )
         if config:
             draft.write(CONFIG, dump_config(config).encode())
-        _write_about(draft, manifest, tally, judged, problems, exporter, modality, job)
+        _write_descriptions(draft, manifest, tally, evaluation, problems, exporter, modality, job)
         version = job.root.commit(draft, manifest, latest=not failed)
     return version, tally.total()
 
@@ -181,41 +183,43 @@ def _write_items(
     if callable(items):
         tally = items(draft)
     else:
-        exporter.write(draft, _noted(items, tally, expected, job), modality)
+        exporter.write(draft, _counted(items, tally, expected, job), modality)
     warn_about_labels(() if modality.rows else tally.total()["label"], job)
     return tally
 
 
-def _write_about(
+def _write_descriptions(
     draft: Draft,
     manifest: Mapping[str, Any],
     tally: ExportTally,
-    judged: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
     problems: Sequence[Problem],
     exporter: Exporter,
     modality: Modality,
     job: Job,
 ) -> None:
-    """Write what tells people of a version: figures and problems, the card, and the report of one that was judged."""
-    draft.write(QUALITY, json_bytes({**judged, "problems": as_dicts(problems)}))
-    draft.write("README.md", dataset_card(draft.name, manifest, EVERY_FIGURE, judged, exporter, modality))
-    if judged and exporter.kind != FolderExporter().kind:
-        job.progress.say(f"no {REPORT}: it is made of the files of output.format: {FolderExporter().kind}")
-    elif judged:
+    """Write the files that describe a version: figures and problems, README, report and Croissant metadata."""
+    draft.write(QUALITY, json_bytes({**evaluation, "problems": as_dicts(problems)}))
+    draft.write("README.md", dataset_card(draft.name, manifest, EVERY_FIGURE, evaluation, exporter, modality))
+    if evaluation and exporter.kind != FolderExporter().kind:
+        job.progress.say(f"no {REPORT}: it needs output.format: {FolderExporter().kind}")
+    elif evaluation:
         job.progress.say("writing the report")
         records = read_version(draft.path, modality).records
-        page_data = DatasetPageData(draft.reference, modality, records, judged, as_dicts(problems), manifest=manifest)
+        page_data = DatasetPageData(
+            draft.reference, modality, records, evaluation, as_dicts(problems), manifest=manifest
+        )
         draft.write(REPORT, dataset_page(page_data, job.engine))
     columns, origins = list(tally.columns), _origins(tally, manifest)
     draft.write(CROISSANT, croissant(draft.name, manifest, exporter, draft.sums, columns, origins))
 
 
 def _origins(tally: ExportTally, manifest: Mapping[str, Any]) -> list[str]:
-    """The models and datasets that a version was made from, by names that are the same in every output root."""
+    """The models and datasets that a version is derived from, by names that do not depend on the output root."""
     return sorted(tally.models or {parent.partition("@")[0] for parent in manifest.get("parents", ())})
 
 
-def _noted(items: Iterable[ExportItem], tally: ExportTally, expected: int, job: Job) -> Iterator[ExportItem]:
+def _counted(items: Iterable[ExportItem], tally: ExportTally, expected: int, job: Job) -> Iterator[ExportItem]:
     for done, item in enumerate(items, start=1):
         tally.add(item)
         job.progress.tick("write", done, expected, "")
@@ -223,13 +227,13 @@ def _noted(items: Iterable[ExportItem], tally: ExportTally, expected: int, job: 
 
 
 def ordered_records(records: Sequence[Record]) -> list[Record]:
-    """Records in the order in which a version holds them, with the same columns everywhere."""
+    """Records in the order of a version (split, class, id), all with the same columns."""
     place = {split: number for number, split in enumerate(SPLITS)}
     return same_columns(sorted(records, key=lambda record: (place[record.split], record.label, record.id)))
 
 
 def warn_about_labels(labels: Iterable[str], job: Job) -> None:
-    """Say which class names loaders take for splits; the metadata keeps them right."""
+    """Report class names that dataset loaders mistake for splits."""
     for label in sorted(labels):
         if label.lower() in SPLIT_FOLDERS:
             job.progress.say(
@@ -241,17 +245,17 @@ def warn_about_labels(labels: Iterable[str], job: Job) -> None:
 def augmentation_steps(
     section: Augment, modality: Modality, classes: Collection[str], *, needed: bool = False, has_model: bool = True
 ) -> tuple[Step, ...]:
-    """The transforms that a section asks for.
+    """The transforms of a section, or the defaults of the modality.
 
-    Raises GensetError when there is none and copies need one, when they name a class that is not there, and for a
-    `latent_mix` that has no model or does not come first.
+    Raises GensetError if copies need a transform and there is none, for an unknown class, and for a `latent_mix` that
+    has no model or is not the first step.
     """
     steps = modality.default_steps if section.steps is None else tuple(section.steps)
     if (section.copies or needed) and not steps:
         raise GensetError(
-            "copies are asked for and no transform: each would be its parent again",
+            "augment.copies is set but augment.steps is empty: copies would equal the originals",
             where="augment.steps",
-            hint=f"Name one of {', '.join(modality.augmentations)}, or leave `steps` out for mild ones.",
+            hint=f"Add one of {', '.join(modality.augmentations)}, or remove `steps` to use the mild defaults.",
         )
     for label in (label for step in walk(steps) for label in (*(step.only_for or ()), *(step.not_for or ()))):
         if label not in classes:
@@ -264,8 +268,8 @@ def augmentation_steps(
         raise GensetError("`latent_mix` needs a model", where="augment.steps", hint="Give --model MODEL.")
     if may_run_late(steps):
         raise GensetError(
-            "`latent_mix` starts from two real items, so no other transform can come before it",
+            "`latent_mix` starts from two real items, so it must be the first transform",
             where="augment.steps",
-            hint="Let it be the first step.",
+            hint="Move it to the start of `steps`.",
         )
     return tuple(step.for_modality(modality) for step in steps)

@@ -1,4 +1,4 @@
-"""What work will take, by what a little of it takes just now."""
+"""Estimates of time and disk space, from a sample of the work."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -10,13 +10,13 @@ from genset.interfaces import ItemArray, Modality
 from genset.pipeline.job import Job
 from genset.pipeline.write import dataset
 
-SAMPLE_SIZE = 20  # pieces of work of a kind that are done
+SAMPLE_SIZE = 20  # tasks of a kind that are executed
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a plan takes."""
+    """The time and disk space that a plan needs."""
 
     disk_bytes: float = 0
     seconds: float = 0  # of one core
@@ -25,36 +25,36 @@ class Estimate:
         return Estimate(self.disk_bytes + other.disk_bytes, self.seconds + other.seconds)
 
     def as_dict(self) -> dict[str, float]:
-        """As JSON holds it."""
+        """The value for JSON."""
         return {"bytes": round(self.disk_bytes), "seconds": round(self.seconds, 1)}
 
 
-def estimate_from_sample(work: Sequence[_T], do: Callable[[Sequence[_T]], Iterable[ExportItem]]) -> Estimate:
-    """What all pieces of work take, by a few of them from all over, which are done and thrown away."""
-    if not work:
+def estimate_from_sample(tasks: Sequence[_T], execute: Callable[[Sequence[_T]], Iterable[ExportItem]]) -> Estimate:
+    """Estimate all tasks by executing an even sample of them; the results are discarded."""
+    if not tasks:
         return Estimate()
-    some = work[:: max(1, len(work) // SAMPLE_SIZE)]
+    sample = tasks[:: max(1, len(tasks) // SAMPLE_SIZE)]
     started = time.perf_counter()
-    made = list(do(some))
-    share = len(work) / len(some)
-    size = sum(map(written_bytes, made)) / max(1, len(made)) * len(work)
-    return Estimate(size, (time.perf_counter() - started) * share)
+    items = list(execute(sample))
+    seconds = (time.perf_counter() - started) * len(tasks) / len(sample)
+    return Estimate(sum(map(written_bytes, items)) / max(1, len(items)) * len(tasks), seconds)
 
 
 def estimate_copies(
-    parents: Sequence[tuple[Record, Callable[[], ItemArray]]], copying: dataset.CopyJob, modality: Modality, job: Job
+    parents: Sequence[tuple[Record, Callable[[], ItemArray]]], copy_job: dataset.CopyJob, modality: Modality, job: Job
 ) -> Estimate:
-    """What the copies of a plan take."""
+    """Estimate the copies of a plan."""
     return estimate_from_sample(
-        copying.copies, lambda some: dataset.augmented_copies(parents, replace(copying, copies=some), modality, job, [])
+        copy_job.copies,
+        lambda sample: dataset.augmented_copies(parents, replace(copy_job, copies=sample), modality, job, []),
     )
 
 
 def source_bytes(record: Record) -> int:
-    """Bytes of an item as it stands in the user's files."""
+    """The size of an item in the user's files, in bytes."""
     return record.path.stat().st_size if record.text is None else len(record.text.encode())
 
 
 def written_bytes(item: ExportItem) -> int:
-    """Bytes of an item as it is written, without what is told of it."""
+    """The size of an item as written, in bytes, without its metadata."""
     return len(item.data) or sum(len(str(value).encode()) for value in (item.fields or {}).values())

@@ -1,7 +1,7 @@
-"""Generated items in files of many, each made apart by whoever is free: what is finished stays finished.
+"""Writes generated items as shards. Each shard is a task of its own, and a run that is repeated keeps finished shards.
 
-Every file is a range of the items by their numbers, so it has the same bytes whoever makes it, and when. The command
-itself sees no item: it hands out numbers, and gathers the files in the version at the end.
+A shard is a range of item numbers, so it has the same bytes whichever worker writes it, and when. The process of the
+command handles no items: it hands out numbers of shards, and moves the finished files into the version.
 """
 
 import hashlib
@@ -22,46 +22,46 @@ from genset.pipeline.write import dataset
 from genset.safe_json import json_bytes, parse_json
 from genset.versions.draft import Draft
 
-_SPLIT = "train"  # what is made joins train only
+_SPLIT = "train"  # synthetic items join train only
 
 
 @dataclass(frozen=True)
 class Shards:
-    """How a generation is divided into files."""
+    """The division of generated items into files; calling it writes one file."""
 
-    folder: str  # that they are made in: on the disk of the output root
+    folder: str  # working folder, on the same disk as the output root
     sampler: sampling.FilteredSampler
     requested: Mapping[str, int]  # items of each label
     exporter: ShardedExporter
 
     @property
     def size(self) -> int:
-        """Items of a file."""
+        """The number of items of each file."""
         return self.exporter.items_per_file(self.sampler.model.modality)
 
     @property
     def files(self) -> int:
-        """How many there are."""
+        """The number of files."""
         return -(-sum(self.requested.values()) // self.size)
 
     def __call__(self, number: int) -> dict[str, Any]:
-        """Make the file of a number, unless it is there; what is told of it."""
+        """Write the file of a number, unless it exists; its name, checksum and counts."""
         places = sampling.place_range(self.requested, number * self.size, self.size)
         path = Path(self.folder) / self.exporter.name(_SPLIT, number)
-        told = path.with_suffix(".json")
-        if told.is_file():
-            known: dict[str, Any] = parse_json(told.read_bytes())
-            if not known["sha256"] or (path.is_file() and _digest(path.read_bytes()) == known["sha256"]):
+        details_path = path.with_suffix(".json")
+        if details_path.is_file():
+            known: dict[str, Any] = parse_json(details_path.read_bytes())
+            if not known["sha256"] or (path.is_file() and _sha256(path.read_bytes()) == known["sha256"]):
                 return known
-        made, data = self._made(places)
-        out = {"name": path.name, "sha256": _digest(data) if data else "", **made}
+        counts, data = self._sample(places)
+        details = {"name": path.name, "sha256": _sha256(data) if data else "", **counts}
         if data:
             write_atomically(path, data)
-        write_atomically(told, json_bytes(out))
-        return out
+        write_atomically(details_path, json_bytes(details))
+        return details
 
-    def _made(self, places: generator.Places) -> tuple[dict[str, Any], bytes]:
-        """(what is told of the items of some places, the bytes of their file; none where there is no item)."""
+    def _sample(self, places: generator.Places) -> tuple[dict[str, Any], bytes]:
+        """(counts of the items of places, the bytes of their file; b"" if there is no item)."""
         modality = self.sampler.model.modality
         tally, items = dataset.ExportTally(), []
         redrawn: Counter[str] = Counter()
@@ -74,30 +74,30 @@ class Shards:
             given_up += part.given_up
         for item in items:
             tally.add(item)
-        lost = [[label, reason, count] for (label, reason), count in sorted(given_up.items())]
-        told = {"tally": tally.as_dict(), "kept": len(items), "redrawn": dict(redrawn), "given_up": lost}
-        return told, self.exporter.file(items, modality) if items else b""
+        rejected = [[label, reason, count] for (label, reason), count in sorted(given_up.items())]
+        counts = {"tally": tally.as_dict(), "kept": len(items), "redrawn": dict(redrawn), "given_up": rejected}
+        return counts, self.exporter.file(items, modality) if items else b""
 
 
 @dataclass(frozen=True)
 class ShardWriter:
-    """Fills the draft of a version with files that are made apart."""
+    """Writes all shards in parallel and moves them into the draft of a version."""
 
     name: str
     shards: Shards
     tally: sampling.GenerationTally
-    problems: list[Problem]  # of items that could not be made: filled, too
+    problems: list[Problem]  # rejected items are added to it
     job: Job
 
     def __call__(self, draft: Draft) -> dataset.ExportTally:
-        """Raises GensetError where no item can be made, or workers are lost; finished files stay for the next run."""
+        """Raises GensetError if no item passes or workers are lost; the next run uses the finished files."""
         sampler = self.shards.sampler
         total, files = dataset.ExportTally(), []
-        for told in self.job.engine.map(self.shards, range(self.shards.files)):
-            lost = {(label, reason): count for label, reason, count in told["given_up"]}
-            self.tally.add(told["redrawn"], lost, told["kept"])
-            total.merge(told["tally"])
-            files += [(told["name"], told["sha256"])] if told["sha256"] else []
+        for details in self.job.engine.map(self.shards, range(self.shards.files)):
+            rejected = {(label, reason): count for label, reason, count in details["given_up"]}
+            self.tally.add(details["redrawn"], rejected, details["kept"])
+            total.merge(details["tally"])
+            files += [(details["name"], details["sha256"])] if details["sha256"] else []
             self.job.progress.tick("generate", self.tally.done, self.tally.requested, "")
         self.tally.check(sampler.model, sampler.source.hint)
         self.problems.extend(sampling.rejected_problems(self.tally.given_up))
@@ -106,7 +106,7 @@ class ShardWriter:
         return total
 
     def clear(self) -> None:
-        """Take away what was made for this name, also of other generations that never ended."""
+        """Remove the working files of this name, also those of earlier runs that did not end."""
         for folder in self.job.root.work(self.name).glob("shards-*"):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -121,8 +121,8 @@ def shard_writer(
     problems: list[Problem],
     job: Job,
 ) -> ShardWriter:
-    """The files of a generation. What was finished of an equal one that did not end is taken over."""
-    asked = [
+    """The writer of a generation. It continues an equal generation that did not end, and keeps its finished files."""
+    settings_key = [
         sampler.model.reference,
         sampler.seed,
         dict(requested),
@@ -130,10 +130,10 @@ def shard_writer(
         sampler.source.details(),
         settings,
     ]
-    folder = Path(os.path.abspath(job.root.work(name))) / f"shards-{cache_key('shards', *asked)}"
+    folder = Path(os.path.abspath(job.root.work(name))) / f"shards-{cache_key('shards', *settings_key)}"
     folder.mkdir(exist_ok=True)
     return ShardWriter(name, Shards(str(folder), sampler, requested, exporter), tally, problems, job)
 
 
-def _digest(data: bytes) -> str:
+def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
