@@ -165,7 +165,7 @@ def test_versions_of_a_dataset_are_compared_and_both_files_written(own: Trained,
         refused = genset("inspect", "digits@v0002", *more, "--against", "digits@v0001", *out)
         assert (refused.code, refused.stderr) == (
             2,
-            f"genset: --against digits@v0001: {option} has no effect where two versions are compared\n"
+            f"genset: --against digits@v0001: {option} has no effect when two versions are compared\n"
             "  Leave it out. To evaluate synthetic items, give --against the folder of the real items.\n",
         )
 
@@ -207,7 +207,7 @@ def test_evaluation_of_synthetic_items_writes_a_summary(own: Trained, tmp_path: 
     assert result.code == 0, result.stderr
     text = path.read_text().replace("\\", "")
     sizes = result.json["n"]
-    names = {"train": "train", "test": "test", "made": "synthetic"}
+    names = {"train": "training", "test": "test", "made": "synthetic"}
     quick = ", ".join(f"{sizes[part]} of {sizes[part]} {name} items" for part, name in names.items())
     assert f"quick evaluation: {quick}, 3 classifiers" in result.json["notes"]
     assert f"Note: quick evaluation: {quick}, 3 classifiers." in text

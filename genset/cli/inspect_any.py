@@ -1,4 +1,4 @@
-"""`inspect` of whatever is at a path: an item, a config, a model, a dataset, or two versions of one name."""
+"""`genset inspect` of a path: finds out whether it is an item, a config, a model or a dataset, and inspects that."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from genset.workflows import compare, lineage
 
 
 def inspect_any(request: InspectRequest, session: Session) -> int:
-    """Find out what is at the path, and inspect it. Raises GensetError."""
+    """Find out what is at the path, and inspect it. Returns the exit code. Raises GensetError."""
     path, root = Path(request.path), session.root()
     job = session.job(root)
     request.check()
@@ -51,7 +51,7 @@ def inspect_any(request: InspectRequest, session: Session) -> int:
 
 
 def _find_item(path: Path, root: Root) -> lineage.VersionItem | None:
-    """The item of a version that a path or an id means."""
+    """The item of a version with a path or an id; None if there is none."""
     if path.is_file():
         return lineage.item_at(path)
     return lineage.item_with_id(str(path), root) if lineage.ITEM_ID.fullmatch(str(path)) and not path.exists() else None
@@ -72,7 +72,7 @@ def _inspect_config(path: Path, session: Session) -> int:
 
 
 def _inspect_model(request: InspectRequest, version: Version, job: Job, session: Session) -> int:
-    """A model, alone or beside another. Raises GensetError."""
+    """Inspect a model: alone, or compared with the model of --against. Raises GensetError."""
     if request.model:
         raise GensetError(
             "--model needs a dataset, and this is a model",
@@ -89,4 +89,4 @@ def _inspect_model(request: InspectRequest, version: Version, job: Job, session:
         raise GensetError("a summary needs figures", where="--summary", hint="Add --against and another model.")
     if request.report:
         write_atomically(request.report, model_page(version, job))
-    return print_model(version, session, written=request.print_files(session.console))
+    return print_model(version, session, more_fields=request.print_files(session.console))

@@ -1,8 +1,7 @@
-"""`inspect` of a dataset: its contents and problems, and with --against the quality of its synthetic items."""
+"""`genset inspect` of a dataset: its contents and problems, and with --against the quality of its synthetic items."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from genset.atomic import write_atomically
 from genset.cli.flags import sections_from_flags
@@ -28,7 +27,10 @@ from genset.workflows import compare, inspect
 
 
 def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, session: Session) -> int:
-    """A dataset, alone, beside real items, or beside another version of it. Raises GensetError."""
+    """Inspect a dataset: alone, with the real items of --against, or compared with another version of it.
+
+    Returns the exit code. Raises GensetError.
+    """
     other = _dataset_version(request.against, job.root) if version and request.against else None
     if version and other and compare.can_compare(version, other):
         request.forbid_beside_comparison()
@@ -51,7 +53,7 @@ def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, 
 
 
 def _dataset_version(text: str, root: Root) -> Version | None:
-    """The dataset version that is meant, None for a folder of the user's."""
+    """The dataset version that --against names; None if it names a file or folder of the user."""
     return None if Path(text).is_file() else lookup(root, "datasets", text)
 
 
@@ -66,7 +68,7 @@ def _sections(request: InspectRequest, version: Version | None) -> tuple[Clean, 
 def _evaluate(
     request: InspectRequest, contents: inspect.Contents, version: Version | None, quality: Quality, job: Job
 ) -> inspect.EvaluationResult | None:
-    """The synthetic items beside the real ones of --against; None without it."""
+    """Evaluate the synthetic items with the real items of --against; None without it."""
     if not request.against:
         return None
     real_path, _ = find_dataset(job.root, request.against)
@@ -76,17 +78,19 @@ def _evaluate(
 def _verdict(
     request: InspectRequest, evaluation: inspect.EvaluationResult, quality: Quality, contents: inspect.Contents
 ) -> Verdict:
-    """The figures with the gates that failed, and a note about a quick evaluation."""
+    """The figures with the gates that failed, and with a note if the evaluation was quick."""
     verdict = with_failed_gates(evaluation.verdict, [*request.gates, *quality.gates], contents.dataset.modality)
     return replace(verdict, notes=[*verdict.notes, _quick_note(evaluation)]) if request.quick else verdict
 
 
 def _quick_note(evaluation: inspect.EvaluationResult) -> str:
     """How many of the items a quick evaluation used."""
-    sizes = {split: len(evaluation.real.where(split=split)) for split in ("train", "test")}
-    used = evaluation.verdict.sizes
-    parts = [f"{used[split]:,} of {size:,} {split} items" for split, size in sizes.items()]
-    parts.append(f"{used['made']:,} of {len(evaluation.synthetic):,} synthetic items")
+    used, real = evaluation.verdict.sizes, evaluation.real
+    parts = [
+        f"{used['train']:,} of {len(real.where(split='train')):,} training items",
+        f"{used['test']:,} of {len(real.where(split='test')):,} test items",
+        f"{used['made']:,} of {len(evaluation.synthetic):,} synthetic items",
+    ]
     classifiers = [f"{evaluation.seeds} classifiers"] if "real_acc" in evaluation.verdict.figures else []
     return f"quick evaluation: {', '.join([*parts, *classifiers])}"
 
@@ -98,7 +102,7 @@ def _page_data(
     evaluation: inspect.EvaluationResult | None,
     verdict: Verdict | None,
 ) -> DatasetPageData:
-    """What the page shows: synthetic items beside the real ones of the evaluation, or all items of the dataset."""
+    """The content of the report page: synthetic and real items of the evaluation, or all items of the dataset."""
     records = contents.dataset.records
     if evaluation:
         records = (*evaluation.real.records, *evaluation.synthetic.records)
@@ -128,7 +132,7 @@ def _print_contents(
     console.problems(problems)
     if not problems:
         console.say("no problems found")
-    fields: dict[str, Any] = {"counts": contents.counts, "traits": contents.traits, "problems": problems}
+    fields = contents.as_dict()
     if version:
         fields["version"] = version
     if verdict:

@@ -1,4 +1,4 @@
-"""What `inspect` is asked to do, and the checks of its options."""
+"""The options of `genset inspect`, and their checks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class InspectRequest:
             check_writable(path, option)
 
     def check_gates(self, conditions: Sequence[str]) -> None:
-        """Check that gates can be read and have figures. Raises GensetError."""
+        """Check that gates are valid and that there will be figures for them. Raises GensetError."""
         for condition in conditions:
             try:
                 gates.parse(condition, EVERY_FIGURE)
@@ -45,15 +45,15 @@ class InspectRequest:
             if not self.against:
                 raise GensetError("a gate needs figures", where="--gate", hint="Add --against REAL.")
 
-    def forbid_files(self, of: str) -> None:
-        """Raises GensetError where a file is requested that does not exist for such a thing, such as "a config"."""
+    def forbid_files(self, kind: str) -> None:
+        """Raises GensetError if a report or summary is requested for something without one, such as "a config"."""
         for option in self.files:
             raise GensetError(
-                f"{of} has no {option[2:]}", where=option, hint="Give a dataset, a model or a version of one."
+                f"{kind} has no {option[2:]}", where=option, hint="Give a dataset, a model or a version of one."
             )
 
     def forbid_rules(self) -> None:
-        """Raises GensetError where cleaning rules are given for something without items."""
+        """Raises GensetError if cleaning rules are given for something without items."""
         if self.rules:
             raise GensetError(
                 f"{self.rules[0]} applies to the items of a dataset, and this is not a dataset",
@@ -62,11 +62,11 @@ class InspectRequest:
             )
 
     def forbid_beside_comparison(self) -> None:
-        """Raises GensetError for options that have no effect where two versions are compared."""
+        """Raises GensetError for options that have no effect when two versions are compared."""
         options = {"--quick": self.quick, "--model": self.model, **dict.fromkeys(self.rules[:1], True)}
         for option in (name for name, value in options.items() if value):
             raise GensetError(
-                f"{option} has no effect where two versions are compared",
+                f"{option} has no effect when two versions are compared",
                 where=f"--against {self.against}",
                 hint="Leave it out. To evaluate synthetic items, give --against the folder of the real items.",
             )

@@ -1,4 +1,4 @@
-"""`inspect --against` of two versions of one kind: what has changed."""
+"""`genset inspect --against` another version or model: prints what has changed."""
 
 from genset.atomic import write_atomically
 from genset.cli.inspect_request import InspectRequest

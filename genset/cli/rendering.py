@@ -21,9 +21,12 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def print_model(
-    version: Version, session: Session, *, made: bool = False, written: Mapping[str, Any] | None = None
+    version: Version, session: Session, *, created: bool = False, more_fields: Mapping[str, Any] | None = None
 ) -> int:
-    """The end of `train`, and of `inspect` of a model; `written` are more keys of the JSON object."""
+    """Print a model, the result of `train` and of `inspect`. Returns the exit code.
+
+    `more_fields` are further keys of the JSON object.
+    """
     facts, console = model_facts(version), session.console
     model = facts["model"]
     rows = [[key, _cell(value)] for key, value in model.items() if not isinstance(value, dict)]
@@ -33,13 +36,13 @@ def print_model(
     console.problems(facts["problems"])
     console.say(f"curves  {version.path / 'curves.png'}\nsamples {version.path / model['samples']}")
     console.say(f"next: genset generate {version.path}")
-    session.finish(ModelOutput, version=version, made=made, **facts, **(written or {}))
+    session.finish(ModelOutput, version=version, made=created, **facts, **(more_fields or {}))
     damaged = any(problem["kind"] == "checksum" for problem in facts["problems"])
-    return ExitCode.FAILED if damaged else ExitCode.DONE  # items that training left out are no failure
+    return ExitCode.FAILED if damaged else ExitCode.DONE  # items that training left out are not a failure
 
 
 def print_dataset(result: WrittenVersion, session: Session) -> int:
-    """The end of `generate`, `augment` and `split`."""
+    """Print a new dataset version, the result of `generate`, `augment` and `split`. Returns the exit code."""
     console = session.console
     for title, key in (("items by split", "split"), ("items by source", "source"), ("items by class", "label")):
         console.counts(title, result.counts[key])
@@ -55,7 +58,7 @@ def print_dataset(result: WrittenVersion, session: Session) -> int:
 
 
 def print_class_plan(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """What is planned for each class of the training set."""
+    """Print the plan for each class of the training set."""
     console.table(
         "training items by class, as planned", [[str(value) for value in row.values()] for row in rows], list(rows[0])
     )

@@ -1,4 +1,4 @@
-"""`run --sweep`: every combination of some settings, one run after the other, and one table that compares them."""
+"""`genset run --sweep`: every combination of some settings, one run after the other, and a table that compares them."""
 
 import itertools
 import json
@@ -19,20 +19,22 @@ from genset.report import formatting
 
 _CLOSES = {"[": "]", "{": "}", "(": ")", '"': '"', "'": "'"}
 _WORST_FIRST = (ExitCode.BUG, ExitCode.WRONG, ExitCode.LOCKED, ExitCode.FAILED)
-_KEPT = ("version", "made", "figures", "failed_gates", "seconds", "error")  # keys of a run's JSON object
+_REPORTED = ("version", "made", "figures", "failed_gates", "seconds", "error")  # keys of a run's JSON object
 
 
 @dataclass(frozen=True)
 class SweepRun:
-    """One of the runs."""
+    """One of the runs of a sweep."""
 
-    values: Mapping[str, str]  # of the settings that vary, by key
-    overrides: tuple[str, ...]  # of the config, with the name of the run
+    values: Mapping[str, str]  # values of the settings that vary, by key
+    overrides: tuple[str, ...]  # all overrides of the config, the last one is the name of the run
 
 
 def sweep_runs(name: str, overrides: Sequence[str]) -> list[SweepRun]:
-    """The product of the overrides that have alternatives, in the order in which they are written, each run with its
-    own name. Raises GensetError where there is no alternative."""
+    """A run for each combination of the alternatives, in the order in which they are written, each with its own name.
+
+    Raises GensetError if no override has alternatives.
+    """
     pairs = [text.partition("=") for text in overrides]
     alternatives = [list(_alternatives(value)) for _, _, value in pairs]
     varying = [row for row, values in enumerate(alternatives) if len(values) > 1]
@@ -75,47 +77,47 @@ def _name_part(value: str) -> str:
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    """The name, with a number from 2 on where it is taken."""
-    names = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
-    return next(each for each in names if each not in taken)
+    """The name; if it is taken, with the first free number from 2 on."""
+    candidates = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+    return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def run_sweep(config: Path, overrides: Sequence[str], options: Sequence[str], session: Session) -> int:
-    """Do all runs, each in its own process, so that no run inherits the memory of another. A run that fails is
-    reported, and the others still run. The exit code is the worst of theirs."""
+    """Execute all runs, each in its own process, so that its memory is free afterwards. If a run fails, the others
+    still run. Returns the worst of their exit codes."""
     runs = sweep_runs(load(config).name, overrides)
-    for each in runs:
-        load(config, list(each.overrides))  # report what is wrong with any run before the first is trained
+    for run in runs:
+        load(config, list(run.overrides))  # reports the errors of all runs before the first one starts
     rows = []
-    for number, each in enumerate(runs, 1):
-        values = ", ".join(f"{key}={value}" for key, value in each.values.items())
+    for number, run in enumerate(runs, 1):
+        values = ", ".join(f"{key}={value}" for key, value in run.values.items())
         session.console.warn(f"run {number} of {len(runs)}: {values}")
-        rows.append(_run_one(config, each, options, session))
+        rows.append(_execute_run(config, run, options, session))
     _print_table(rows, session)
     session.finish(SweepOutput, sweep=rows)
     codes = {row["exit_code"] for row in rows}
     return int(next((code for code in _WORST_FIRST if code in codes), ExitCode.DONE))
 
 
-def _run_one(config: Path, run: SweepRun, options: Sequence[str], session: Session) -> dict[str, Any]:
-    """Do one run; returns the parts of its JSON object that the sweep keeps."""
+def _execute_run(config: Path, run: SweepRun, options: Sequence[str], session: Session) -> dict[str, Any]:
+    """Execute one run; returns the part of its JSON object that the sweep reports."""
     quiet = ["--quiet"] if session.console.quiet else []
     call = [sys.executable, "-m", "genset", "run", str(config), *run.overrides, *options, *quiet, "--json"]
     with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
         try:
             printed = process.communicate()[0]
         except BaseException:
-            process.terminate()  # it writes its checkpoint and ends
+            process.terminate()  # the run saves a checkpoint and exits
             raise
     if process.returncode == ExitCode.INTERRUPTED:
         raise Interrupt
     result = json.loads(printed) if printed.strip() else {}
-    kept = {key: result[key] for key in _KEPT if key in result}
-    return {"settings": dict(run.values), "exit_code": process.returncode, **kept}
+    reported = {key: result[key] for key in _REPORTED if key in result}
+    return {"settings": dict(run.values), "exit_code": process.returncode, **reported}
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]], session: Session) -> None:
-    """A row for each run: its settings, headline figures, dataset, and what failed."""
+    """Print a row for each run: its settings, headline figures, dataset, and the reason of a failure."""
     headline = [name for name, figure in EVERY_FIGURE.items() if figure.headline]
     figures = [name for name in headline if any(name in row.get("figures", {}) for row in rows)]
     body = []
@@ -133,7 +135,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]], session: Session) -> None:
 
 
 def _failure(row: Mapping[str, Any]) -> str:
-    """Why a run failed; empty where it did not."""
+    """The reason why a run failed; empty if it succeeded."""
     if "error" in row:
         return str(row["error"]["message"])
     failed = row.get("failed_gates", [])

@@ -1,4 +1,4 @@
-"""`genset train`: a model of a config, without a dataset."""
+"""`genset train`: train the model of a config, without creating a dataset."""
 
 from typing import TYPE_CHECKING
 
@@ -38,11 +38,11 @@ def command(
         version, trained = train_model(settings, prepare(settings, job), job, resume=resume, force=force)
     if not trained:
         session.console.say(f"up to date: {version.path}")
-    return print_model(version, session, made=trained)
+    return print_model(version, session, created=trained)
 
 
 def _print_worker(trained: bool, rank: "Rank", session: "Session") -> int:
-    """The end of a worker that is not the chief."""
+    """Print the result of a worker that is not the chief. Returns the exit code."""
     from genset.cli.json_output.pipeline_commands import WorkerOutput
 
     outcome = "done: the chief writes the model" if trained else "the model is up to date"

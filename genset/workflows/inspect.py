@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from genset.pipeline.evaluate.evaluator import Evaluator, LabelledItems
 from genset.pipeline.evaluate.verdict import Verdict
 from genset.pipeline.generate import training_items
 from genset.pipeline.generate.outliers import outliers
-from genset.pipeline.job import Job, counts
+from genset.pipeline.job import Job, as_dicts, counts
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.reading import checksum_problems, guess_modality, reader
 from genset.pipeline.split.assign import assign
@@ -45,6 +46,10 @@ class Contents:
     problems: Sequence[Problem]
     probes: Sequence[DecodedInfo]
     modality: Modality  # with the settings that the files determine
+
+    def as_dict(self) -> dict[str, Any]:
+        """The contents as JSON holds them."""
+        return {"counts": self.counts, "traits": self.traits, "problems": as_dicts(self.problems)}
 
 
 def read_contents(path: Path, job: Job, section: Clean | None = None) -> Contents:
