@@ -7,12 +7,12 @@ from typing import Any, Literal
 from genset.interfaces import MetricInfo
 
 GROUPS = {
-    "headline": "in short",
-    "utility": "does it help?",
-    "fidelity": "is it like real items?",
-    "diversity": "is it as varied?",
-    "privacy": "is it new?",
-    "items": "the items themselves",
+    "headline": "headline figures",
+    "utility": "do the synthetic items help?",
+    "fidelity": "are they like real items?",
+    "diversity": "are they as varied?",
+    "privacy": "are they new?",
+    "items": "properties of the items",
 }
 FIGURES_BY_CLASS = ("label_acc", "cas", "lift", "coverage", "density")  # shown for each class
 _COUNTED_AS = {"made": "synthetic"}  # keys of counts in quality.json that differ from the word that people read

@@ -216,7 +216,7 @@ def render(page: Page) -> bytes:
         loader=jinja2.FunctionLoader(_file), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["element"] = lambda preview, name: markupsafe.Markup(media.element(preview, name))
-    environment.filters["drawn"] = lambda chart: markupsafe.Markup(chart.svg)
+    environment.filters["svg"] = lambda chart: markupsafe.Markup(chart.svg)
     script = _file("page.js")
     script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     html = environment.get_template("page.html.j2").render(

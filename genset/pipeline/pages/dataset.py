@@ -111,7 +111,7 @@ def _figures(verdict: Mapping[str, Any]) -> PageSection:
     spaces = "\n".join(formatting.measured_on(details, verdict.get("spaces", {})))
     blocks += [Paragraphs(lines)] if lines else []
     blocks += [CodeBlock("Items and features that each figure was computed from", spaces)] if spaces else []
-    lead = "Dots are values, bars are 95% intervals, and vertical ticks are the values of real training items."
+    lead = "Dots are values, bars 95% intervals, vertical ticks values of real items."
     return PageSection("Figures", "How good are the synthetic items?", blocks, lead)
 
 
