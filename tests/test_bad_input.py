@@ -58,7 +58,7 @@ SOURCES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "empty folder": (
         _empty,
-        "{source}: no image files here (looked for .png, .jpg, .jpeg, .bmp, .gif, .tif, .tiff, .webp, .ppm, .pgm, .pbm)\n"
+        "{source}: no image files found (looked for .png, .jpg, .jpeg, .bmp, .gif, .tif, .tiff, .webp, .ppm, .pgm, .pbm)\n"
         "  Point data.source at a folder that contains one folder of files for each class.",
     ),
     "one class of one image": (

@@ -205,7 +205,7 @@ def test_sounds_in_arrays_need_a_rate(tmp_path: Path) -> None:
     outcome = genset("run", tmp_path / "c.yaml", "--dry-run", "--output", tmp_path / "out")
     assert outcome.code == 2
     assert outcome.stderr.splitlines()[-2:] == [
-        f"genset: {tmp_path}/waves.npz: no usable item here: 24 left out; the first is waves.npz/item 1: "
+        f"genset: {tmp_path}/waves.npz: no usable items found: 24 left out; the first is waves.npz/item 1: "
         "an array has no sample rate: set modality.sample_rate to the rate of the arrays",
         "  Check that these are valid sound files, and that the settings of the modality fit them.",
     ]

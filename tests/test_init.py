@@ -157,7 +157,7 @@ def test_every_sample_gets_a_config_that_says_what_is_in_it(
               "'a', not 'b'), at least 10 are needed\n"
               "  Add items, or point data.source at a folder with more of them."),
     (["few", "--modality", "video"], "--modality: unknown modality: 'video'\n  Choose one of image, text, sound."),
-    (["few", "--modality", "sound"], "few: no sound files here (looked for .wav, .flac, .ogg, .oga, .opus, .mp3, .aif, "
+    (["few", "--modality", "sound"], "few: no sound files found (looked for .wav, .flac, .ogg, .oga, .opus, .mp3, .aif, "
                                      ".aiff, .au, .caf, .w64)\n"
                                      "  Point data.source at a folder that contains one folder of files for each class."),
     (["few", "--config", "no/where.yaml"], "no/where.yaml: no such folder\n  Create the folder, or choose another place."),

@@ -22,6 +22,8 @@ from genset.pipeline.job import as_dicts
 from genset.versions.checksums import UNKNOWN, verify_sums
 from genset.versions.version import CONFIG, MANIFEST, Version
 
+_REPAIR = "Restore the file from a backup, or write the version again."
+
 
 def reader(version: Version) -> Modality:
     """The modality with the settings that read the items of a dataset version.
@@ -44,7 +46,9 @@ def modality_of(version: Version) -> Modality:
     try:
         return modality_type(modality_type.Settings(**version.manifest.get("form", {})))
     except (pydantic.ValidationError, TypeError):
-        raise DamagedError("manifest field `form` is invalid", where=str(version.path / MANIFEST)) from None
+        raise DamagedError(
+            "manifest field `form` is invalid", where=str(version.path / MANIFEST), hint=_REPAIR
+        ) from None
 
 
 def kind_of(path: Path, version: Version | None) -> str:
@@ -56,36 +60,38 @@ def _kind(version: Version) -> str:
     kind = str(version.manifest["modality"])
     if kind not in MODALITIES:
         raise DamagedError(
-            f"unknown modality {kind!r}, expected one of {', '.join(MODALITIES)}", where=str(version.path / MANIFEST)
+            f"unknown modality {kind!r}, expected one of {', '.join(MODALITIES)}",
+            where=str(version.path / MANIFEST),
+            hint=_REPAIR,
         )
     return kind
 
 
-def guess_modality(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality]:
+def guess_modality(path: Path, modalities: Mapping[str, type[Modality]]) -> type[Modality]:
     """The modality of most files in a folder, or of one file. Raises GensetError if no file can contain items."""
-    counts = files_by_modality(path, table)
+    counts = files_by_modality(path, modalities)
     best = max(counts, key=lambda kind: counts[kind])
     if not counts[best] or os.path.isfile(path):
-        inside = modality_in(path, table)
+        inside = modality_in(path, modalities)
         if inside:
             return inside
     if not counts[best]:
         raise GensetError(
-            f"no {', '.join(list(table)[:-1])} or {list(table)[-1]} files found",
+            f"no {', '.join(list(modalities)[:-1])} or {list(modalities)[-1]} files found",
             where=str(path),
             hint="Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.",
         )
-    return table[best]
+    return modalities[best]
 
 
-def files_by_modality(path: Path, table: Mapping[str, type[Modality]]) -> dict[str, int]:
+def files_by_modality(path: Path, modalities: Mapping[str, type[Modality]]) -> dict[str, int]:
     """The number of files that may contain items of each modality, by their extensions."""
     if os.path.isfile(path):
         suffixes = Counter([path.suffix.lower()])
     else:
         names = (name for _, _, files in os.walk(path, followlinks=False) for name in files)
         suffixes = Counter(os.path.splitext(name)[1].lower() for name in names)
-    return {kind: sum(suffixes[suffix] for suffix in modality.suffixes) for kind, modality in table.items()}
+    return {kind: sum(suffixes[suffix] for suffix in modality.suffixes) for kind, modality in modalities.items()}
 
 
 def containers_at(path: Path, modality: type[Modality] | None = None) -> list[tuple[Container, Path]]:
@@ -106,23 +112,23 @@ def containers_at(path: Path, modality: type[Modality] | None = None) -> list[tu
     return [] if len(pairs) > 1 and os.path.isfile(path) else pairs
 
 
-def modality_in(path: Path, table: Mapping[str, type[Modality]]) -> type[Modality] | None:
+def modality_in(path: Path, modalities: Mapping[str, type[Modality]]) -> type[Modality] | None:
     """The modality of the first item in the containers at a path; None without a readable container.
 
     Raises MissingPackageError if a container needs a package that is not installed.
     """
     for container, file in containers_at(path):
         with _unreadable_skipped():
-            suffixes = [suffix for each in table.values() for suffix in each.suffixes]
+            suffixes = [suffix for each in modalities.values() for suffix in each.suffixes]
             row = next((row for row in container.rows(file, suffixes, files=True) if row.data is not None), None)
             if row is None or row.data is None:
                 continue
-            matches = [each for each in table.values() if _matches(row.data, row.suffix, each)]
+            matches = [each for each in modalities.values() if _matches(row.data, row.suffix, each)]
             if matches:
                 return matches[0]
         with _unreadable_skipped():
             if any(not row.fault for row in container.rows(file, (), files=False)):
-                return next((each for each in table.values() if each.rows), None)
+                return next((each for each in modalities.values() if each.rows), None)
     return None
 
 

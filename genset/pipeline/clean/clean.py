@@ -113,16 +113,16 @@ def _find_near_duplicates(
     return replace(checked, records=tuple(records)), problems, conflicts
 
 
-def _without_quarantined(checked: Cleaned, found: Sequence[ProblemsByRow], section: Clean) -> Cleaned:
+def _without_quarantined(checked: Cleaned, all_problems: Sequence[ProblemsByRow], section: Clean) -> Cleaned:
     """The items without those that a rule quarantines, and all problems."""
     quarantined = {
         row
-        for by_row in found
+        for by_row in all_problems
         for row, problems in by_row.items()
         if any(_is_quarantined(problem, section) for problem in problems)
     }
     rows = [row for row in range(len(checked.records)) if row not in quarantined]
-    problems = [problem for by_row in found for row in sorted(by_row) for problem in by_row[row]]
+    problems = [problem for by_row in all_problems for row in sorted(by_row) for problem in by_row[row]]
     return Cleaned(
         tuple(checked.records[row] for row in rows),
         tuple(checked.probes[row] for row in rows),

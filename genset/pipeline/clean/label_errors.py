@@ -92,9 +92,9 @@ def feature_problems(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas"):  # on a busy machine, threads that wait for each other take minutes
-        found = list(_wrong_labels(readable, scaled, units, section, job.progress)) if check_labels else []
-        found += _outliers(readable, scaled, units, section) if section.outliers.kind != "off" else []
-    for place, problem in found:
+        located = list(_wrong_labels(readable, scaled, units, section, job.progress)) if check_labels else []
+        located += _outliers(readable, scaled, units, section) if section.outliers.kind != "off" else []
+    for place, problem in located:
         by_row[rows[place]].append(problem)
     return by_row
 

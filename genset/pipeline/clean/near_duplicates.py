@@ -33,7 +33,7 @@ def near_pairs(similarity: Similarity, threshold: float, job: Job) -> list[NearP
     Pairs that are compared and not similar are not kept, so memory depends on the number of near-duplicates only.
     """
     pending: deque[tuple[int, Pairs]] = deque()
-    found: dict[tuple[int, int], NearPair] = {}
+    near: dict[tuple[int, int], NearPair] = {}
     keys = similarity.keys
 
     def blocks() -> Iterator[Pairs]:
@@ -48,8 +48,8 @@ def near_pairs(similarity: Similarity, threshold: float, job: Job) -> list[NearP
         job.progress.tick("near-duplicates", column, keys.shape[1], "")
         for row in np.flatnonzero(values >= threshold).tolist():
             first, second = block[row].tolist()
-            found[first, second] = NearPair(first, second, float(values[row]))
-    return [found[pair] for pair in sorted(found)]
+            near[first, second] = NearPair(first, second, float(values[row]))
+    return [near[rows] for rows in sorted(near)]
 
 
 def candidates(keys: Keys, column: int) -> Pairs:

@@ -39,9 +39,9 @@ def collect(data: Data, modality: Modality, job: Job, faults: Faults = None) -> 
     problems: list[Problem] = []
     paths = [Path(source) for source in data.source]
     for path, prefix in zip(paths, _prefixes(paths), strict=True):
-        own, lost, modality = _read_source(path, prefix, modality, job, faults)
-        records += own
-        problems += lost
+        source_records, source_problems, modality = _read_source(path, prefix, modality, job, faults)
+        records += source_records
+        problems += source_problems
     records, more = _separate(with_labels(records, data))
     problems += more
     labels = {record.label for record in records}
@@ -92,7 +92,7 @@ def _no_items_error(source: Path, modality: Modality, problems: Sequence[Problem
     if undecodable:
         first = undecodable[0]
         return GensetError(
-            f"no usable item here: {len(undecodable)} left out; the first is {first.path}: {first.detail}",
+            f"no usable items found: {len(undecodable)} left out; the first is {first.path}: {first.detail}",
             where=str(source),
             hint=f"Check that these are valid {modality.kind} files, and that the settings of the modality fit them.",
         )
@@ -103,7 +103,7 @@ def _no_items_error(source: Path, modality: Modality, problems: Sequence[Problem
             hint="Point data.source at the real items that they were made from.",
         )
     return GensetError(
-        f"no {modality.kind} files here (looked for {', '.join(modality.suffixes)})",
+        f"no {modality.kind} files found (looked for {', '.join(modality.suffixes)})",
         where=str(source),
         hint="Point data.source at a folder that contains one folder of files for each class.",
     )
