@@ -1,4 +1,4 @@
-"""What is up to date, what there is, what can go: and every JSON object is as the printed schema says."""
+"""genset status, list, prune and schema; run --dry-run; every JSON object matches the printed schema."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def references(versions: Any) -> list[str]:
     return [version.reference for version in versions]
 
 
-def test_nothing_that_is_needed_can_go(tmp_path: Path) -> None:
+def test_versions_that_others_are_based_on_are_not_pruned(tmp_path: Path) -> None:
     root = Root(tmp_path)
     models = [made(root, "models", "m", []) for _ in range(4)]
     base = made(root, "datasets", "base", [models[0]])
@@ -57,7 +57,7 @@ def test_nothing_that_is_needed_can_go(tmp_path: Path) -> None:
     }
 
 
-def test_one_name_alone_and_what_latest_means(tmp_path: Path) -> None:
+def test_prune_takes_one_name_and_keeps_latest(tmp_path: Path) -> None:
     root = Root(tmp_path)
     for _ in range(3):
         made(root, "datasets", "a", [])
@@ -74,7 +74,7 @@ def test_one_name_alone_and_what_latest_means(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "datasets/a").iterdir()) == ["latest", "v0001", "v0003"]
 
 
-def test_a_version_that_another_was_collected_from_stays(tmp_path: Path) -> None:
+def test_a_version_that_another_was_collected_from_is_kept(tmp_path: Path) -> None:
     root = Root(tmp_path)
     base, _ = (made(root, "datasets", "base", []) for _ in range(2))
     made(root, "datasets", "child", [], [str(tmp_path / "datasets" / "base" / "v0001")])
@@ -93,7 +93,7 @@ def test_a_version_that_another_was_collected_from_stays(tmp_path: Path) -> None
         ("manifest.json", None, "manifest.json: cannot be read: [Errno 2] No such file or directory: '{manifest}'"),
     ],
 )  # fmt: skip
-def test_a_damaged_version_is_told_and_left_and_the_others_are_listed_and_pruned(
+def test_a_damaged_version_is_reported_and_kept_and_others_are_listed_and_pruned(
     tmp_path: Path, printed: "Printed", capfd: pytest.CaptureFixture[str], name: str, text: str | None, fault: str
 ) -> None:
     root = Root(tmp_path)
@@ -116,7 +116,7 @@ def test_a_damaged_version_is_told_and_left_and_the_others_are_listed_and_pruned
 
 
 @pytest.mark.parametrize("command", ["inspect", "split", "augment"])
-def test_what_reads_a_damaged_version_ends_with_one_message(tmp_path: Path, printed: "Printed", command: str) -> None:
+def test_reading_a_damaged_version_ends_with_one_message(tmp_path: Path, printed: "Printed", command: str) -> None:
     made(Root(tmp_path), "datasets", "d", [])
     path = tmp_path / "datasets" / "d" / "v0001" / "manifest.json"
     path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "modality"}))
@@ -125,7 +125,7 @@ def test_what_reads_a_damaged_version_ends_with_one_message(tmp_path: Path, prin
         assert (code, told["error"]["message"]) == (2, "manifest field `modality` is missing or invalid")
 
 
-def test_latest_passes_over_a_damaged_version(tmp_path: Path) -> None:
+def test_latest_ignores_a_damaged_version(tmp_path: Path) -> None:
     root = Root(tmp_path)
     for _ in range(2):
         made(root, "datasets", "d", [])
@@ -136,7 +136,7 @@ def test_latest_passes_over_a_damaged_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["config", "settings"])
-def test_a_version_whose_parts_another_keeps_stays(tmp_path: Path, way: str) -> None:
+def test_a_version_whose_splits_another_keeps_is_kept(tmp_path: Path, way: str) -> None:
     root = Root(tmp_path)
     base, _ = (made(root, "datasets", "base", []) for _ in range(2))
     keep = {"split": {"previous": str(tmp_path / "datasets" / "base" / "v0001")}}
@@ -144,13 +144,13 @@ def test_a_version_whose_parts_another_keeps_stays(tmp_path: Path, way: str) -> 
     assert references(prune(root, None, 1).needed) == [base]
 
 
-def test_what_a_removal_left_behind_is_swept_away(tmp_path: Path) -> None:
+def test_leftovers_of_an_interrupted_removal_are_removed(tmp_path: Path) -> None:
     (tmp_path / "datasets" / "a" / ".v0001.removed").mkdir(parents=True)
     with Root(tmp_path).lock(0, print):
         assert list((tmp_path / "datasets" / "a").iterdir()) == []
 
 
-def test_a_name_without_versions_is_told_with_those_there_are(tmp_path: Path) -> None:
+def test_a_name_without_versions_is_answered_with_existing_names(tmp_path: Path) -> None:
     made(Root(tmp_path), "datasets", "digits", [])
     with pytest.raises(GensetError) as error:
         list_versions(Root(tmp_path), "digit")
@@ -168,7 +168,7 @@ def valid(value: Any) -> Any:
 SCHEMA = output_schema()
 
 
-def test_the_schema_refuses_what_no_command_prints() -> None:
+def test_the_schema_rejects_objects_that_no_command_prints() -> None:
     validator = jsonschema.Draft202012Validator(SCHEMA)
     assert not validator.is_valid({"command": "list", "versions": [], "seconds": 1.0, "more": 1})
     assert not validator.is_valid({"command": "list", "versions": []})
@@ -191,7 +191,7 @@ def printed(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[i
 
 
 @pytest.mark.slow
-def test_every_json_object_is_as_the_schema_says(own: Trained, printed: Callable[..., tuple[int, Any]]) -> None:
+def test_every_json_object_matches_the_schema(own: Trained, printed: Callable[..., tuple[int, Any]]) -> None:
     valid(own.outcome.json)
     out = ["--output", own.out, "--json"]
     made = valid(printed("generate", "digits", "-n", "3", *out)[1])
@@ -230,7 +230,7 @@ def test_every_json_object_is_as_the_schema_says(own: Trained, printed: Callable
 Printed = Callable[..., tuple[int, Any]]
 
 
-def test_a_dry_run_plans_what_a_run_makes_and_writes_nothing(
+def test_a_dry_run_plans_the_result_of_a_run_and_writes_nothing(
     trained: Trained, in_folder: Path, printed: Printed
 ) -> None:
     ended, planned = printed("run", trained.config, "--dry-run", "--json")
@@ -251,18 +251,20 @@ def made_config(trained: Trained) -> Any:
     return json.loads((trained.dataset / "manifest.json").read_bytes())["config"]
 
 
-def test_a_dry_run_of_what_is_there_says_so(own: Trained, printed: Printed) -> None:
+def test_a_dry_run_reports_versions_that_are_up_to_date(own: Trained, printed: Printed) -> None:
     ended, planned = printed("run", own.config, "--dry-run", "--output", own.out, "--json")
     assert (ended, planned["model"]["reasons"], planned["dataset"]["reasons"]) == (0, [], [])
     assert planned["estimate"] == {"bytes": 0, "seconds": 0.0, "training": None}
 
 
-def test_a_dry_run_refuses_what_a_run_would_refuse(trained: Trained, in_folder: Path, printed: Printed) -> None:
+def test_a_dry_run_rejects_a_config_that_a_run_would_reject(
+    trained: Trained, in_folder: Path, printed: Printed
+) -> None:
     ended, told = printed("run", trained.config, "augment.steps=[{kind: flip, not_for: [x]}]", "--dry-run", "--json")
     assert (ended, told["error"]["message"]) == (2, "no class 'x'")
 
 
-def test_status_says_what_changed_and_exits_with_1(own: Trained, tmp_path: Path) -> None:
+def test_status_reports_changes_and_exits_with_1(own: Trained, tmp_path: Path) -> None:
     source = shutil.copytree(own.source, tmp_path / "digits")
     place = config(tmp_path, source, augment={"copies": 1})
 
@@ -290,7 +292,7 @@ def test_status_says_what_changed_and_exits_with_1(own: Trained, tmp_path: Path)
     assert lines[5] == f"  data: 1 item was removed: {name}"
 
 
-def test_status_before_the_first_run(trained: Trained, in_folder: Path) -> None:
+def test_status_before_the_first_run_writes_nothing(trained: Trained, in_folder: Path) -> None:
     outcome = genset("status", trained.config, "--json", cwd=in_folder)
     assert (outcome.code, outcome.json["up_to_date"]) == (1, False)
     told = {key: [reason["detail"] for reason in outcome.json[key]["reasons"]] for key in ("model", "dataset")}
@@ -298,7 +300,7 @@ def test_status_before_the_first_run(trained: Trained, in_folder: Path) -> None:
     assert list(in_folder.iterdir()) == []  # nothing is written
 
 
-def test_list_shows_what_there_is(own: Trained) -> None:
+def test_list_shows_all_versions(own: Trained) -> None:
     outcome = genset("list", "--output", own.out, COLUMNS="200")
     lines = outcome.stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [

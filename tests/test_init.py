@@ -1,4 +1,4 @@
-"""`genset init`: what it sees in a folder, what it writes, what it never does."""
+"""genset init: what it finds in a folder, what it proposes and writes, and what it never does."""
 
 import os
 import pty
@@ -41,14 +41,14 @@ def pictures(in_folder: Path) -> Path:
     return in_folder / "pictures"
 
 
-def test_the_config_is_printed_with_its_reasons_and_nothing_is_written(pictures: Path) -> None:
+def test_the_config_is_printed_with_reasons_and_nothing_is_written(pictures: Path) -> None:
     outcome = genset("init", "pictures", cwd=pictures.parent)
     assert (outcome.code, re.sub(r"^#.*\n", "", outcome.stdout.partition("name:")[0], flags=re.MULTILINE)) == (0, "")
     assert outcome.stdout.endswith(DIGITS)
     assert [path.name for path in pictures.parent.iterdir()] == ["pictures"]
 
 
-def test_with_yes_it_is_written_beside_and_is_a_valid_config(pictures: Path) -> None:
+def test_yes_writes_a_valid_config(pictures: Path) -> None:
     written = genset("init", "pictures", "--yes", "--json", cwd=pictures.parent)
     assert (written.code, written.json["path"]) == (0, "pictures.yaml")
     assert (pictures.parent / "pictures.yaml").read_text() == written.json["config"]
@@ -56,7 +56,7 @@ def test_with_yes_it_is_written_beside_and_is_a_valid_config(pictures: Path) -> 
     assert loading.load(pictures.parent / "pictures.yaml").data.source == [str(pictures)]
 
 
-def test_a_file_that_is_there_is_never_overwritten(pictures: Path) -> None:
+def test_an_existing_file_is_never_overwritten(pictures: Path) -> None:
     place = pictures.parent / "pictures.yaml"
     place.write_text("mine")
     for arguments in (["--yes"], ["--config", "pictures.yaml"]):
@@ -69,7 +69,7 @@ def test_a_file_that_is_there_is_never_overwritten(pictures: Path) -> None:
     assert place.read_text() == "mine"
 
 
-def test_paths_in_the_config_start_where_it_is_written(pictures: Path) -> None:
+def test_paths_in_the_config_are_relative_to_its_folder(pictures: Path) -> None:
     (pictures.parent / "configs").mkdir()
     assert genset("init", "pictures", "--config", "configs/a.yaml", "--name", "other", cwd=pictures.parent).code == 0
     loaded = loading.load(pictures.parent / "configs" / "a.yaml")
@@ -77,37 +77,40 @@ def test_paths_in_the_config_start_where_it_is_written(pictures: Path) -> None:
 
 
 def on_a_terminal(folder: Path, answers: str, *arguments: str) -> str:
-    """What genset says to a person who types the answers."""
-    ours, theirs = pty.openpty()
+    """The output of a command on a terminal where a person types the answers."""
+    terminal, process_end = pty.openpty()
     command = [sys.executable, "-m", "genset", *arguments]
     env = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
-    with subprocess.Popen(command, cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        os.write(ours, answers.encode())
-        said = b""
+    with subprocess.Popen(
+        command, cwd=folder, env=env, stdin=process_end, stdout=process_end, stderr=process_end
+    ) as process:
+        os.close(process_end)
+        os.write(terminal, answers.encode())
+        output = b""
         try:
-            while part := os.read(ours, 65536):
-                said += part
-        except OSError:  # so Linux tells that the other side is closed
+            while part := os.read(terminal, 65536):
+                output += part
+        except OSError:  # Linux reports a closed terminal like this
             pass
-    os.close(ours)
-    assert process.returncode == 0, said
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", said.decode())
+    os.close(terminal)
+    assert process.returncode == 0, output
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", output.decode())
 
 
-def test_on_a_terminal_it_asks_what_only_a_person_knows(pictures: Path) -> None:
+def test_on_a_terminal_init_asks_about_groups_and_writing(pictures: Path) -> None:
     for folder in pictures.iterdir():
         for number, path in enumerate(sorted(folder.iterdir())):
             path.rename(folder / f"writer{number % 3}_{number}.png")
-    said = on_a_terminal(pictures.parent, "y\n\n", "init", "pictures")
+    output = on_a_terminal(pictures.parent, "y\n\n", "init", "pictures")
     assert (
-        "Files look like 3 groups: writer0 (5), writer1 (5), writer2 (5). Keep each group together? [y/n] (n):" in said
+        "Files look like 3 groups: writer0 (5), writer1 (5), writer2 (5). Keep each group together? [y/n] (n):"
+        in output
     )
-    assert "Write it to pictures.yaml? [y/n] (y):" in said
+    assert "Write it to pictures.yaml? [y/n] (y):" in output
     assert loading.load(pictures.parent / "pictures.yaml").data.group == r"(?P<group>[^/_]+)_[^/]*$"
 
 
-def test_with_yes_a_guessed_group_stays_a_comment_and_nothing_is_asked(pictures: Path) -> None:
+def test_with_yes_a_guessed_group_is_a_comment_and_no_question_is_asked(pictures: Path) -> None:
     for folder in pictures.iterdir():
         for number, path in enumerate(sorted(folder.iterdir())):
             path.rename(folder / f"writer{number % 3}_{number}.png")
@@ -116,38 +119,36 @@ def test_with_yes_a_guessed_group_stays_a_comment_and_nothing_is_asked(pictures:
     assert "  # group: (?P<group>[^/_]+)_[^/]*$  # 3 groups: " in (pictures.parent / "pictures.yaml").read_text()
 
 
-def test_the_folder_of_the_classes_is_found_in_a_folder_around_it(pictures: Path) -> None:
+def test_a_single_inner_folder_with_the_classes_is_found(pictures: Path) -> None:
     outer = pictures.parent / "download"
     outer.mkdir()
     pictures.rename(outer / "inner")
     (outer / "note.json").write_text("{}")
-    told = genset("init", "download", "--json", cwd=outer.parent).json
-    assert [c["value"] for c in told["choices"] if c["key"] in ("name", "data.source")] == [
+    output = genset("init", "download", "--json", cwd=outer.parent).json
+    assert [c["value"] for c in output["choices"] if c["key"] in ("name", "data.source")] == [
         "download",
         "download/inner",
     ]
 
 
-def test_a_part_of_a_divided_set_is_named_by_the_set(pictures: Path) -> None:
+def test_the_folder_of_a_split_is_named_after_its_dataset(pictures: Path) -> None:
     shutil.move(pictures, pictures.parent / "digits" / "train")
-    told = genset("init", "digits/train", "--json", cwd=pictures.parent).json
-    assert told["choices"][0]["value"] == "digits"
+    output = genset("init", "digits/train", "--json", cwd=pictures.parent).json
+    assert output["choices"][0]["value"] == "digits"
 
 
-@pytest.mark.parametrize("sample, said", [
+@pytest.mark.parametrize("sample, expected", [
     ("dialogues", {"modality.kind": "text", "modality.label": "topic", "modality.fields": ["prompt", "response"]}),
     ("text", {"modality.kind": "text", "generate.per_class": 148}),
     ("sound", {"modality.kind": "sound", "modality.sample_rate": 22050, "modality.channels": 1}),
     ("image", {"modality.kind": "image", "modality.size": 8, "modality.mode": "L", "generate.per_class": 180}),
 ])  # fmt: skip
-def test_every_sample_gets_a_config_that_says_what_is_in_it(
-    sample: str, said: dict[str, object], tmp_path: Path
-) -> None:
+def test_every_sample_gets_a_config_with_its_settings(sample: str, expected: dict[str, object], tmp_path: Path) -> None:
     place = tmp_path / "c.yaml"
     outcome = genset("init", ROOT / "samples" / sample, "--config", place, "--json")
     assert outcome.code == 0, outcome.stderr
     chosen = {choice["key"]: choice["value"] for choice in outcome.json["choices"]}
-    assert {key: chosen.get(key) for key in said} == said
+    assert {key: chosen.get(key) for key in expected} == expected
     loading.load(place)
 
 
@@ -162,7 +163,9 @@ def test_every_sample_gets_a_config_that_says_what_is_in_it(
                                      "  Point data.source at a folder that contains one folder of files for each class."),
     (["few", "--config", "no/where.yaml"], "no/where.yaml: no such folder\n  Create the folder, or choose another place."),
 ])  # fmt: skip
-def test_what_cannot_be_begun_is_told_in_one_message(in_folder: Path, arguments: list[str], error: str) -> None:
+def test_a_folder_without_a_config_proposal_ends_with_one_message(
+    in_folder: Path, arguments: list[str], error: str
+) -> None:
     for label in "ab":
         (in_folder / "few" / label).mkdir(parents=True)
         shutil.copy(next((SAMPLES / "3").iterdir()), in_folder / "few" / label / f"{label}.png")
@@ -176,7 +179,7 @@ def record(origin: str, label: str, **columns: str) -> Record:
     return Record(origin, Path(origin), label, origin=origin, columns=columns)
 
 
-def test_groups_are_guessed_where_names_repeat_across_classes() -> None:
+def test_groups_are_guessed_from_names_that_repeat_across_classes() -> None:
     takes = [record(f"{c}/{who}_{n}.wav", c) for c in "ab" for who in ("ann", "bob", "eve") for n in range(4)]
     found = guess_grouping(takes)
     assert found and (found.group, found.why) == (r"(?P<group>[^/_]+)_[^/]*$", "3 groups: ann (8), bob (8), eve (8)")
@@ -194,6 +197,6 @@ def test_groups_are_guessed_where_names_repeat_across_classes() -> None:
     ["a/a_{n}.png", "b/b_{n}.png"],  # the class once more
     ["a/x_{n}.png", "a/x_1{n}.png", "b/y_{n}.png"],  # most in one
 ])  # fmt: skip
-def test_no_group_is_guessed_where_names_do_not_tell(names: list[str]) -> None:
+def test_no_group_is_guessed_from_other_names(names: list[str]) -> None:
     records = [record(name.format(n=n), name[0]) for name in names for n in range(10)]
     assert guess_grouping(records) is None

@@ -1,4 +1,4 @@
-"""For every item of every version, whatever made it: the way back to the user's file, or to a model and its files."""
+"""Every item of every version can be traced to the user's files, or to a model and the files it was trained on."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from genset.versions.version import open_version
 from genset.workflows.lineage import VersionItem, ancestry, ancestry_lines
 from tests.helpers import Trained, genset
 
-MADE = {
+COMMANDS = {
     "run": [],
     "generated": [["generate", "{model}", "-n", 6, "--name", "generated"]],
     "like": [["generate", "{model}", "--like", "{file}", "-n", 3, "--name", "like"]],
@@ -40,21 +40,21 @@ def ends(tree: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 @pytest.fixture(scope="module")
 def roots(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A copy of the run, for all versions of this module to be made in."""
+    """A copy of the run, to which the tests of this module add versions."""
     folder = tmp_path_factory.mktemp("lineage")
     shutil.copytree(trained.out, folder / "out", symlinks=True)
     return Trained(folder / "out", trained.source, trained.config, trained.outcome)
 
 
-@pytest.mark.parametrize("name", MADE)
-def test_every_item_of_every_version_leads_back_to_the_users_file(roots: Trained, name: str) -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_item_of_every_version_is_traced_to_the_users_files(roots: Trained, name: str) -> None:
     places = {
         "model": roots.model,
         "run": roots.dataset,
         "source": roots.source,
         "file": next((roots.source / "3").iterdir()),
     }
-    for words in MADE[name]:
+    for words in COMMANDS[name]:
         command = [str(word).format(**places) for word in words]
         outcome = genset(*command, "--output", roots.out, "--quiet")
         assert outcome.code == 0, outcome.stderr
@@ -78,7 +78,7 @@ def test_every_item_of_every_version_leads_back_to_the_users_file(roots: Trained
     assert sources - {"collected"} or name == "split"
 
 
-def test_inspect_prints_the_way_back_of_an_item(roots: Trained) -> None:
+def test_inspect_prints_the_ancestry_of_an_item(roots: Trained) -> None:
     rows = (roots.dataset / "train" / "metadata.jsonl").read_text().splitlines()
     copy = next(row for row in map(json.loads, rows) if row["source"] == "augmented")
     outcome = genset("inspect", roots.dataset / "train" / copy["file_name"], "--json")

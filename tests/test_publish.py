@@ -1,4 +1,4 @@
-"""Versions in a bucket, of a real server: there whole or not at all, never changed, sent once, clear words otherwise."""
+"""genset publish, with a real S3 server: uploads are atomic, immutable and not repeated; errors are clear."""
 
 import hashlib
 import json
@@ -23,8 +23,8 @@ from tests.helpers import ROOT, Trained, digits, genset
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[dict[str, str]]:
-    """What a process needs to know to reach an S3 of this machine."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells of every request
+    """The environment variables with which a process reaches an S3 server on this machine."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs every request
     started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     started.start()
     host, port = started.get_host_and_port()
@@ -40,14 +40,14 @@ def server() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def bucket(server: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A bucket of the test's own."""
+    """A new bucket for the test."""
     for name, value in server.items():
         monkeypatch.setenv(name, value)
     return _Bucket(tmp_path.name.replace("_", "-").lower()[-40:].strip("-"))
 
 
 class _Bucket:
-    """A bucket as any other tool sees it."""
+    """A bucket, read with another tool than genset."""
 
     def __init__(self, name: str) -> None:
         self.name, self.url = name, f"s3://{name}/sets"
@@ -72,7 +72,7 @@ def _local(version: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_a_version_is_in_the_bucket_as_it_is_on_the_disk_and_is_not_sent_twice(bucket: _Bucket, tmp_path: Path) -> None:
+def test_a_published_version_equals_the_local_one_and_is_uploaded_once(bucket: _Bucket, tmp_path: Path) -> None:
     version = _version(tmp_path)
     out = ("--output", tmp_path / "out", "--json")
     done = genset("publish", "d", f"{bucket.url}/", *out)
@@ -83,8 +83,8 @@ def test_a_version_is_in_the_bucket_as_it_is_on_the_disk_and_is_not_sent_twice(b
     digest = hashlib.sha256(local["manifest.json"]).hexdigest()
     beside = {"latest": b"v0001\n", "v0001.sha256": f"{digest}  v0001/manifest.json\n".encode()}
     assert bucket.bytes("datasets/d") == {f"v0001/{name}": data for name, data in local.items()} | beside
-    told = {"url": f"{bucket.url}/datasets/d/v0001", "made": True, "files": len(local) - 1, "sent": len(local) - 1}
-    assert done.json.items() >= told.items() and done.json["version"]["id"] == "v0001"
+    published = {"url": f"{bucket.url}/datasets/d/v0001", "made": True, "files": len(local) - 1, "sent": len(local) - 1}
+    assert done.json.items() >= published.items() and done.json["version"]["id"] == "v0001"
     assert done.json["bytes"] == sum(len(data) for name, data in local.items() if name != "manifest.json")
     again = genset("publish", version, bucket.url, *out)
     assert (again.code, again.json["made"], again.json["sent"], again.json["bytes"]) == (0, False, 0, 0)
@@ -92,7 +92,7 @@ def test_a_version_is_in_the_bucket_as_it_is_on_the_disk_and_is_not_sent_twice(b
 
 
 @pytest.mark.slow
-def test_latest_names_the_newest_whatever_the_order(bucket: _Bucket, tmp_path: Path) -> None:
+def test_latest_is_the_newest_version_in_any_order_of_uploads(bucket: _Bucket, tmp_path: Path) -> None:
     _version(tmp_path)
     out = ("--output", tmp_path / "out", "--json")
     assert genset("split", tmp_path / "digits", "--name", "d", "--seed", 1, *out).json["version"]["id"] == "v0002"
@@ -102,9 +102,7 @@ def test_latest_names_the_newest_whatever_the_order(bucket: _Bucket, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_publishing_that_was_killed_is_no_version_and_goes_on_where_it_stopped(
-    bucket: _Bucket, tmp_path: Path
-) -> None:
+def test_a_killed_upload_is_not_a_version_and_can_be_continued(bucket: _Bucket, tmp_path: Path) -> None:
     version = _version(tmp_path, 40)
     command = ["publish", "d", bucket.url, "--output", tmp_path / "out", "--workers", "1", "--json"]
     started = subprocess.Popen([sys.executable, "-m", "genset", *map(str, command)], stderr=subprocess.PIPE)
@@ -124,28 +122,28 @@ def test_a_publishing_that_was_killed_is_no_version_and_goes_on_where_it_stopped
 
 
 @pytest.mark.slow
-def test_a_damaged_version_is_not_published_and_goes_on_once_it_is_mended(bucket: _Bucket, tmp_path: Path) -> None:
+def test_a_damaged_version_is_published_only_after_it_is_restored(bucket: _Bucket, tmp_path: Path) -> None:
     version = _version(tmp_path)
-    picture = next(version.glob("train/0/*.png"))
-    data, name = picture.read_bytes(), picture.relative_to(version)
+    image = next(version.glob("train/0/*.png"))
+    data, name = image.read_bytes(), image.relative_to(version)
     command = ("publish", "d", bucket.url, "--output", tmp_path / "out")
-    for change, fault in ((lambda: picture.write_bytes(data[:-1]), "has changed since it was written"), (picture.unlink, "is missing")):  # fmt: skip
+    for change, fault in ((lambda: image.write_bytes(data[:-1]), "has changed since it was written"), (image.unlink, "is missing")):  # fmt: skip
         change()
         done = genset(*command, "--quiet")
-        cure = "  Restore the file, or write the version again: only complete versions can be published.\n"
-        assert (done.code, done.stderr) == (2, f"genset: {version.resolve()}: {name} {fault}\n{cure}")
+        hint = "  Restore the file, or write the version again: only complete versions can be published.\n"
+        assert (done.code, done.stderr) == (2, f"genset: {version.resolve()}: {name} {fault}\n{hint}")
         assert "manifest.json" not in bucket.bytes("datasets/d/v0001")
-    picture.write_bytes(data)
+    image.write_bytes(data)
     assert genset(*command).code == 0
     assert bucket.bytes("datasets/d/v0001") == _local(version)
 
 
 @pytest.mark.slow
-def test_what_others_sent_is_neither_changed_nor_mixed_with(bucket: _Bucket, tmp_path: Path) -> None:
+def test_files_of_other_uploads_are_neither_changed_nor_mixed(bucket: _Bucket, tmp_path: Path) -> None:
     _version(tmp_path)
     place, where = f"{bucket.name}/sets/datasets/d", f"{bucket.url}/datasets/d/v0001"
     command = ("publish", "d", bucket.url, "--output", tmp_path / "out", "--quiet")
-    cure = "  Use a separate URL for each output root, or remove the files there.\n"
+    hint = "  Use a separate URL for each output root, or remove the files there.\n"
     for name, fault in (
         ("v0001/strange.txt", "files there do not belong to the version, the first is strange.txt"),
         ("v0001.sha256", "another version with this number is being published there, or its upload was interrupted"),
@@ -153,14 +151,14 @@ def test_what_others_sent_is_neither_changed_nor_mixed_with(bucket: _Bucket, tmp
     ):
         bucket.files.pipe_file(f"{place}/{name}", b"another")
         done = genset(*command)
-        assert (done.code, done.stderr) == (2, f"genset: {where}: {fault}\n{cure}")
+        assert (done.code, done.stderr) == (2, f"genset: {where}: {fault}\n{hint}")
         assert bucket.files.cat_file(f"{place}/{name}") == b"another"
         assert not bucket.files.exists(f"{place}/v0001/SHA256SUMS") and not bucket.files.exists(f"{place}/latest")
         bucket.files.rm(f"{bucket.name}/sets", recursive=True)
 
 
 @pytest.mark.slow
-def test_a_run_publishes_what_it_made_once_and_looks_before_it_trains(own: Trained, bucket: _Bucket) -> None:
+def test_a_run_publishes_once_and_checks_the_bucket_before_training(own: Trained, bucket: _Bucket) -> None:
     done = genset("run", own.config, f"output.publish={bucket.url}", "--output", own.out, "--json")
     assert (done.code, done.json["made"]) == (0, False), done.stderr
     jsonschema.validate(done.json, output_schema())
@@ -184,7 +182,7 @@ def test_a_run_publishes_what_it_made_once_and_looks_before_it_trains(own: Train
     )
 
 
-def test_a_folder_that_is_shared_takes_versions_too(tmp_path: Path) -> None:
+def test_versions_can_be_published_to_a_shared_folder(tmp_path: Path) -> None:
     version = _version(tmp_path)
     done = genset("publish", "d", f"file://{tmp_path}/shared", "--output", tmp_path / "out", "--json")
     assert done.code == 0, done.stderr
@@ -206,14 +204,14 @@ def test_a_folder_that_is_shared_takes_versions_too(tmp_path: Path) -> None:
         ("s4://b/f", "s4://b/f: fsspec does not support s4:// URLs\n  Write a URL such as s3://bucket/folder."),
     ],
 )
-def test_what_is_no_place_is_said_so(url: str, message: str, tmp_path: Path) -> None:
+def test_invalid_urls_are_rejected(url: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to(_shared_version(tmp_path))
     done = genset("publish", "d", url, "--output", tmp_path / "out", "--quiet")
     assert (done.code, done.stderr) == (2, f"genset: {message}\n")
 
 
 def _shared_version(folder: Path) -> Path:
-    """The root of one version for all tests that only read it."""
+    """The output root of one version, for all tests that only read it."""
     shared = folder.parent / "shared-version"
     if not shared.exists():
         shared.mkdir()
@@ -222,7 +220,7 @@ def _shared_version(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_missing_package_missing_credentials_and_a_missing_server_are_told_with_the_cure(
+def test_missing_packages_credentials_and_servers_are_reported_with_a_hint(
     server: dict[str, str], tmp_path: Path
 ) -> None:
     out = str(_shared_version(tmp_path))
@@ -234,7 +232,7 @@ def test_a_missing_package_missing_credentials_and_a_missing_server_are_told_wit
     )
     message = "s3://b/f: the package for this URL is not installed: Install s3fs to access S3"
     assert (done.returncode, done.stderr) == (2, f"genset: {message}\n  For s3://: pip install 'genset[s3]'.\n")
-    cure = (
+    hint = (
         "  Check the URL, and the credentials and permissions of this machine, then run the command again: files that were "
         "uploaded are not uploaded twice.\n"
     )
@@ -248,18 +246,18 @@ def test_a_missing_package_missing_credentials_and_a_missing_server_are_told_wit
     ):
         ended = genset(*arguments, **environment)
         where = "s3://b/f/datasets/d/v0001/manifest.json"
-        assert (ended.code, ended.stderr) == (2, f"genset: {where}: cannot connect or write: {reason}\n{cure}")
+        assert (ended.code, ended.stderr) == (2, f"genset: {where}: cannot connect or write: {reason}\n{hint}")
 
 
 def test_only_versions_are_published(tmp_path: Path) -> None:
     source = digits(tmp_path / "plain", 2, "01")
     done = genset("publish", source, "s3://b/f", "--output", tmp_path / "out", "--quiet")
-    cure = "  Give a folder such as out/datasets/NAME/latest, or NAME@v0001.\n"
+    hint = "  Give a folder such as out/datasets/NAME/latest, or NAME@v0001.\n"
     message = f"genset: {source}: this is not a version that genset wrote: it has no manifest\n"
-    assert (done.code, done.stderr) == (2, message + cure)
+    assert (done.code, done.stderr) == (2, message + hint)
 
 
-def test_a_config_with_a_url_that_is_none_is_refused_with_its_place(tmp_path: Path) -> None:
+def test_an_invalid_url_in_a_config_is_rejected_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     values = {"name": "d", "modality": "image", "data": {"source": str(ROOT / "samples" / "image")}}
     path.write_text(json.dumps({**values, "output": {"publish": "bucket/folder"}}))

@@ -1,4 +1,4 @@
-"""Many at once, and many in a row: nothing is lost, mixed up or left over."""
+"""Many commands in parallel, and many in a row: nothing is lost, mixed up or left over."""
 
 import json
 import os
@@ -21,38 +21,38 @@ def all_at_once(commands: list[list[object]]) -> list[Outcome]:
         return list(pool.map(lambda command: genset(*command, "--json"), commands))
 
 
-def whole(versions: list[Path]) -> bool:
+def complete(versions: list[Path]) -> bool:
     opened = [open_version(path) for path in versions]
     return all(version is not None and not verify_sums(version) for version in opened)
 
 
 @pytest.mark.slow
-def test_ten_at_once_under_one_name_make_ten_equal_versions_one_after_the_other(tmp_path: Path) -> None:
+def test_ten_parallel_splits_of_one_name_write_ten_equal_versions(tmp_path: Path) -> None:
     source, out = digits(tmp_path / "digits", 6, "01"), tmp_path / "out"
     outcomes = all_at_once([["split", source, "--reassign", "--output", out] for _ in TEN])
     assert [outcome.code for outcome in outcomes] == [0] * 10
     versions = sorted((out / "datasets" / "digits").glob("v*"))
     assert [path.name for path in versions] == [f"v{number:04}" for number in range(1, 11)]
     assert sorted(outcome.json["version"]["id"] for outcome in outcomes) == [path.name for path in versions]
-    assert whole(versions)
+    assert complete(versions)
     assert len({(path / "SHA256SUMS").read_bytes() for path in versions}) == 1
     assert (out / "datasets" / "digits" / "latest").resolve() == versions[-1]
 
 
 @pytest.mark.slow
-def test_ten_at_once_under_different_names_make_what_each_makes_alone(tmp_path: Path) -> None:
+def test_ten_parallel_splits_of_different_names_equal_single_ones(tmp_path: Path) -> None:
     sources = [digits(tmp_path / f"set{number}", 4 + number, "01") for number in TEN]
     outcomes = all_at_once([["split", source, "--output", tmp_path / "out"] for source in sources])
     assert [outcome.code for outcome in outcomes] == [0] * 10
     for source, outcome in zip(sources, outcomes, strict=True):
-        made = Path(outcome.json["version"]["path"])
-        assert made.parent.name == source.name
+        written = Path(outcome.json["version"]["path"])
+        assert written.parent.name == source.name
         alone = Path(genset("split", source, "--output", tmp_path / "alone", "--json").json["version"]["path"])
-        assert (made / "SHA256SUMS").read_bytes() == (alone / "SHA256SUMS").read_bytes()
+        assert (written / "SHA256SUMS").read_bytes() == (alone / "SHA256SUMS").read_bytes()
 
 
 @pytest.mark.slow
-def test_ten_runs_at_once_of_one_config_train_once(tmp_path: Path) -> None:
+def test_ten_parallel_runs_of_one_config_train_once(tmp_path: Path) -> None:
     path = config(
         tmp_path,
         digits(tmp_path / "digits", 12, "01"),
@@ -69,7 +69,7 @@ def test_ten_runs_at_once_of_one_config_train_once(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory of a process is read from /proc")
-def test_the_twelfth_generation_of_a_process_takes_no_more_than_the_sixth(own: Trained, tmp_path: Path) -> None:
+def test_repeated_generation_in_one_process_does_not_leak_resources(own: Trained, tmp_path: Path) -> None:
     command = ["generate", own.model, "--per-class", 4, "--seed", "{seed}", "--output", tmp_path / "new", "--quiet"]
     call = [sys.executable, ROOT / "tests" / "repeat_command.py", 12, *command]
     (tmp_path / "temporary").mkdir()
@@ -89,10 +89,10 @@ def test_the_twelfth_generation_of_a_process_takes_no_more_than_the_sixth(own: T
     assert rounds[11]["megabytes"] < rounds[5]["megabytes"] + 15
 
 
-def test_what_can_be_read_again_from_a_library_is_given_back(tmp_path: Path) -> None:
+def test_memory_of_mapped_libraries_is_released(tmp_path: Path) -> None:
     if not sys.platform.startswith("linux"):
-        pytest.skip("only Linux tells what of a file is in memory")
-    # A library of its own: pages that another process has as well stay where they are
+        pytest.skip("only Linux reports which parts of a file are in memory")
+    # A file that no other process maps: pages that are shared with another process stay in memory
     (tmp_path / "library.so").write_bytes(bytes(range(256)) * 2**16)
     code = """
 import mmap
@@ -109,8 +109,8 @@ release_memory()
 print(read - start, read - held(), library[:] == bytes(range(256)) * 2**16)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    taken, given, same = done.stdout.split()
-    if int(taken) < 2**14:
+    read, released, same = done.stdout.split()
+    if int(read) < 2**14:
         pytest.skip("the temporary folder is itself in memory")
-    assert int(given) > 0.9 * int(taken)
+    assert int(released) > 0.9 * int(read)
     assert same == "True"

@@ -1,4 +1,4 @@
-"""`genset verify`: each kind of problem in small datasets whose faults are known, of genset and of other tools."""
+"""genset verify: each kind of problem, in small datasets of genset and of other tools."""
 
 import json
 import shutil
@@ -18,21 +18,21 @@ from genset.workflows.verify import VerifyResult, verify
 from tests.helpers import ROOT, SAMPLES, Trained, digits, genset
 
 
-def look(path: Path, group: str | None = None, clean: Clean = Clean()) -> VerifyResult:  # noqa: B008 - it is frozen
+def check(path: Path, group: str | None = None, clean: Clean = Clean()) -> VerifyResult:  # noqa: B008 - it is frozen
     return verify(path, group, clean, Job("verify", Root(path.parent), Local(workers=2), Progress.silent()))
 
 
-def kinds(found: VerifyResult) -> Counter[str]:
-    return Counter(problem.kind for problem in found.problems)
+def kinds(result: VerifyResult) -> Counter[str]:
+    return Counter(problem.kind for problem in result.problems)
 
 
-def told(found: VerifyResult) -> list[tuple[str, str, str]]:
-    return [(problem.path, problem.kind, problem.detail) for problem in found.problems]
+def problems_of(result: VerifyResult) -> list[tuple[str, str, str]]:
+    return [(problem.path, problem.kind, problem.detail) for problem in result.problems]
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Version v0001 was divided, v0002 has copies beside it."""
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output root: v0001 was written by `split`, v0002 has augmented copies too."""
     folder = tmp_path_factory.mktemp("verify")
     source = digits(folder / "digits", 20, "012")
     for words in (["split", source, "--name", "d"], ["augment", "d", "--copies", "1"]):
@@ -42,9 +42,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def version(made: Path, tmp_path: Path) -> Path:
-    """A copy of v0002 with its parent, to be damaged."""
-    shutil.copytree(made, tmp_path / "out", symlinks=True)
+def version(versions: Path, tmp_path: Path) -> Path:
+    """A copy of v0002 with its parent, for tests that damage it."""
+    shutil.copytree(versions, tmp_path / "out", symlinks=True)
     return tmp_path / "out" / "datasets" / "d" / "v0002"
 
 
@@ -57,15 +57,15 @@ def write(version: Path, split: str, lines: list[dict[str, str]]) -> None:
     (version / split / "metadata.jsonl").write_text(text)
 
 
-def test_what_genset_made_has_no_problem(made: Path) -> None:
+def test_versions_of_genset_have_no_problems(versions: Path) -> None:
     for number in ("v0001", "v0002"):
-        found = look(made / "datasets" / "d" / number)
-        assert (told(found), found.notes) == ([], [])
-    assert found.counts["source"] == {"augmented": 48, "collected": 60}
+        result = check(versions / "datasets" / "d" / number)
+        assert (problems_of(result), result.notes) == ([], [])
+    assert result.counts["source"] == {"augmented": 48, "collected": 60}
 
 
 @pytest.mark.slow
-def test_a_run_its_model_and_what_the_model_made_have_no_problem(own: Trained) -> None:
+def test_a_run_its_model_and_generated_items_have_no_problems(own: Trained) -> None:
     assert genset("generate", own.model, "-n", 4, "--output", own.out, "--quiet").code == 0
     filled = ["augment", own.dataset, "--balance", 75, "--model", own.model, "--name", "filled"]
     assert genset(*filled, "--output", own.out, "--quiet").code == 0
@@ -75,11 +75,11 @@ def test_a_run_its_model_and_what_the_model_made_have_no_problem(own: Trained) -
         own.out / "datasets/digits-generated/latest",
         own.out / "datasets/filled/latest",
     ):
-        found = look(place)
-        assert (told(found), found.notes) == ([], []), place
+        result = check(place)
+        assert (problems_of(result), result.notes) == ([], []), place
 
 
-def test_items_of_a_model_that_has_seen_what_is_held_out_are_a_leak(own: Trained) -> None:
+def test_items_of_a_model_that_was_trained_on_held_out_items_are_a_leak(own: Trained) -> None:
     version = own.dataset.resolve()
     victim = next(row for row in rows(version, "train") if row["source"] == "collected")
     write(version, "train", [row for row in rows(version, "train") if row != victim])
@@ -88,7 +88,7 @@ def test_items_of_a_model_that_has_seen_what_is_held_out_are_a_leak(own: Trained
     target.parent.mkdir(exist_ok=True)
     shutil.move(version / "train" / victim["file_name"], target)
     detail = "digits@v0001, which generated training items, was trained on it"
-    assert (f"test/{victim['file_name']}", "lineage_leak", detail) in told(look(version))
+    assert (f"test/{victim['file_name']}", "lineage_leak", detail) in problems_of(check(version))
 
 
 def _change(version: Path) -> None:
@@ -106,9 +106,9 @@ def _line(number: int, text: str) -> Callable[[Path], None]:
 
 
 def _first(version: Path, split: str, **values: str) -> None:
-    found = rows(version, split)
-    found[0] |= values
-    write(version, split, found)
+    lines = rows(version, split)
+    lines[0] |= values
+    write(version, split, lines)
 
 
 def _sums(line: bytes) -> Callable[[Path], None]:
@@ -132,8 +132,8 @@ def _no_parent(version: Path) -> None:
     write(version, "train", [{**row, "origin": "c0123456789abcde"} if row == copy else row for row in lines])
 
 
-def _twin(version: Path) -> None:
-    """A train item once more, as an item of test."""
+def _leaked_copy(version: Path) -> None:
+    """Copy a training item to test."""
     victim = next(row for row in rows(version, "train") if row["source"] == "collected" and row["label"] == "0")
     shutil.copy(version / "train" / victim["file_name"], version / "test" / "0" / "c00000000000000.png")
     write(version, "test", [*rows(version, "test"), {**victim, "file_name": "0/c00000000000000.png"}])
@@ -169,21 +169,21 @@ def _twin(version: Path) -> None:
         (lambda v: _first(v, "test", origin=""), "lineage", "it names no source file"),
         (lambda v: _first(v, "test", source="augmented"), "made_held_out", "it was augmented but is in test, where only real items are allowed"),
         (lambda v: _first(v, "train", source="generated", model="other-0123456789"), "lineage", "its model other-0123456789 is not a parent of this version"),
-        (_twin, "exact_leak", None),
+        (_leaked_copy, "exact_leak", None),
     ],
 )  # fmt: skip
-def test_a_version_that_was_damaged_is_told_with_the_damage(
+def test_damage_to_a_version_is_reported(
     version: Path, damage: Callable[[Path], None], kind: str, detail: str | None
 ) -> None:
     damage(version)
-    found = look(version)
-    details = [problem.detail for problem in found.problems if problem.kind == kind]
-    assert details, told(found)
+    result = check(version)
+    details = [problem.detail for problem in result.problems if problem.kind == kind]
+    assert details, problems_of(result)
     assert detail is None or detail.replace("{version}", str(version)) in details
 
 
-def test_a_broken_line_is_told_with_its_place_and_the_rest_is_looked_at(version: Path) -> None:
-    _twin(version)
+def test_an_invalid_line_is_reported_with_its_place_and_the_rest_is_checked(version: Path) -> None:
+    _leaked_copy(version)
     _line(3, "{not json\n")(version)
     outcome = genset("verify", version, "--json")
     assert outcome.code == 1
@@ -193,47 +193,47 @@ def test_a_broken_line_is_told_with_its_place_and_the_rest_is_looked_at(version:
     assert outcome.json["version"] == {"path": str(version), "name": "d", "id": "v0002"}
 
 
-def test_a_broken_manifest_is_a_problem_and_no_wrong_usage(version: Path) -> None:
+def test_a_damaged_manifest_is_a_problem_and_not_wrong_usage(version: Path) -> None:
     (version / "manifest.json").write_text("{")
     outcome = genset("verify", version, "clean.near_duplicates=off", "--json")
     assert (outcome.code, [problem["kind"] for problem in outcome.json["problems"]]) == (1, ["manifest"])
 
 
-def test_a_version_of_files_for_other_programs_has_its_checksums_looked_at(version: Path) -> None:
+def test_only_checksums_are_checked_in_formats_that_cannot_be_read(version: Path) -> None:
     _manifest(version, format="npz")
-    found = look(version)
-    assert (told(found), [note.detail for note in found.notes]) == (
+    result = check(version)
+    assert (problems_of(result), [note.detail for note in result.notes]) == (
         [],
         ["items in npz format cannot be read: only checksums were checked"],
     )
     _change(version)
-    assert kinds(look(version)) == {"checksum": 1}
+    assert kinds(check(version)) == {"checksum": 1}
 
 
-def test_a_version_with_no_output_root_above_it_is_looked_at(version: Path) -> None:
+def test_a_version_outside_an_output_root_is_checked(version: Path) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # two folders deep
         shallow = shutil.copytree(version, folder, dirs_exist_ok=True)
-        found = look(Path(shallow))
-    assert told(found) == []
-    assert [(note.path, note.detail) for note in found.notes] == [
+        result = check(Path(shallow))
+    assert problems_of(result) == []
+    assert [(note.path, note.detail) for note in result.notes] == [
         ("d@v0001", "this parent version was not found, so items are not traced through it")
     ]
 
 
-def test_a_parent_version_that_was_removed_is_information_and_no_problem(version: Path) -> None:
+def test_a_missing_parent_version_is_a_note_and_not_a_problem(version: Path) -> None:
     shutil.rmtree(version.with_name("v0001"))
-    found = look(version)
-    assert told(found) == []
-    assert [(note.path, note.detail) for note in found.notes] == [
+    result = check(version)
+    assert problems_of(result) == []
+    assert [(note.path, note.detail) for note in result.notes] == [
         ("d@v0001", "this parent version was not found, so items are not traced through it")
     ]
 
 
-def test_a_model_whose_files_changed_or_lack_is_told(own: Trained) -> None:
+def test_changed_and_missing_files_of_a_model_are_reported(own: Trained) -> None:
     model = own.model.resolve()
     (model / "generator.onnx").unlink()
     (model / "history.csv").write_text("x")
-    assert told(look(model)) == [
+    assert problems_of(check(model)) == [
         ("generator.onnx", "checksum", "it is missing"),
         ("history.csv", "checksum", "it has changed since it was written"),
         ("generator.onnx", "missing_file", "the manifest lists it, but it is missing"),
@@ -250,24 +250,24 @@ def foreign(folder: Path) -> Path:
     return folder
 
 
-def test_leaks_of_a_dataset_that_another_tool_made(tmp_path: Path) -> None:
+def test_leaks_in_a_dataset_of_another_tool_are_reported(tmp_path: Path) -> None:
     folder = foreign(tmp_path / "set")
-    assert told(look(folder)) == []
+    assert problems_of(check(folder)) == []
     name = next((folder / "train" / "0").iterdir()).name
     shutil.copy(folder / "train" / "0" / name, folder / "test" / "1" / "again.png")
     (folder / "val" / "2").mkdir()
     shutil.copy(SAMPLES / "2" / "0002.png", folder / "val" / "2" / "x.png")
     (folder / "val" / "0" / "broken.png").write_bytes(b"no picture")
-    found = look(folder, r"(?P<group>anna)_")
-    assert sorted(told(found), key=lambda each: each[1]) == [
+    result = check(folder, r"(?P<group>anna)_")
+    assert sorted(problems_of(result), key=lambda each: each[1]) == [
         ("test/1/again.png", "exact_leak", f"the same content as train/0/{name}, which is in train and is labelled '0', not '1'"),
-        (found.problems[-1].path, "group_leak", "its group 'anna' is in train (24) and validation (6) and test (6)"),
+        (result.problems[-1].path, "group_leak", "its group 'anna' is in train (24) and validation (6) and test (6)"),
         ("val/2/x.png", "label", "class '2' has no training items, but 1 in validation"),
         ("val/0/broken.png", "undecodable", "not an image that Pillow can read"),
     ]  # fmt: skip
 
 
-def test_foreign_metadata_is_held_against_the_files(tmp_path: Path) -> None:
+def test_metadata_of_another_tool_are_compared_with_the_files(tmp_path: Path) -> None:
     folder = foreign(tmp_path / "set")
     for split in ("train", "val", "test"):
         lines = [
@@ -279,12 +279,12 @@ def test_foreign_metadata_is_held_against_the_files(tmp_path: Path) -> None:
             for path in sorted((folder / split).rglob("*.png"))
         ]
         write(folder, split, lines)
-    assert told(look(folder, "group")) == []
+    assert problems_of(check(folder, "group")) == []
     lines = rows(folder, "test")
     first, second, third = (line["file_name"] for line in lines[:3])
     (folder / "test" / first).unlink()
     write(folder, "test", [lines[0], {**lines[1], "label": "1"}, *lines[3:], {"file_name": "../x.png"}])  # type: ignore[list-item]
-    assert told(look(folder, "group")) == [
+    assert problems_of(check(folder, "group")) == [
         ("test/metadata.jsonl:6", "metadata", f"file_name must be a path inside {folder}/test, got '../x.png'"),
         (f"test/{first}", "missing_file", "metadata.jsonl lists it, but it is missing"),
         (f"test/{second}", "label", "it is labelled '1', but is in the folder '0'"),
@@ -292,7 +292,7 @@ def test_foreign_metadata_is_held_against_the_files(tmp_path: Path) -> None:
     ]
 
 
-def test_leaks_between_split_files_of_texts(tmp_path: Path) -> None:
+def test_leaks_between_text_files_of_splits_are_reported(tmp_path: Path) -> None:
     long = "the quick brown fox jumps over the lazy dog and then runs away into the deep dark wood at night"
     parts = {
         "train": [("cats purr when they are glad", "a"), ("dogs bark at the moon", "b"), (long, "a")],
@@ -305,16 +305,16 @@ def test_leaks_between_split_files_of_texts(tmp_path: Path) -> None:
     for name, texts in parts.items():
         lines = "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in texts)
         (tmp_path / f"{name}.jsonl").write_text(lines)
-    assert told(look(tmp_path)) == [
+    assert problems_of(check(tmp_path)) == [
         ("test.jsonl:3", "label", "class 'c' has no training items, but 1 in test"),
         ("test.jsonl:1", "exact_leak", "the same content as train.jsonl:1, which is in train"),
         ("test.jsonl:2", "near_leak", "nearly the same as train.jsonl:3, which is in train"),
     ]
     off = Clean.model_validate({"near_duplicates": "off"})
-    assert kinds(look(tmp_path, clean=off)) == {"label": 1, "exact_leak": 1}
+    assert kinds(check(tmp_path, clean=off)) == {"label": 1, "exact_leak": 1}
 
 
-def test_a_sound_that_is_louder_in_test_is_a_near_leak(tmp_path: Path) -> None:
+def test_a_sound_with_another_loudness_in_test_is_a_near_leak(tmp_path: Path) -> None:
     import soundfile
 
     for split, files in (("train", range(8)), ("test", range(8, 11))):
@@ -323,13 +323,13 @@ def test_a_sound_that_is_louder_in_test_is_a_near_leak(tmp_path: Path) -> None:
             found = sorted((ROOT / "samples" / "sound" / label).iterdir())
             for number in files:
                 shutil.copy(found[number], tmp_path / split / label)
-    before = kinds(look(tmp_path))["near_leak"]
+    before = kinds(check(tmp_path))["near_leak"]
     victim = next((tmp_path / "train" / label).iterdir())
     wave, rate = soundfile.read(victim)
     soundfile.write(tmp_path / "test" / label / "louder.wav", wave * 0.5, rate)
-    found = look(tmp_path)
-    assert kinds(found)["near_leak"] == before + 1
-    assert f"nearly the same as train/{label}/{victim.name}, which is in train" in [p.detail for p in found.problems]
+    result = check(tmp_path)
+    assert kinds(result)["near_leak"] == before + 1
+    assert f"nearly the same as train/{label}/{victim.name}, which is in train" in [p.detail for p in result.problems]
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,9 @@ def test_a_sound_that_is_louder_in_test_is_a_near_leak(tmp_path: Path) -> None:
         ([".", "clean.exact_duplicates=off"], "genset: clean: verify takes only the rule near_duplicates, not exact_duplicates\n  Leave out the other rules; clean.near_duplicates=off finds exact duplicates only.\n"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_verified_is_wrong_usage(in_folder: Path, words: list[str], message: str) -> None:
+def test_a_path_or_rule_that_verify_does_not_take_is_wrong_usage(
+    in_folder: Path, words: list[str], message: str
+) -> None:
     for name in ("0", "empty", ".v0003.partial"):
         (in_folder / name).mkdir()
     shutil.copy(SAMPLES / "0" / "0000.png", in_folder / "0" / "a.png")

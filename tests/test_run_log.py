@@ -1,4 +1,4 @@
-"""What is left for those who were not there: the log for machines, the line for monitoring, the summary for CI."""
+"""What a command leaves for machines: the log, the line for monitoring, the summary for CI."""
 
 import json
 import os
@@ -19,17 +19,17 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_the_log_tells_of_each_run_from_start_to_end_and_of_its_stages(tmp_path: Path) -> None:
+def test_the_log_has_the_start_stages_and_end_of_each_run(tmp_path: Path) -> None:
     source, log = digits(tmp_path / "digits", 12, "01"), tmp_path / "night.jsonl"
     options = ["--output", tmp_path / "out", "--log-file", log, "--quiet"]
     assert genset("split", source, *options).code == 0
     assert genset("split", tmp_path / "none", *options).code == 2
-    told = lines(log)
-    assert {"time", "run", "event"} <= set.intersection(*(set(row) for row in told))
-    runs = list(dict.fromkeys(row["run"] for row in told))
+    events = lines(log)
+    assert {"time", "run", "event"} <= set.intersection(*(set(row) for row in events))
+    runs = list(dict.fromkeys(row["run"] for row in events))
     assert len(runs) == 2
     assert all(re.fullmatch(RUN, run) for run in runs)
-    first, second = ([row for row in told if row["run"] == run] for run in runs)
+    first, second = ([row for row in events if row["run"] == run] for run in runs)
     assert (first[0]["event"], first[0]["command"]) == ("start", "split")
     assert first[0]["arguments"] == ["split", str(source), *map(str, options)]
     stages = {row["stage"]: row for row in first if row["event"] == "stage"}
@@ -44,7 +44,7 @@ def test_the_log_tells_of_each_run_from_start_to_end_and_of_its_stages(tmp_path:
     assert wrong["error"]["message"] == f"no such folder or name: '{tmp_path / 'none'}'"
 
 
-def test_a_log_that_cannot_be_written_ends_the_command_before_it_begins(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_ends_the_command_at_its_start(tmp_path: Path) -> None:
     source, log = digits(tmp_path / "digits", 3, "01"), tmp_path / "none" / "night.jsonl"
     outcome = genset("split", source, "--output", tmp_path / "out", "--log-file", log)
     assert outcome.code == 2
@@ -56,16 +56,16 @@ def test_a_log_that_cannot_be_written_ends_the_command_before_it_begins(tmp_path
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-def test_a_log_on_a_full_disk_ends_with_a_word_and_the_work_goes_on() -> None:
-    said: list[str] = []
-    run_log = RunLog("run", said.append)
+def test_a_full_disk_ends_the_log_with_a_message_but_not_the_command() -> None:
+    messages: list[str] = []
+    run_log = RunLog("run", messages.append)
     run_log.open(Path("/dev/full"))
-    run_log.watching(Progress.silent()).say("on with it")
+    run_log.watching(Progress.silent()).say("the work continues")
     run_log.end(0, 1.0, None)
-    assert said == ["genset: the log ends here: no space left on device"]
+    assert messages == ["genset: the log ends here: no space left on device"]
 
 
-def test_run_ends_with_a_line_for_monitoring_and_a_summary_for_ci(trained: Trained, tmp_path: Path) -> None:
+def test_run_prints_a_line_for_monitoring_and_writes_a_summary_for_ci(trained: Trained, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     command = ["run", trained.config, "--output", trained.out]
     outcome = genset(*command, "--summary", summary)
@@ -76,13 +76,13 @@ def test_run_ends_with_a_line_for_monitoring_and_a_summary_for_ci(trained: Train
     assert text.startswith("### digits@v0001\n")
     assert r"| cas\_ratio |" in text
     assert "genset: ok" not in genset(*command, "--quiet").stdout
-    refused = genset(*command, "--summary", tmp_path / "none" / "summary.md")
-    assert refused.code == 2
-    assert refused.stderr.startswith(f"genset: --summary {tmp_path / 'none' / 'summary.md'}: there is no folder ")
-    assert re.fullmatch(rf"genset: error run={RUN} exit=2 seconds=[\d.]+\n", refused.stdout)
+    rejected = genset(*command, "--summary", tmp_path / "none" / "summary.md")
+    assert rejected.code == 2
+    assert rejected.stderr.startswith(f"genset: --summary {tmp_path / 'none' / 'summary.md'}: there is no folder ")
+    assert re.fullmatch(rf"genset: error run={RUN} exit=2 seconds=[\d.]+\n", rejected.stdout)
 
 
-def test_with_json_the_standard_output_is_still_one_object(tmp_path: Path) -> None:
+def test_with_json_standard_output_is_one_object(tmp_path: Path) -> None:
     path = config(tmp_path, tmp_path / "none")
     outcome = genset("run", path, "--output", tmp_path / "out", "--json")
     assert outcome.json["exit_code"] == outcome.code == 2
@@ -90,7 +90,7 @@ def test_with_json_the_standard_output_is_still_one_object(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_two_runs_at_once_share_a_log_without_mixing_lines(tmp_path: Path) -> None:
+def test_two_parallel_runs_share_a_log_without_mixing_lines(tmp_path: Path) -> None:
     log = tmp_path / "night.jsonl"
     logs = [RunLog("run", pytest.fail) for _ in range(2)]
     for number, run_log in enumerate(logs):
