@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import genset
+from tests.helpers import digits
 
 PACKAGE = Path(genset.__file__).parent
 # From the top down; siblings in one layer do not import each other.
@@ -138,17 +139,18 @@ def test_help_imports_next_to_nothing() -> None:
     assert not modules & (HEAVY | {"numpy", "pydantic", "sklearn", "scipy", "PIL", "onnxruntime", "ftfy", "fontTools"})
 
 
-def test_commands_that_do_not_train_never_enter_tensorflow(own) -> None:  # type: ignore[no-untyped-def]
-    out = ["--output", str(own.out), "--json"]
+def test_commands_that_do_not_train_never_enter_tensorflow(own, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    few, out = str(digits(tmp_path / "few", 5)), ["--output", str(own.out), "--json"]
+    filled = str(own.out / "datasets" / "filled" / "latest")
     commands = [
         ["generate", str(own.model), "-n", "5", *out],
-        ["split", str(own.source), *out],
-        ["augment", str(own.source), "--copies", "1", *out],
-        ["augment", str(own.source), "--balance", "45", "--model", str(own.model), "--name", "filled", *out],
-        ["inspect", str(own.source), *out],
+        ["split", few, *out],
+        ["augment", few, "--copies", "1", *out],
+        ["augment", few, "--balance", "7", "--model", str(own.model), "--name", "filled", *out],
+        ["inspect", few, *out],
         ["inspect", str(own.model), *out],
-        ["verify", str(own.dataset), *out],
-        ["inspect", str(own.dataset), "--against", str(own.dataset), "quality.seeds=1", *out],
+        ["verify", filled, *out],
+        ["inspect", filled, "--against", few, "quality.seeds=1", *out],
         ["run", str(own.config), *out],  # up to date
     ]
     for command, modules in zip(commands, _modules_after(*commands), strict=True):

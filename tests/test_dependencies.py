@@ -126,8 +126,10 @@ def test_ray_without_ray_names_the_extra(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("modules", "remedy"),
-    [({"s3fs"}, "Install s3fs to access S3"), ({"fsspec", "s3fs"}, "Install fsspec")],
-    ids=["s3fs", "fsspec"],
+    [
+        pytest.param({"s3fs"}, "Install s3fs to access S3", id="s3fs"),
+        pytest.param({"fsspec", "s3fs"}, "Install fsspec", id="fsspec", marks=pytest.mark.slow),
+    ],
 )
 def test_publish_without_its_packages_names_the_extra(modules: set[str], remedy: str, tmp_path: Path) -> None:
     out = tmp_path / "out"

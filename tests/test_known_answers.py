@@ -80,6 +80,7 @@ split: {{ratios: [0.5, 0.25, 0.25]}}
     return Known(prepare(load(path), job), FeatureCache(job.root, job.progress))
 
 
+@pytest.mark.slow
 def test_real_items_that_were_never_seen_are_as_good_as_real(known: Known) -> None:
     figures = known.of_unseen_items.figures
     assert figures["lift_low"] <= 0 <= figures["lift_high"]

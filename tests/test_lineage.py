@@ -27,6 +27,8 @@ COMMANDS = {
         ["split", "before", "--ratios", "0.5,0.25,0.25", "--name", "split"],
     ],
 }
+FAST = {"run", "like", "balanced"}  # everything that an item can come from: a file, another item, a model
+WAYS = [pytest.param(name, marks=[] if name in FAST else pytest.mark.slow) for name in COMMANDS]
 
 
 def ends(tree: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -46,7 +48,7 @@ def roots(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained
     return Trained(folder / "out", trained.source, trained.config, trained.outcome)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", WAYS)
 def test_every_item_of_every_version_is_traced_to_the_users_files(roots: Trained, name: str) -> None:
     places = {
         "model": roots.model,

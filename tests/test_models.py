@@ -300,6 +300,7 @@ def test_the_penalty_is_chosen_by_trials_and_told(tmp_path: Path) -> None:
     assert "penalty by short trials, Frechet distance on validation: 0.03 gives 3, 0.3 gives 1, 3 gives 2" in said
 
 
+@pytest.mark.slow
 def test_frames_show_the_same_codes_as_they_improve(tmp_path: Path) -> None:
     outcome, _, _ = trained(FAMILIES["vae"](kind="vae"), None, tmp_path)
     assert len(outcome.frames) >= 3

@@ -12,6 +12,7 @@ from typing import Any
 import filelock
 import jsonschema
 import pytest
+import typer.core
 
 from genset.cli import app
 from genset.cli.json_output import output_schema
@@ -166,13 +167,27 @@ def test_completion_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_a_command_ends_with_a_working_example(command: str, own: Trained, in_folder: Path) -> None:
+def example(command: str) -> list[str]:
+    """The words after `genset` of the one example in the help of a command."""
     shown = genset(command, "--help").stdout
     lines = [line.strip() for line in shown.splitlines() if line.strip().startswith("Example: genset")]
     assert len(lines) == 1, shown
     words = shlex.split(lines[0].removeprefix("Example: genset ").partition(">")[0])
     assert words[0] == command
+    return words
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_in_the_help_of_a_command_has_valid_options(command: str) -> None:
+    commands = typer.main.get_command(app)
+    assert isinstance(commands, typer.core.TyperGroup)
+    commands.commands[command].make_context(command, example(command)[1:])  # parses and converts, runs nothing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_ends_with_a_working_example(command: str, own: Trained, in_folder: Path) -> None:
+    words = example(command)
     (in_folder / "samples").symlink_to(ROOT / "samples")
     (in_folder / "configs").symlink_to(ROOT / "configs")
     assert own.out == in_folder / "out"

@@ -60,6 +60,7 @@ def test_frechet_distance_of_scaled_sets_follows_the_formula() -> None:
     assert frechet(a, 3 * a) == pytest.approx((2 * mean) ** 2 + (2 * deviation) ** 2, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_ceiling_is_that_of_real_data_where_nothing_is_lost_and_lower_where_much_is() -> None:
     train, test, made = classes(60, 0), classes(60, 2), classes(60, 4)
     fresh = unseen_rows(len(train.labels))

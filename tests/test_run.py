@@ -551,6 +551,7 @@ def test_inspect_of_a_model_reports_family_sizes_and_losses(trained: Trained) ->
     assert {"reconstruction_loss", "kl_loss", "val_loss"} <= result["losses"].keys()
 
 
+@pytest.mark.slow
 def test_a_failed_gate_marks_the_version_and_latest_does_not_change(own: Trained) -> None:
     failed = genset("run", own.config, "quality.gates=[distinct < 1]", "--output", own.out, "--json")
     assert failed.code == 1

@@ -179,6 +179,7 @@ main()
     assert both["losses"]["val_loss"] == pytest.approx(alone["losses"]["val_loss"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_run_is_not_for_workers(short: Path, tmp_path: Path) -> None:
     told = json.dumps({"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}})
     outcome = genset("run", short, "--output", tmp_path, TF_CONFIG=told)
