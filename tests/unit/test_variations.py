@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genset.errors import GensetError
-from genset.pipeline.generate.variations import Between, EncodedItem, Variations, variation_source
+from genset.pipeline.generate.variations import EncodedItem, Interpolations, Variations, variation_source
 
 
 class EchoModel:
@@ -40,7 +40,7 @@ def test_a_variation_moves_the_code_by_its_amount(amount: float, expected: float
 
 def test_items_between_two_are_at_equal_steps_without_the_ends() -> None:
     source = variation_source(MODEL, [item("x", 0), item("y", 4)], 0.3, 3)
-    assert isinstance(source, Between)
+    assert isinstance(source, Interpolations)
     assert source.items_at(PLACES, 0, 0)[:, 0].tolist() == [1, 2, 3]
     assert source.details() == {"between": ["x", "y"], "of": 3, "sampling": {}}
 
