@@ -100,7 +100,7 @@ def _figure_row(name: str, value: float, detail: Mapping[str, Any]) -> list[str]
 
 
 def _print_classes(console: Console, details: Mapping[str, Mapping[str, Any]]) -> None:
-    """The classes with their own figures; if there are many, those with the lowest coverage."""
+    """Print the classes with their figures; if there are many, those with the lowest coverage."""
     columns = formatting.class_columns(details)
     rows: dict[str, list[str]] = {}
     for label in dict.fromkeys(label for values in columns.values() for label in values):

@@ -150,9 +150,9 @@ def _generate(
 ) -> sampling.GeneratedItems:
     """The generated items of a plan. Raises GensetError if the model does not fit the dataset."""
     generator = SampleModel.open(model)
-    learned = _training_items(generator, model, source, job)
+    prepared = _training_items(generator, model, source, job)
     start = sampling.next_numbers(source.records, generator.reference, seed)
-    filters = Filters(training_items.train_closeness(learned))
+    filters = Filters(training_items.train_closeness(prepared))
     return sampling.generate_items(generator, class_plan.generated, filters, job, seed=seed, start=start)
 
 
@@ -174,10 +174,10 @@ def _training_items(generator: SampleModel, model: Version, source: OpenDataset,
             where=model.reference,
             hint="Train a model on items of this shape, or use the dataset that `genset run` created with this model.",
         )
-    learned = training_items.load_training_items(
+    prepared = training_items.load_training_items(
         model, job, "Restore the items: genset must know what the model was trained on."
     )
-    leaked = trained_on(source.records, learned)
+    leaked = trained_on(source.records, prepared)
     if leaked:
         raise GensetError(
             f"the model was trained on {len(leaked)} items that this dataset holds out, such as {leaked[0].place}: "
@@ -185,7 +185,7 @@ def _training_items(generator: SampleModel, model: Version, source: OpenDataset,
             where=model.reference,
             hint="Use the dataset that `genset run` created with this model, or train a model on this version.",
         )
-    return learned
+    return prepared
 
 
 def estimate(planned: AugmentPlan, job: Job) -> Estimate:

@@ -130,13 +130,13 @@ def rare_problems(model: Version, targets: Mapping[str, int], section: Generate)
 
 
 def _with_known_ids(
-    encoded: Sequence[variations.EncodedItem], learned: Prepared, items: Sequence[str]
+    encoded: Sequence[variations.EncodedItem], prepared: Prepared, items: Sequence[str]
 ) -> list[variations.EncodedItem]:
     """The items, those that are in the model's dataset with their ids there.
 
     Raises GensetError for a held-out item, whatever its file is called: items derived from it would leak it into train.
     """
-    known = {name: record for record in learned.dataset for name in (record.content, record.id)}
+    known = {name: record for record in prepared.dataset for name in (record.content, record.id)}
     records = [known.get(item.content) or known.get(item.id) for item in encoded]
     for record, item in zip(records, items, strict=True):
         if record and record.split != "train":

@@ -118,11 +118,11 @@ def evaluate_against(
             hint="Give --against the folder of the real items, or a version that contains them.",
         )
     records, probes = [record for record, _ in pairs], [probe for _, probe in pairs]
-    learned = _training_items(version, job)
+    prepared = _training_items(version, job)
     resolved = modality_type.resolve_settings(real.modality.settings, probes)
-    modality = learned.modality if learned else modality_type(resolved)
+    modality = prepared.modality if prepared else modality_type(resolved)
     if not any(record.split == "test" for record in records):
-        records = _with_model_splits(records, learned, job) if learned else _with_new_splits(records, real_path, job)
+        records = _with_model_splits(records, prepared, job) if prepared else _with_new_splits(records, real_path, job)
     ordered = sorted(records, key=lambda record: (record.label, record.id))
     real_set = Dataset(modality_type.kind, tuple(ordered))
     synthetic = Dataset(modality_type.kind, tuple(_synthetic_items(contents.dataset, ordered, job)))
@@ -168,8 +168,8 @@ def _training_items(version: Version | None, job: Job) -> Prepared | None:
         return None
     for reference in version.manifest["parents"]:
         name, _, number = reference.partition("@")
-        models = (each for root in roots_of(version) for each in root.versions("models", name))
-        model = next((each for each in models if each.id == number), None)
+        candidates = (model for root in roots_of(version) for model in root.versions("models", name))
+        model = next((candidate for candidate in candidates if candidate.id == number), None)
         if model:
             try:
                 return training_items.load_training_items(model, job, "")
@@ -181,19 +181,19 @@ def _training_items(version: Version | None, job: Job) -> Prepared | None:
 def _with_new_splits(records: Sequence[Record], real_path: Path, job: Job) -> list[Record]:
     """The records with the splits that `genset split` gives them by default."""
     job.progress.say(
-        f"{real_path} has no test set: splitting it {DEFAULT_RATIOS}; a model may have seen the test items"
+        f"{real_path} has no test set: splitting it {DEFAULT_RATIOS}; the model may have been trained on test items"
     )
     return assign(records, DEFAULT_RATIOS, 0)
 
 
-def _with_model_splits(records: Sequence[Record], learned: Prepared, job: Job) -> list[Record]:
+def _with_model_splits(records: Sequence[Record], prepared: Prepared, job: Job) -> list[Record]:
     """The records with the splits that they had when a model was trained; records that are new are test.
 
     A record with the content of a training item but another label is left out: it is neither training item nor unseen.
     If a class has no training items here, the items that the model was trained on are the training set.
     """
-    known = {(name, record.label): record.split for record in learned.dataset for name in (record.id, record.content)}
-    model_items = [record for record in learned.dataset if record.split == "train"]
+    known = {(name, record.label): record.split for record in prepared.dataset for name in (record.id, record.content)}
+    model_items = [record for record in prepared.dataset if record.split == "train"]
     contents = {record.content for record in model_items}
     out = []
     for record in records:
@@ -225,12 +225,12 @@ def _evaluate(real: Dataset, synthetic: Dataset, modality: Modality, job: Job, q
         )
     sets = [real.where(split="train"), real.where(split="test"), synthetic]
     if quick:
-        sets = [_sample(each, name) for each, name in zip(sets, ("train", "test", "made"), strict=True)]
+        sets = [_sample(dataset, name) for dataset, name in zip(sets, ("train", "test", "made"), strict=True)]
     cache = FeatureCache(job.root, job.progress)
     evaluator = Evaluator(
         modality, job.engine, cache, seeds, no_augmented_reason="left out by --quick" if quick else ""
     )
-    train, test, evaluated = (LabelledItems(each.records, _decoded(each, modality, job)) for each in sets)
+    train, test, evaluated = (LabelledItems(dataset.records, _decoded(dataset, modality, job)) for dataset in sets)
     return evaluator.verdict(real.classes, train, test, evaluated)
 
 

@@ -59,7 +59,7 @@ class OpenDataset:
     parents: list[str]
     sources: list[str]  # folders that the real items were collected from
     recipes: Mapping[str, Any]  # the steps of items that are augmented already, by recipe key
-    hard_links: bool = False  # whether to link to the user's files; to files of versions genset always links
+    hard_links: bool = False  # whether new versions link to the user's files, as they always do to files of versions
 
 
 def open_dataset(
@@ -88,7 +88,11 @@ def open_dataset(
         modality = collected.modality
     cleaned = clean(records, modality, job, section or Clean().named())
     if not cleaned.records:
-        raise GensetError("no item here can be decoded", where=str(path))
+        raise GensetError(
+            "none of the items can be decoded",
+            where=str(path),
+            hint="Run `genset inspect` on it to list the problems of its files.",
+        )
     name = version.name if version else default_name(path)
     parents = [version.reference] if version else []
     manifest = version.manifest if version else {}
@@ -107,11 +111,11 @@ def export_unchanged(records: Sequence[Record], source: OpenDataset, job: Job) -
     modality = source.modality
     loadable = {record.id: probe.loadable for record, probe in zip(source.records, source.probes, strict=True)}
 
-    def one(record: Record) -> ExportItem:
+    def export_item(record: Record) -> ExportItem:
         suffix = loadable[record.id]
         if suffix:
             link = record.path if source.hard_links or record.versioned else None
             return ExportItem(record, record.path.read_bytes(), suffix, link=link)
         return dataset.to_export_item(record, modality.decode_native(record.raw), modality)
 
-    return job.engine.map(one, records)
+    return job.engine.map(export_item, records)

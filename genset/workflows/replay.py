@@ -95,7 +95,7 @@ def replay_copy(
 
     `records` hold the item's parents by id; `recipe` is what `Recipe.as_dict` wrote to the manifest.
     """
-    drawn = json.loads(record.transform)
+    details = json.loads(record.transform)
     parent = records[record.origin.split()[0]]
     modality = modality_type(modality_type.Settings(**recipe["modality"]))
     adapter = pydantic.TypeAdapter(list[Annotated[Step, Kinds(step_kinds(modality_type))]])
@@ -104,10 +104,10 @@ def replay_copy(
     def decode(one: Record) -> ItemArray:
         return modality.decode_native(one.raw) if recipe["native"] else modality.decode(one.raw)
 
-    rows = iter([row for row in drawn["steps"] if "partner" in row])
+    rows = iter([row for row in details["steps"] if "partner" in row])
     context = _RecordedPartners(parent, PartnerPool([]), decode, latent, rows, records)
-    copy, copy_recipe = copies.Copy(parent, drawn["copy"]), copies.Recipe(steps, int(record.seed))
-    return copies.apply_steps(decode(parent), copy, copy_recipe, context, drawn["attempt"]).item, modality
+    copy, copy_recipe = copies.Copy(parent, details["copy"]), copies.Recipe(steps, int(record.seed))
+    return copies.apply_steps(decode(parent), copy, copy_recipe, context, details["attempt"]).item, modality
 
 
 @dataclass(frozen=True)
@@ -141,28 +141,28 @@ def _find_model(version: Version, reference: str, model: Version | None, job: Jo
 
 
 def _generated(version: Version, record: Record, model: Version | None, job: Job) -> tuple[ItemArray, Modality]:
-    (drawn,) = json.loads(record.transform)
-    found = _find_model(version, record.model, model, job)
-    sample_model = generator.SampleModel.open(found)
+    (details,) = json.loads(record.transform)
+    model_version = _find_model(version, record.model, model, job)
+    sample_model = generator.SampleModel.open(model_version)
     modality_type = type(sample_model.modality)
-    sample_model = replace(sample_model, sampling=modality_type.Sampling(**drawn.get("sampling", {})))
-    source = _sample_source(sample_model, found, drawn, job)
-    items = source.items_at([(record.label, drawn["number"])], int(record.seed), drawn["attempt"])
+    sample_model = replace(sample_model, sampling=modality_type.Sampling(**details.get("sampling", {})))
+    source = _sample_source(sample_model, model_version, details, job)
+    items = source.items_at([(record.label, details["number"])], int(record.seed), details["attempt"])
     item: ItemArray = items[0]
     return item, sample_model.modality
 
 
 def _sample_source(
-    sample_model: generator.SampleModel, model: Version, drawn: Mapping[str, Any], job: Job
+    sample_model: generator.SampleModel, model: Version, details: Mapping[str, Any], job: Job
 ) -> generator.SampleSource:
     """What generated an item: the model, or variations of one item, or points between two items."""
-    names = [drawn["like"]] if "like" in drawn else drawn.get("between", [])
+    names = [details["like"]] if "like" in details else details.get("between", [])
     if not names:
         return sample_model
-    learned = training_items.load_training_items(
+    prepared = training_items.load_training_items(
         model, job, "Restore the training items: the item is a variation of one."
     )
-    rows = {record.id: row for row, record in enumerate(learned.dataset)}
+    rows = {record.id: row for row, record in enumerate(prepared.dataset)}
     missing = [name for name in names if name not in rows]
     if missing:
         raise GensetError(
@@ -171,7 +171,7 @@ def _sample_source(
             hint="Run `genset generate --like FILE` again with the same file, count and seed.",
         )
     encode = variations.open_encoder(model)
-    codes = [encode(sample_model.modality.to_tensor(learned.items[rows[name]][None]))[0][0] for name in names]
+    codes = [encode(sample_model.modality.to_tensor(prepared.items[rows[name]][None]))[0][0] for name in names]
     if len(names) == 1:
-        return variations.Variations(sample_model, codes[0], names[0], drawn["vary"])
-    return variations.Interpolations(sample_model, codes[0], codes[1], " ".join(names), drawn["of"])
+        return variations.Variations(sample_model, codes[0], names[0], details["vary"])
+    return variations.Interpolations(sample_model, codes[0], codes[1], " ".join(names), details["of"])
