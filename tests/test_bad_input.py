@@ -197,8 +197,8 @@ def test_a_class_without_training_items_is_named(tmp_path: Path) -> None:
     outcome = genset("run", config(tmp_path, source.parent), "--output", tmp_path / "out", "--quiet")
     assert (outcome.code, outcome.stderr) == (
         2,
-        "genset: data: no item of class '1' is in the train part, so none can be learned\n"
-        "  Add items of this class, give train a larger share, or take the class out of the source.\n",
+        "genset: data: class '1' has no training items\n"
+        "  Add items of the class, give train a larger share in split.ratios, or remove it from the source.\n",
     )
 
 

@@ -312,7 +312,7 @@ def test_nothing_but_a_gate_is_a_gate(text: str) -> None:
         gates.parse(text, FIGURES)
 
 
-def test_what_was_computed_before_and_was_torn_is_computed_anew_and_told(tmp_path: Path) -> None:
+def test_a_damaged_cached_result_is_computed_again_and_reported(tmp_path: Path) -> None:
     said: list[str] = []
     kept = FeatureCache(Root(tmp_path), Progress(say=said.append))
     made = {"a": np.arange(1000.0)}

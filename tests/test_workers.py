@@ -123,7 +123,7 @@ def test_one_that_is_lost_ends_both_and_they_go_on_from_the_last_checkpoint(shor
         chief.stderr
     )
     assert chief.stderr.endswith(
-        "  Start the command again on all of them: the training goes on from its last checkpoint.\n"
+        "  Start the command again on all workers: training continues from its last checkpoint.\n"
     )
     again = Pair(short, tmp_path, ("train.steps=9000",), ("train.steps=9000",))
     again.saving(saved)  # who is not learning yet stops alone, and the other one has lost it
@@ -138,8 +138,8 @@ def test_one_that_is_lost_ends_both_and_they_go_on_from_the_last_checkpoint(shor
 def test_workers_that_would_not_train_the_same_are_told(short: Path, tmp_path: Path) -> None:
     chief, other = Pair(short, tmp_path, ("model.latent_dim=8",), ("model.latent_dim=9",)).ended()
     expected = (
-        "genset: TF_CONFIG: the workers do not train the same: another config, other items or another genset\n"
-        "  Give all of them the same config, data and versions.\n"
+        "genset: TF_CONFIG: the workers have different configs, items or versions of genset\n"
+        "  Use the same config, data and library versions on all workers.\n"
     )
     assert (chief.code, other.code) == (2, 2)
     assert chief.stderr.endswith(expected)

@@ -11,7 +11,7 @@ def test_copies_of_each_parent_are_numbered_from_its_start() -> None:
     assert [(copy.parent.id, copy.number) for copy in result] == [("a0", 0), ("a0", 1), ("a1", 5), ("a1", 6)]
 
 
-def test_filling_takes_parents_in_turns_and_stops_at_the_count_or_the_limit() -> None:
+def test_copies_in_turn_stop_at_the_count_or_the_limit() -> None:
     parents = records(3)
     assert [(c.parent.id, c.number) for c in copies_in_turn(parents, {}, 4, 9)] == [
         ("a0", 0),
@@ -36,7 +36,7 @@ def test_the_next_number_follows_the_last_copy_of_the_first_parent() -> None:
     assert next_numbers([*items, record("x")]) == {"x": 4, "y": 2}
 
 
-def test_soft_labels_are_the_shares_of_all_that_was_mixed_largest_first() -> None:
+def test_soft_labels_are_the_shares_of_all_mixed_classes_largest_first() -> None:
     mixed = [
         {"kind": "mix", "partner": "p", "partner_label": "b", "share": 0.25},
         {"kind": "noise"},

@@ -83,9 +83,9 @@ def test_items_mixed_from_a_removed_item_are_removed_too() -> None:
     real = records(4)
     mixed = [record(f"m{n}", "b", source="augmented", origin=f"z a{n}") for n in range(4)]
     result = _downsampled([*real, *mixed], [], {"a": 1, "b": 4})
-    gone = {item.id for item in real} & result.left_out
-    assert len(gone) == 3
-    assert result.left_out == gone | {f"m{name[1:]}" for name in gone}
+    removed = {item.id for item in real} & result.left_out
+    assert len(removed) == 3
+    assert result.left_out == removed | {f"m{name[1:]}" for name in removed}
 
 
 def test_removed_items_depend_on_seed_and_ids_not_on_the_order() -> None:
@@ -95,7 +95,7 @@ def test_removed_items_depend_on_seed_and_ids_not_on_the_order() -> None:
     assert _downsampled(train, [], 10, seed=1).left_out != first
 
 
-def test_each_class_that_shrinks_is_reported_with_its_numbers() -> None:
+def test_each_reduced_class_is_reported_with_its_numbers() -> None:
     result = _downsampled([*records(5), *records(2, "b")], [], 2)
     assert [(p.path, p.kind, p.detail.split()[0]) for p in result.problems] == [("a", "left_out", "3")]
 
@@ -121,21 +121,17 @@ def test_half_of_an_odd_number_is_copies_and_the_larger_half_generated() -> None
     assert len(result.copies) == 2 and result.generated == {"b": 3}
 
 
-def test_classes_of_which_nothing_is_generated_get_copies() -> None:
+def test_classes_without_generated_items_get_copies() -> None:
     result = _filled({"a": 2, "b": 2}, Balance(fill="generated"), not_generated={"b"})
     assert Counter(copy.parent.label for copy in result.copies) == {"b": 2}
     assert result.generated == {"a": 2, "b": 0}
 
 
 def test_copies_continue_the_numbers_up_to_the_limit() -> None:
-    section = Balance.model_validate({"fill": "augmented", _most_copies(): 3})
+    section = Balance.model_validate({"fill": "augmented", "max_copies": 3})
     result = _filled({"b": 9}, section, start={"b0": 2, "b1": 3})
     assert [(copy.parent.id, copy.number) for copy in result.copies] == [("b0", 2)]
     assert [(problem.path, problem.kind) for problem in result.problems] == [("b", "too_small")]
-
-
-def _most_copies() -> str:
-    return next(name for name in Balance.model_fields if name in ("most_copies", "max_copies"))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +142,7 @@ def _most_copies() -> str:
         (Balance(fill="generated", by=["site"]), True),
     ],
 )
-def test_generated_items_take_a_model_and_classes(section: Balance, has_model: bool) -> None:
+def test_generated_items_need_a_model_and_balance_by_label(section: Balance, has_model: bool) -> None:
     with pytest.raises(GensetError) as error:
         _filled({"a": 1}, section, has_model=has_model)
     assert error.value.where == "balance.fill"

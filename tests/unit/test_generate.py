@@ -1,4 +1,4 @@
-"""How many items each class gets, and where they begin."""
+"""Counts of generated items, and their places and numbers."""
 
 import json
 
@@ -27,7 +27,7 @@ def test_shares_are_divided_by_largest_remainder(total: int, expected: dict[str,
     assert proportional_counts({"a": 2, "b": 1}, total) == expected
 
 
-def test_of_equal_remainders_the_first_classes_get_one_more() -> None:
+def test_of_equal_remainders_the_first_are_rounded_up() -> None:
     assert proportional_counts({"a": 1, "b": 1, "c": 1}, 5) == {"a": 2, "b": 2, "c": 1}
     assert sum(proportional_counts({"a": 1, "b": 7, "c": 5}, 1001).values()) == 1001
 
@@ -54,7 +54,7 @@ def test_rare_classes_are_reported_unless_there_is_only_one_class() -> None:
     assert rare_class_problems({"only": 2}, Generate()) == []
 
 
-def test_a_stretch_counts_over_all_labels() -> None:
+def test_a_range_of_places_counts_over_all_labels() -> None:
     numbers = {"a": 2, "b": 0, "c": 3}
     assert place_range(numbers, 0, 9) == [("a", 0), ("a", 1), ("c", 0), ("c", 1), ("c", 2)]
     assert place_range(numbers, 1, 2) == [("a", 1), ("c", 0)]
@@ -62,7 +62,7 @@ def test_a_stretch_counts_over_all_labels() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
-def test_stretches_of_any_size_make_the_same_places(most: int) -> None:
+def test_chunks_of_any_size_have_the_same_places(most: int) -> None:
     numbers, start = {"a": 4, "b": 3}, {"b": 10}
     places = [place for part in place_chunks(numbers, start, most) for place in part]
     assert places == [("a", 0), ("a", 1), ("a", 2), ("a", 3), ("b", 10), ("b", 11), ("b", 12)]
@@ -74,7 +74,7 @@ def test_few_items_are_one_batch_and_many_are_shared_by_the_workers() -> None:
     assert items_per_task(10**6, 1) == items_per_task(10**9, 1) == 8 * batch
 
 
-def test_numbers_go_on_after_items_of_the_same_model_and_seed() -> None:
+def test_numbers_continue_after_items_of_the_same_model_and_seed() -> None:
     def generated(label: str, number: int, model: str = "m", seed: str = "7") -> object:
         drawn = json.dumps([{"number": number, "attempt": 0}])
         return record(
@@ -85,7 +85,7 @@ def test_numbers_go_on_after_items_of_the_same_model_and_seed() -> None:
     assert next_numbers(items, "m", 7) == {"a": 5}  # type: ignore[arg-type]
 
 
-def test_a_tally_adds_up_parts() -> None:
+def test_a_tally_adds_up_the_counts_of_tasks() -> None:
     tally = GenerationTally(10)
     tally.add({"blank": 2}, {("a", "blank"): 1}, 4)
     tally.add({"blank": 1, "near_copy": 1}, {("a", "blank"): 1}, 3)

@@ -22,7 +22,7 @@ def test_nothing_requested_is_nothing_planned() -> None:
     assert planned() == ClassPlan([], {"a": 0, "b": 0}, frozenset(), [])
 
 
-def test_copies_are_of_real_items_alone_and_go_on_from_their_numbers() -> None:
+def test_only_real_items_are_copied_and_their_numbers_continue() -> None:
     train = [*records(2), record("g", source="generated"), record("x", source="augmented", origin="a0")]
     assert numbers(planned(Augment(copies=2), train=train, start={"a0": 3})) == [
         ("a0", 3),
@@ -37,7 +37,7 @@ def test_copies_and_generated_items_count_towards_the_target() -> None:
     assert result.generated == {"a": 0, "b": 8}  # 12 of a; of b 2 real, 2 copies, 5 requested, 3 that lack
 
 
-def test_copies_that_fill_up_are_numbered_after_the_requested_ones() -> None:
+def test_copies_that_fill_a_class_are_numbered_after_requested_ones() -> None:
     result = planned(Augment(copies=1), Balance(target=8, fill="augmented"))
     assert numbers(result)[-4:] == [("b0", 1), ("b1", 1), ("b0", 2), ("b1", 2)]
     assert [row["total"] for row in result.rows(TRAIN)] == [12, 8]

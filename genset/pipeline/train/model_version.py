@@ -28,24 +28,25 @@ from genset.versions.version import CONFIG, Version
 
 if TYPE_CHECKING:
     from genset.models.trainer import TrainingResult
-from typing import TYPE_CHECKING
 
 CHECKPOINT = "checkpoint.npz"
-REQUESTED_SECTIONS = ("modality", "model", "train")  # the sections that a training settles: the manifest has both forms
+REQUESTED_SECTIONS = ("modality", "model", "train")  # sections that training completes: kept as given, too
 _SHEET_COLUMNS = 12
-_MOST_SHEET_ROWS = 20
-_SAMPLED = 1000  # items that show how often the model misses its label
-_BLANK = 0.5  # of the smallest spread of a train item
+_MAX_SHEET_ROWS = 20
+_LABEL_SAMPLES = 1000  # items, to measure how often the model misses the requested label
+_BLANK = 0.5  # an item is blank below this share of the smallest spread of a training item
 
 
 class TrainedParts:
-    """What a training leaves behind, before it is written."""
+    """The results of a training before they are written."""
 
     def __init__(self, config: Config, modality: Modality, nets: Networks, outcome: "TrainingResult") -> None:
         self.config, self.modality, self.nets, self.outcome = config, modality, nets, outcome
 
 
-def write_model(draft: Draft, trained: TrainedParts, prepared: Prepared, job: Job, key: str, asked: Config) -> Version:
+def write_model(
+    draft: Draft, trained: TrainedParts, prepared: Prepared, job: Job, key: str, requested: Config
+) -> Version:
     """Write a trained model as a version. Raises GensetError."""
     job.progress.say("exporting the model")
     config, outcome, modality = trained.config, trained.outcome, trained.modality
@@ -66,8 +67,10 @@ def write_model(draft: Draft, trained: TrainedParts, prepared: Prepared, job: Jo
     }
     generator = SampleModel.from_parts(networks, outcome.prior, config, modality, model, label_filter)
     model["limits"] |= _measured_limits(generator, prepared, encoder)
-    draft.write(model["samples"], _samples(generator, job))
-    manifest = _manifest(draft, trained, prepared, job, keys=sorted({key, resolved_key}), asked=asked, model=model)
+    draft.write(model["samples"], _sample_sheet(generator))
+    manifest = _manifest(
+        draft, trained, prepared, job, keys=sorted({key, resolved_key}), requested=requested, model=model
+    )
     draft.write("README.md", model_card(config.name, manifest, model))
     return job.root.commit(draft, manifest)
 
@@ -79,7 +82,7 @@ def _manifest(
     job: Job,
     *,
     keys: list[str],
-    asked: Config,
+    requested: Config,
     model: dict[str, Any],
 ) -> dict[str, Any]:
     config = trained.config
@@ -94,7 +97,7 @@ def _manifest(
         keys=keys,
         seed=config.seed,
         inputs={"identity": prepared.items_key, "items": len(prepared.dataset)},
-        asked={name: as_json(getattr(asked, name)) for name in REQUESTED_SECTIONS},
+        asked={name: as_json(getattr(requested, name)) for name in REQUESTED_SECTIONS},
         parents=[],
         counts=counts(prepared.dataset),
         model=model,
@@ -103,14 +106,14 @@ def _manifest(
 
 
 def _write_networks(draft: Draft, trained: TrainedParts) -> tuple[dict[str, bytes], bytes | None]:
-    """Write all networks and the prior; (the exported ones by name, the exported encoder where there is one)."""
+    """Write all networks and the prior; (the exported networks by name, the exported encoder or None)."""
     from genset.models.export import keras_bytes, onnx_bytes
 
     modality, family, seed = trained.modality, trained.config.model.family, trained.config.seed
     with writing(draft.path):  # keras exports to files
         models = family.sampler(trained.nets, modality)
         networks = {name: onnx_bytes(network, seed) for name, network in models.items()}
-        whole = keras_bytes(family.keras_model(trained.nets, modality))
+        keras_model = keras_bytes(family.keras_model(trained.nets, modality))
         network = family.encoder(trained.nets, modality)
         encoder = None if network is None else onnx_bytes(network, seed)
     if encoder is not None:
@@ -118,12 +121,12 @@ def _write_networks(draft: Draft, trained: TrainedParts) -> tuple[dict[str, byte
     for name, data in {**{f"{name}.onnx": data for name, data in networks.items()}, **modality.state}.items():
         draft.write(name, data)
     draft.write(PRIOR, npz_bytes(trained.outcome.prior))
-    draft.write("model.keras", whole)
+    draft.write("model.keras", keras_model)
     return networks, encoder
 
 
 def _write_curves(draft: Draft, trained: TrainedParts) -> None:
-    """Write the losses, and samples from the course of the training where some were taken."""
+    """Write the losses, and the samples that were taken during training."""
     outcome = trained.outcome
     draft.write("history.csv", _history(outcome.history))
     draft.write("curves.png", draw_curves(outcome.history, outcome.best_step))
@@ -134,7 +137,7 @@ def _write_curves(draft: Draft, trained: TrainedParts) -> None:
 
 
 def _measured_limits(generator: SampleModel, prepared: Prepared, encoder: bytes | None) -> dict[str, float]:
-    """The limits that take the model itself: label, and error where it has an encoder and validation items."""
+    """The limits that need the model: `label`, and `error` if it has an encoder and validation items."""
     limits = {"label": _label_limit(generator, prepared)}
     validation, rows = prepared.split_items("validation")
     if encoder is not None and len(validation):
@@ -146,7 +149,7 @@ def _measured_limits(generator: SampleModel, prepared: Prepared, encoder: bytes 
 
 
 def _facts(trained: TrainedParts, prepared: Prepared) -> dict[str, Any]:
-    """What `inspect` says of a model."""
+    """The facts of a model that `inspect` shows."""
     model, outcome = trained.config.model, trained.outcome
     best = next((row for row in outcome.history if row["step"] == outcome.best_step), outcome.history[-1])
     return {
@@ -168,13 +171,16 @@ def _facts(trained: TrainedParts, prepared: Prepared) -> dict[str, Any]:
 
 
 def training_key(config: Config, identity: str) -> str:
-    """The key of a training by a resolved config on the items of an identity."""
+    """The key of a training: equal for the same resolved config and the same items."""
     return cache_key("model", identity, config.seed, config.model.model_dump(), config.train.model_dump())
 
 
 def _limits(prepared: Prepared) -> Limits:
-    """What a made item may be like. The copy limit comes from the validation part, or where there is none from the
-    distances of the train items to each other."""
+    """The limits `copy` and `blank`.
+
+    `copy` is a quantile of the distances of the validation items to the training items. Without validation items, it is
+    the same quantile of the distances between the training items.
+    """
     validation = prepared.split_items("validation")[0]
     train = prepared.modality.closeness(prepared.split_items("train")[0])
     if len(validation):
@@ -198,26 +204,26 @@ def _train_label_filter(prepared: Prepared) -> LabelFilter | None:
     )
 
 
-def _label_limit(made: SampleModel, prepared: Prepared) -> float:
-    """From as many items of each class as the train part has, a thousand in all, beside the validation part."""
+def _label_limit(model: SampleModel, prepared: Prepared) -> float:
+    """The limit `label`, from samples in the proportions of the training set and from the validation items."""
     real, real_labels = prepared.split_items("validation")
-    if made.label_filter is None or not len(real):
+    if model.label_filter is None or not len(real):
         return 0.0
     train_counts = prepared.dataset.where(split="train").counts("label")
-    wanted = proportional_counts(train_counts, _SAMPLED)
-    places = [(label, number) for label, count in wanted.items() for number in range(count)]
-    labels = np.array([made.classes.index(label) for label, _ in places])
+    sizes = proportional_counts(train_counts, _LABEL_SAMPLES)
+    places = [(label, number) for label, count in sizes.items() for number in range(count)]
+    labels = np.array([model.classes.index(label) for label, _ in places])
     features = prepared.modality.features
-    probabilities = made.label_filter.probabilities(features(made.items_at(places, made.seed, 0)))
-    return label_limit(probabilities, labels, made.label_filter.probabilities(features(real)), real_labels)
+    probabilities = model.label_filter.probabilities(features(model.items_at(places, model.seed, 0)))
+    return label_limit(probabilities, labels, model.label_filter.probabilities(features(real)), real_labels)
 
 
-def _samples(made: SampleModel, job: Job) -> bytes:
-    """The sample sheet: a row of items for each class."""
-    classes = made.classes[:_MOST_SHEET_ROWS]
-    rows = [made.sample(label, made.seed, range(_SHEET_COLUMNS)) for label in classes]
+def _sample_sheet(model: SampleModel) -> bytes:
+    """The sheet of samples: a row of items for each class."""
+    classes = model.classes[:_MAX_SHEET_ROWS]
+    rows = [model.sample(label, model.seed, range(_SHEET_COLUMNS)) for label in classes]
     items: Items = np.concatenate(rows)
-    return made.modality.sheet(items, classes)
+    return model.modality.sheet(items, classes)
 
 
 def _history(history: list[dict[str, float]]) -> bytes:

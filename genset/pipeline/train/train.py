@@ -1,4 +1,4 @@
-"""Train a model on the train part and write it as a version: networks, prior, exported generator, curves, samples."""
+"""Train a model on the training set and write it as a version."""
 
 import contextlib
 import os
@@ -18,6 +18,7 @@ from genset.models.silence import STDERR, silenced
 from genset.models.tensorboard import TensorBoard
 from genset.pipeline.job import Job, up_to_date
 from genset.pipeline.prepare import Prepared, prepare, with_settings
+from genset.pipeline.train.model_version import CHECKPOINT, TrainedParts, training_key, write_model
 from genset.quality.sample_score import SampleScore
 from genset.seeds import rng_for
 from genset.versions.root import Root
@@ -26,43 +27,42 @@ from genset.versions.version import WORK, Version
 if TYPE_CHECKING:
     from genset.models.precision import Precision
     from genset.models.training_task import Examples, TrainingTask
-from genset.pipeline.train.model_version import CHECKPOINT, TrainedParts, training_key, write_model
 
-FEWEST_TRAIN = 8
-_MOST_VALIDATION = 2000  # items that each evaluation looks at: more would only cost time
+MIN_TRAINING_ITEMS = 8
+_MAX_VALIDATION = 2000  # items of each validation: more would only cost time
 
 
 def train_model(config: Config, prepared: Prepared, job: Job, *, resume: bool, force: bool) -> tuple[Version, bool]:
-    """(version, whether it was made now). Needs the root's lock."""
-    asked, config = config, with_data_settings(config, prepared.modality)
+    """(version, False if it was up to date). The caller holds the lock of the root."""
+    requested, config = config, with_data_settings(config, prepared.modality)
     key = training_key(config, prepared.items_key)
-    found = None if force else up_to_date(job.root, "models", config.name, key)
-    if found:
-        job.progress.say(f"model {found.reference} is up to date")
-        job.root.point(found)
-        return found, False
+    current = None if force else up_to_date(job.root, "models", config.name, key)
+    if current:
+        job.progress.say(f"model {current.reference} is up to date")
+        job.root.point(current)
+        return current, False
     _check_enough(prepared)
     checkpoint = job.root.work(config.name) / CHECKPOINT
     trained = _train(config, prepared, job, key, resume, checkpoint)
     with job.root.draft("models", config.name) as draft:
-        version = write_model(draft, trained, prepared, job, key, asked)
+        version = write_model(draft, trained, prepared, job, key, requested)
     checkpoint.unlink(missing_ok=True)
     return version, True
 
 
 def train_as_worker(config: Config, job: Job, *, resume: bool, force: bool) -> bool:
-    """Train as one of several workers that is not the chief, who alone writes; False where the model is up to date.
+    """Train as a worker that is not the chief; False if the model is up to date. Only the chief writes the model.
 
-    It looks at the items itself, in a place of its own: the output root, locked by the chief, is only read.
+    The worker prepares the items in a temporary folder, because the chief has locked the output root.
     """
-    with tempfile.TemporaryDirectory(prefix="genset-worker-") as own:
-        prepared = prepare(config, replace(job, root=Root(Path(own))))
-        settled_config = with_data_settings(config, prepared.modality)
-        key = training_key(settled_config, prepared.items_key)
+    with tempfile.TemporaryDirectory(prefix="genset-worker-") as folder:
+        prepared = prepare(config, replace(job, root=Root(Path(folder))))
+        resolved = with_data_settings(config, prepared.modality)
+        key = training_key(resolved, prepared.items_key)
         if not force and up_to_date(job.root, "models", config.name, key):
             return False
         _check_enough(prepared)
-        _train(settled_config, prepared, job, key, resume, job.root.path / WORK / config.name / CHECKPOINT)
+        _train(resolved, prepared, job, key, resume, job.root.path / WORK / config.name / CHECKPOINT)
     return True
 
 
@@ -73,14 +73,14 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
     from genset.models.trainer import Trainer
 
     if rank.count > 1:
-        job.progress.say(f"waiting for all {rank.count} workers of {VARIABLE}; this is number {rank.index}")
+        job.progress.say(f"waiting for all {rank.count} workers of {VARIABLE}; this is worker {rank.index}")
     workers = WorkerGroup.from_rank(rank)
     _check_key(key, workers)
     chosen = precision.resolve_precision(config.train.precision)
     settings = config.train.model_copy(update={"precision": chosen})
     logs = config.output.tensorboard if rank.chief else None
     task = _task(config, prepared, workers, chosen, logs)
-    with _lost_workers(rank):
+    with _report_lost_workers(rank):
         outcome = Trainer(task).fit(settings, checkpoint, key, resume=resume, progress=job.progress)
     precision.use_float32(task.nets)
     for _, text in outcome.notes:
@@ -91,9 +91,9 @@ def _train(config: Config, prepared: Prepared, job: Job, key: str, resume: bool,
 
 
 def _start_tensorflow(job: Job) -> None:
-    """Import what training needs, which takes seconds."""
+    """Import TensorFlow and Keras, which takes seconds."""
     job.progress.say("starting TensorFlow")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects have in keras.json
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # takes precedence over the user's keras.json
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced(STDERR):
         import keras  # noqa: F401
@@ -104,22 +104,24 @@ def _start_tensorflow(job: Job) -> None:
 def _task(
     config: Config, prepared: Prepared, workers: WorkerGroup, chosen: "Precision", logs: str | None
 ) -> "TrainingTask":
-    """The networks with new weights, the items that they learn from, and what scores their samples."""
+    """The untrained networks, their training and validation items, and the scorer of their samples."""
     import keras
 
     from genset.models import precision
     from genset.models.training_task import Examples, TrainingTask
 
-    keras.utils.clear_session()  # the names of layers count up from here, so equal runs write equal files
+    keras.utils.clear_session()  # restarts the numbering of layers, so equal runs write equal files
     modality, model = prepared.modality.fitted(*prepared.split_items("train")), config.model
     train = Examples(*prepared.split_items("train"))
-    validation = _seen(*prepared.split_items("validation"), config.seed)
+    validation = _validation_examples(*prepared.split_items("validation"), config.seed)
     classes, latent_dim = len(prepared.classes), _latent_dim(config)
     with workers.scope(), precision.default_precision(chosen):
         nets = model.family.build(modality, model.network, latent_dim, classes)
 
-    def make_scorer(known: Any, held_out: Any) -> SampleScore:
-        return SampleScore(known, held_out, validation.labels, classes, shared_unit=modality.shared_unit)
+    labels = validation.labels
+
+    def make_scorer(train_features: Any, validation_features: Any) -> SampleScore:
+        return SampleScore(train_features, validation_features, labels, classes, shared_unit=modality.shared_unit)
 
     return TrainingTask(
         model.family,
@@ -138,8 +140,8 @@ def _task(
 
 
 @contextlib.contextmanager
-def _lost_workers(rank: Rank) -> Iterator[None]:
-    """Turn the failure of an operation into one message, where several workers train together."""
+def _report_lost_workers(rank: Rank) -> Iterator[None]:
+    """Turn a failed operation into one message if several workers train together."""
     import tensorflow as tf
 
     try:
@@ -150,32 +152,32 @@ def _lost_workers(rank: Rank) -> Iterator[None]:
         raise GensetError(
             f"another worker was lost ({type(error).__name__})",
             where=VARIABLE,
-            hint="Start the command again on all of them: the training goes on from its last checkpoint.",
+            hint="Start the command again on all workers: training continues from its last checkpoint.",
         ) from None
 
 
 def _check_key(key: str, workers: WorkerGroup) -> None:
-    """That all workers have the same config, items and genset. Raises GensetError."""
+    """Raises GensetError if the workers have different configs, items or versions of genset."""
     if not workers.all_equal(np.array(key)):
         raise GensetError(
-            "the workers do not train the same: another config, other items or another genset",
+            "the workers have different configs, items or versions of genset",
             where=VARIABLE,
-            hint="Give all of them the same config, data and versions.",
+            hint="Use the same config, data and library versions on all workers.",
         )
 
 
-def _seen(items: Items, labels: Labels, seed: int) -> "Examples":
-    """The validation part as the training looks at it: all of it, or some of each class where it is large."""
+def _validation_examples(items: Items, labels: Labels, seed: int) -> "Examples":
+    """The validation items that training uses: all, or a random sample if there are many."""
     from genset.models.training_task import Examples
 
-    if len(labels) > _MOST_VALIDATION:
-        rows = np.sort(rng_for(seed, "validation part").permutation(len(labels))[:_MOST_VALIDATION])
+    if len(labels) > _MAX_VALIDATION:
+        rows = np.sort(rng_for(seed, "validation part").permutation(len(labels))[:_MAX_VALIDATION])
         items, labels = items[rows], labels[rows]
     return Examples(items, labels)
 
 
 def with_data_settings(config: Config, modality: Modality) -> Config:
-    """The config with what the data decide: size and mode, latent length."""
+    """The config with the settings that depend on the data: modality, model family, latent length."""
     config = with_settings(config, modality)
     family = config.model.family.for_modality(type(modality))
     config = config.model_copy(update={"model": config.model.model_copy(update={"family": family})})
@@ -191,19 +193,19 @@ def _latent_dim(config: Config) -> int:
 
 
 def _check_enough(prepared: Prepared) -> None:
-    parts = dict.fromkeys(prepared.classes, 0)
+    sizes = dict.fromkeys(prepared.classes, 0)
     for record in prepared.dataset.where(split="train"):
-        parts[record.label] += 1
-    if sum(parts.values()) < FEWEST_TRAIN:
+        sizes[record.label] += 1
+    if sum(sizes.values()) < MIN_TRAINING_ITEMS:
         raise GensetError(
-            f"the train part has {sum(parts.values())} items, at least {FEWEST_TRAIN} are needed",
+            f"the training set has {sum(sizes.values())} items; at least {MIN_TRAINING_ITEMS} are needed",
             where="split.ratios",
-            hint="Give train a larger share, or add items.",
+            hint="Give train a larger share in split.ratios, or add items.",
         )
-    empty = [label for label, count in parts.items() if not count]
+    empty = [label for label, count in sizes.items() if not count]
     if empty:
         raise GensetError(
-            f"no item of class {empty[0]!r} is in the train part, so none can be learned",
+            f"class {empty[0]!r} has no training items",
             where="data",
-            hint="Add items of this class, give train a larger share, or take the class out of the source.",
+            hint="Add items of the class, give train a larger share in split.ratios, or remove it from the source.",
         )
