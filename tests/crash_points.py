@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from genset import cli
-from genset.cli.session import Command  # noqa: F401 - what children need is imported once
+from genset.cli.session import Session  # noqa: F401 - what children need is imported once
 from genset.versions.checksums import verify_sums
 from genset.versions.version import KINDS, WORK, open_version
 from genset.workflows import (
