@@ -132,7 +132,7 @@ def _made(model: str, seconds: int, folder: Path, place: Path) -> tuple[Path | N
 def _normal(place: Path, folder: Path) -> Path:
     """Draws of N(0, I) from the VAE that was trained in `place`, near copies and blank ones drawn again."""
     job = Job("bench", Root(place / "out"), Local(workers=2), Progress.silent())
-    version = job.root.find("models", "bench")
+    version = job.root.latest("models", "bench")
     assert version, "the VAE was trained"
     model, prepared = SampleModel.open(version), load_training_items(version, job, "Train it again.")
     items, labels = prepared.split_items("train")

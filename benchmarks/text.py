@@ -250,7 +250,8 @@ def _language_model(arguments: argparse.Namespace) -> list[tuple[float, list[str
     )
     network = check(tree).model.network
     held_out = len(items) // 10
-    modality = Text(Text.Settings(max_bytes=length)).fitted(items[held_out:])
+    labels = np.zeros(len(items) - held_out, np.int64)
+    modality = Text(Text.Settings(max_bytes=length)).fitted(items[held_out:], labels)
     family = LanguageModel()
     nets = family.build(modality, network, 1, 1)
     parts = [Examples(part, np.zeros(len(part), np.int64)) for part in (items[held_out:], items[:held_out])]
