@@ -85,7 +85,9 @@ def _report(source: Path, folder: Path) -> Path:
 @pytest.mark.slow
 def test_page_of_a_run_shows_verdict_figures_charts_items_and_origin(trained: Trained, opened: Open) -> None:
     page = opened(trained.dataset.resolve() / "report.html")
-    lift = lift_verdict(trained.outcome.json["figures"], trained.outcome.json["n"])
+    quality = json.loads((trained.dataset / "quality.json").read_text(encoding="utf-8"))
+    lift = lift_verdict(quality["figures"], quality["n"])
+    assert lift is not None
     first = page.locator("main > *").first
     assert lift.sentence[1:] in first.inner_text() and lift.measured[1:] in first.inner_text()
     headings = page.locator("main h2").all_inner_texts()
