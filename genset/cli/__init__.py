@@ -1,4 +1,4 @@
-"""The command line: one module for each command, which asks for what it needs and prints what came of it.
+"""The command line: one module for each command, which reads its arguments and prints its result.
 
 Only light modules are imported here, so that help and completion are fast: commands import the rest when they run.
 """

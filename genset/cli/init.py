@@ -1,4 +1,4 @@
-"""`genset init`: a config for a folder, proposed from the contents of the folder."""
+"""`genset init`: propose a config for a folder, from its contents."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""`genset prune`: old versions that nothing needs are removed."""
+"""`genset prune`: remove old versions that no other version is based on."""
 
 from typing import TYPE_CHECKING, Annotated
 

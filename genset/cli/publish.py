@@ -1,4 +1,4 @@
-"""`genset publish`: a version is uploaded to a bucket."""
+"""`genset publish`: upload a version to a bucket."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,11 +37,11 @@ def command(version: Reference, url: Url, *, session: "Session") -> int:
     from genset.workflows.publish import publish
 
     root, store, console = session.root(), store_from_url(url), session.console
-    found = require_version(root, version)
+    local = require_version(root, version)
     with session.locked(root) as job:
-        upload = publish(found, store, job)
+        upload = publish(local, store, job)
     if upload.made:
         console.say(f"uploaded {upload.sent:,} of {upload.files:,} files, {format_bytes(upload.bytes)}")
-    console.say(f"{'published' if upload.made else 'already published'}: {kind_and_reference(found)}\n{upload.url}")
+    console.say(f"{'published' if upload.made else 'already published'}: {kind_and_reference(local)}\n{upload.url}")
     session.finish(PublishOutput, **vars(upload))
     return ExitCode.DONE

@@ -1,7 +1,7 @@
-"""The JSON objects that commands print with --json, as models: the schema for scripts is made of the same classes.
+"""The JSON objects that commands print with --json, as models, from which the schema for scripts is generated.
 
-Each command builds the model of its object, so that a wrong or unknown key is an error and not a surprise for a script.
-Keys that are not given do not appear.
+Each command builds the model of its object from its result. A wrong or unknown key is an error there, so it cannot
+surprise a script. Optional keys without a value are left out.
 """
 
 from typing import Any
@@ -45,6 +45,6 @@ _OBJECTS: tuple[type[OutputPart], ...] = (
 
 
 def output_schema() -> dict[str, Any]:
-    """JSON Schema of all that commands print with --json."""
+    """The JSON Schema of all objects that commands print with --json."""
     places, shared = models_json_schema([(each, "validation") for each in _OBJECTS])
     return {**shared, "anyOf": [places[each, "validation"] for each in _OBJECTS]}

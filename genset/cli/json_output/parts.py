@@ -20,7 +20,7 @@ class OutputPart(pydantic.BaseModel):
 
 
 class CommandOutput(OutputPart):
-    """What every object has."""
+    """The keys of every object except errors."""
 
     command: str
     seconds: float
@@ -115,7 +115,7 @@ class ListedVersionOutput(VersionOutput):
 
     kind: Literal["models", "datasets"]
     status: Literal["ok", "failed", "damaged"]
-    """A damaged version has only the keys that its files still determine: `genset verify` reports the damage."""
+    """If it is damaged, values that cannot be read are empty; `genset verify` reports the damage."""
     latest: bool
     made: str
     bytes: int

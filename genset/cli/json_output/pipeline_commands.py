@@ -1,4 +1,4 @@
-"""The JSON objects of the commands that make models and datasets: run, train, generate, augment and split."""
+"""The JSON objects of the commands that create models and datasets: run, train, generate, augment and split."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
