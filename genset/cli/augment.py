@@ -101,12 +101,10 @@ def _print_plan(plan: "AugmentPlan", estimate: "Estimate", session: "Session") -
     from genset.cli.rendering import print_class_plan
     from genset.pipeline.job import as_dicts
 
-    console, rows, counts, problems = session.console, plan.rows(), plan.counts(), as_dicts(plan.class_plan.problems)
-    print_class_plan(console, rows)
-    console.counts("items by source, as planned", counts["source"])
+    console = session.console
+    print_class_plan(console, plan.rows())
+    console.counts("items by source, as planned", plan.counts()["source"])
     console.say(f"about {estimate.disk_bytes / 1e6:,.1f} MB on disk, {estimate.seconds:,.1f} s on one core")
-    console.problems(problems)
-    session.finish(
-        AugmentPlanOutput, dry_run=True, counts=counts, plan=rows, estimate=estimate.as_dict(), problems=problems
-    )
+    console.problems(as_dicts(plan.class_plan.problems))
+    session.finish(AugmentPlanOutput, **plan.as_dict(estimate))
     return ExitCode.DONE

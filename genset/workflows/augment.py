@@ -15,7 +15,7 @@ from genset.pipeline.augment.latent import open_latent_mixer, uses_model
 from genset.pipeline.augment.plan import ClassPlan, plan_classes
 from genset.pipeline.generate import sampling, training_items
 from genset.pipeline.generate.generator import Filters, SampleModel
-from genset.pipeline.job import Job
+from genset.pipeline.job import Job, as_dicts
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.write import dataset
 from genset.pipeline.write.dataset import CopyJob
@@ -54,6 +54,16 @@ class AugmentPlan:
         return {
             "label": {row["label"]: row["total"] for row in self.rows()},
             "source": {name: count for name, count in sorted(by_source.items()) if count},
+        }
+
+    def as_dict(self, estimate: Estimate) -> dict[str, Any]:
+        """The plan and its cost as JSON holds them."""
+        return {
+            "dry_run": True,
+            "counts": self.counts(),
+            "plan": self.rows(),
+            "estimate": estimate.as_dict(),
+            "problems": as_dicts(self.class_plan.problems),
         }
 
 
