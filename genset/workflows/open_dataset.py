@@ -87,12 +87,7 @@ def open_dataset(
         records, problems, inputs = collected.records, collected.problems, {"fingerprint": collected.fingerprint}
         modality = collected.modality
     cleaned = clean(records, modality, job, section or Clean().named())
-    if not cleaned.records:
-        raise GensetError(
-            "none of the items can be decoded",
-            where=str(path),
-            hint="Run `genset inspect` on it to list the problems of its files.",
-        )
+    _check_items(cleaned.records, path)
     name = version.name if version else default_name(path)
     parents = [version.reference] if version else []
     manifest = version.manifest if version else {}
@@ -104,6 +99,15 @@ def open_dataset(
     return OpenDataset(
         kept, all_problems, modality, cleaned.probes, name, inputs, parents, sources, recipes, hard_links
     )
+
+
+def _check_items(records: Sequence[Record], path: Path) -> None:
+    if not records:
+        raise GensetError(
+            "none of the items can be decoded",
+            where=str(path),
+            hint="Run `genset inspect` on it to list the problems of its files.",
+        )
 
 
 def export_unchanged(records: Sequence[Record], source: OpenDataset, job: Job) -> Iterator[ExportItem]:
