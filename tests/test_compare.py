@@ -68,46 +68,46 @@ def test_figure_with_a_target_is_better_only_if_it_is_clearly_nearer(
     assert change.moved == (before[0] == 0.45)
 
 
-def apart(name: str, count: int, goal: str = "higher", **more: Any) -> list[Change]:
+def clear_changes(name: str, count: int, goal: str = "higher", **more: Any) -> list[Change]:
     """Clear changes; they are better if higher values are."""
     return [Change(MetricInfo(f"{name}{n}", goal, "", **more), 0.5, 0.8, (0.1, 0.5)) for n in range(count)]  # type: ignore[arg-type]
 
 
-def even(count: int) -> list[Change]:
+def unclear_changes(count: int) -> list[Change]:
     return [Change(MetricInfo(f"even{n}", "higher", ""), 0.5, 0.8, (-0.1, 0.5)) for n in range(count)]
 
 
 @pytest.mark.parametrize(
     ("changes", "tone", "headline"),
     [
-        ([*apart("a", 1, "lower"), *even(14)], "neutral", "1 of 15 figures is worse, no more than expected by chance"),
-        ([*apart("a", 1), *apart("b", 1, "lower"), *even(18)], "neutral",
+        ([*clear_changes("a", 1, "lower"), *unclear_changes(14)], "neutral", "1 of 15 figures is worse, no more than expected by chance"),
+        ([*clear_changes("a", 1), *clear_changes("b", 1, "lower"), *unclear_changes(18)], "neutral",
          "2 of 20 figures are better or worse, no more than expected by chance"),
-        ([*apart("a", 3, "lower"), *even(12)], "bad", "Worse"),
-        ([*apart("a", 2), *apart("b", 1, "lower"), *even(3)], "neutral", "Better in 2, worse in 1"),
-        ([*apart("a", 1, headline=True), *apart("b", 1, "lower"), *even(13)], "good", "Better"),
-        ([*apart("a", 1, "lower", headline=True), *even(14)], "bad", "Worse"),
-        (apart("a", 1), "good", "Better"),
-        (even(15), "neutral", "No significant difference"),
+        ([*clear_changes("a", 3, "lower"), *unclear_changes(12)], "bad", "Worse"),
+        ([*clear_changes("a", 2), *clear_changes("b", 1, "lower"), *unclear_changes(3)], "neutral", "Better in 2, worse in 1"),
+        ([*clear_changes("a", 1, headline=True), *clear_changes("b", 1, "lower"), *unclear_changes(13)], "good", "Better"),
+        ([*clear_changes("a", 1, "lower", headline=True), *unclear_changes(14)], "bad", "Worse"),
+        (clear_changes("a", 1), "good", "Better"),
+        (unclear_changes(15), "neutral", "No significant difference"),
         ([], "neutral", "Not compared: the items are gone"),
     ],
 )  # fmt: skip
 def test_headline_follows_headline_figures_or_more_changes_than_chance(
     changes: list[Change], tone: str, headline: str
 ) -> None:
-    found = Comparison("a@v0002", "a@v0001", changes, {}, ["no figures: the items are gone"], {})
-    assert (found.tone, found.headline) == (tone, headline)
+    comparison = Comparison("a@v0002", "a@v0001", changes, {}, ["no figures: the items are gone"], {})
+    assert (comparison.tone, comparison.headline) == (tone, headline)
     assert (
-        f'class="verdict {tone}"' in comparison_page(found).decode()
-        and f"{headline}</h2>" in comparison_page(found).decode()
+        f'class="verdict {tone}"' in comparison_page(comparison).decode()
+        and f"{headline}</h2>" in comparison_page(comparison).decode()
     )
 
 
 def test_failed_gates_come_first_on_the_page_and_in_markdown() -> None:
-    found = Comparison("a@v0002", "a@v0001", apart("a", 1, headline=True), {}, [], {})
+    comparison = Comparison("a@v0002", "a@v0001", clear_changes("a", 1, headline=True), {}, [], {})
     html, text = (
-        comparison_page(found, ["x >= 1: is <0>"]).decode(),
-        comparison_markdown(found, ["x >= 1: is <0>"]).decode(),
+        comparison_page(comparison, ["x >= 1: is <0>"]).decode(),
+        comparison_markdown(comparison, ["x >= 1: is <0>"]).decode(),
     )
     assert '<section class="verdict bad"' in html and "Better; 1 gate failed</h2>" in html
     assert "<li>gate failed: x &gt;= 1: is &lt;0&gt;</li>" in html
@@ -120,10 +120,10 @@ def test_summary_and_markdown_list_the_changes() -> None:
         Change(LOWER, 0.1, 0.2, (0.05, 0.15)),
         Change(NEAR, 0.5, 0.5, (-0.1, 0.1), (-0.1, 0.1)),
     ]
-    found = Comparison("a@v0002", "a@v0001", changes, {"seed": ("1", "<b>|2")}, ["a note"], {})
+    comparison = Comparison("a@v0002", "a@v0001", changes, {"seed": ("1", "<b>|2")}, ["a note"], {})
     line = "a@v0002 against a@v0001: 1 better (up 0.500 to 0.800), 1 worse (down 0.100 to 0.200), 1 inconclusive"
-    assert (found.line, found.tone) == (line, "neutral")
-    assert comparison_markdown(found).decode() == (
+    assert (comparison.line, comparison.tone) == (line, "neutral")
+    assert comparison_markdown(comparison).decode() == (
         f"### a@v0002 against a@v0001\n\n{line}.\n\n"
         "| figure | before | after | difference | 95% interval | verdict |\n| --- | --- | --- | --- | --- | --- |\n"
         "| up | 0.500 | 0.800 | +0.300 | 0.100 to 0.500 | better |\n"
@@ -141,19 +141,19 @@ def test_versions_of_a_dataset_are_compared_and_both_files_written(own: Trained,
     files = ["--summary", tmp_path / "all.md", "--report", tmp_path / "all.html"]
     result = genset("inspect", "digits@v0002", "--against", "digits@v0001", *files, *out)
     assert result.code == 0, result.stderr
-    found = result.json
-    assert found["against"] == "digits@v0001"
-    assert found["settings"]["generate.per_class"] == ["12", "30"]
-    assert found["settings"]["items: generated"] == ["120", "300"]
-    assert found["figures"] == again.json["figures"]
-    by_name = {change["figure"]: change for change in found["changes"]}
+    output = result.json
+    assert output["against"] == "digits@v0001"
+    assert output["settings"]["generate.per_class"] == ["12", "30"]
+    assert output["settings"]["items: generated"] == ["120", "300"]
+    assert output["figures"] == again.json["figures"]
+    by_name = {change["figure"]: change for change in output["changes"]}
     assert by_name["real_acc"]["difference"] == 0
     cas = by_name["cas"]
     assert cas["difference"] == pytest.approx(
         again.json["figures"]["cas"] - own.outcome.json["figures"]["cas"], abs=2e-4
     )
     assert cas["interval"][0] < cas["difference"] < cas["interval"][1]
-    assert found["summary"] in (tmp_path / "all.md").read_text().replace("\\", "")
+    assert output["summary"] in (tmp_path / "all.md").read_text().replace("\\", "")
     assert b"digits@v0002 against digits@v0001" in (tmp_path / "all.html").read_bytes()
     gated = genset("inspect", "digits@v0002", "--against", "digits@v0001", "--gate", "distinct >= 1.01", *out)
     assert gated.code == 2 and "is between" in gated.stderr
@@ -226,8 +226,8 @@ def test_summary_without_figures_is_an_error(trained: Trained, tmp_path: Path) -
 
 def test_dataset_without_real_items_cannot_be_used_for_evaluation(own: Trained) -> None:
     out = ["--output", own.out]
-    made = genset("generate", "digits", "-n", "5", "--name", "made", "--near-copies", "keep", *out)
-    assert made.code == 0, made.stderr
+    generated = genset("generate", "digits", "-n", "5", "--name", "made", "--near-copies", "keep", *out)
+    assert generated.code == 0, generated.stderr
     place = own.out / "datasets/made/v0001"
     result = genset("inspect", "digits", "--against", place, *out)
     assert (result.code, result.stderr) == (

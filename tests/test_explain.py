@@ -89,9 +89,11 @@ def test_page_of_a_model_has_all_sections_and_equal_bytes(trained: Trained, tmp_
     pages = []
     for workers in (1, 2):
         path = tmp_path / f"{workers}.html"
-        told = genset("inspect", trained.model, "--report", path, "--workers", workers, "--output", tmp_path, "--json")
-        assert told.code == 0, told.stderr
-        assert told.json["files"] == {"report": str(path)}
+        result = genset(
+            "inspect", trained.model, "--report", path, "--workers", workers, "--output", tmp_path, "--json"
+        )
+        assert result.code == 0, result.stderr
+        assert result.json["files"] == {"report": str(path)}
         pages.append(path.read_text())
     assert pages[0] == pages[1]
     headings = re.findall(r'<h2 id="[\w-]+-title">(.*?)</h2>', pages[0])
@@ -113,8 +115,8 @@ def test_page_says_what_is_not_shown_without_training_items_and_encoder(own: Tra
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "encoder.onnx").unlink()
     path = tmp_path / "page.html"
-    told = genset("inspect", own.model, "--report", path, "--output", own.out)
-    assert told.code == 1  # a file of the version is missing
+    result = genset("inspect", own.model, "--report", path, "--output", own.out)
+    assert result.code == 1  # a file of the version is missing
     text = path.read_text()
     assert "Not shown: reconstructions (this model has no encoder, so it cannot encode an item)." in text
     assert "Not shown: comparison with real items (the training items of digits@v0001 have changed)." in text

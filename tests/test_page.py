@@ -39,31 +39,31 @@ def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no page was opened")
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
     with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=quiet)
-        yield found
-        found.close()
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Open]:
     """Opens a page; any error, console message, dialog or network request fails the test."""
-    told: list[str] = []
+    complaints: list[str] = []
     contexts = []
 
     def open_page(path: Path, width: int = 1280, **context: Any) -> Any:
         contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **context))
         page = contexts[-1].new_page()
-        page.on("console", lambda message: told.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("dialog", lambda dialog: told.append(f"dialog: {dialog.message}") or dialog.dismiss())
-        page.on("request", lambda request: told.append(request.url) if not _own(request.url, path) else None)
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
+        page.on("request", lambda request: complaints.append(request.url) if not _own(request.url, path) else None)
         page.goto(path.as_uri())
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    assert not told
+    assert not complaints
 
 
 def _own(url: str, path: Path) -> bool:
@@ -76,9 +76,9 @@ def _shown(page: Any) -> int:
 
 def _report(source: Path, folder: Path) -> Path:
     path = folder / "page.html"
-    told = genset("inspect", source, "--report", path, "--output", folder / "out", "--json")
-    assert told.code == 0, told.stderr
-    assert told.json["files"] == {"report": str(path)}
+    result = genset("inspect", source, "--report", path, "--output", folder / "out", "--json")
+    assert result.code == 0, result.stderr
+    assert result.json["files"] == {"report": str(path)}
     return path
 
 
@@ -123,8 +123,8 @@ def test_page_of_a_version_with_an_unknown_figure_leaves_it_out(own: Trained, tm
     path = own.dataset / "quality.json"
     quality = json.loads(path.read_text())
     path.write_text(json.dumps({**quality, "figures": {**quality["figures"], "lift_noise": 0.1}}))
-    told = genset("inspect", own.dataset, "--report", tmp_path / "page.html", "--output", own.out)
-    assert told.code == 1  # quality.json is not what was written
+    result = genset("inspect", own.dataset, "--report", tmp_path / "page.html", "--output", own.out)
+    assert result.code == 1  # quality.json is not what was written
     assert "lift_noise" not in (tmp_path / "page.html").read_text()
 
 
@@ -203,12 +203,12 @@ def test_texts_are_shown_in_a_table_with_a_search(tmp_path: Path, opened: Open) 
     page = opened(_report(tmp_path / "names", tmp_path))
     rows = page.locator("table.texts tr.card:visible")
     assert rows.count() == 80  # 40 of each class
-    wanted = rows.nth(5).locator("button").inner_text()
-    page.locator("#s-items input").fill(wanted.upper())
-    found = [rows.nth(n).locator("button").inner_text() for n in range(rows.count())]
-    assert wanted in found and all(wanted.lower() in text.lower() for text in found)
+    text_searched = rows.nth(5).locator("button").inner_text()
+    page.locator("#s-items input").fill(text_searched.upper())
+    matches = [rows.nth(n).locator("button").inner_text() for n in range(rows.count())]
+    assert text_searched in matches and all(text_searched.lower() in text.lower() for text in matches)
     rows.first.locator("button").press("Enter")
-    assert page.locator("dialog[open] blockquote").inner_text() == found[0]
+    assert page.locator("dialog[open] blockquote").inner_text() == matches[0]
 
 
 @pytest.mark.slow
@@ -230,8 +230,8 @@ def test_charts_show_names_with_special_characters() -> None:
     names = ["_hidden", '$x$ id="q"', 'style="font: 9px a"', "a name far too long for a legend"]
     clouds = [charts.PointCloud(name, np.ones((3, 2)), number) for number, name in enumerate(names)]
     svg = charts.scatter([*clouds, charts.PointCloud("", np.ones((3, 2)), 0, filled=False)])
-    told = [html.unescape(text) for text in re.findall(r"<text [^>]*>([^<]*)</text>", svg)]
-    assert told == ["_hidden", '$x$ id="q"', 'style="font: 9px a"', "a name far too long f…"]
+    names_shown = [html.unescape(text) for text in re.findall(r"<text [^>]*>([^<]*)</text>", svg)]
+    assert names_shown == ["_hidden", '$x$ id="q"', 'style="font: 9px a"', "a name far too long f…"]
 
 
 @pytest.mark.slow
@@ -275,10 +275,10 @@ def test_page_of_an_evaluation_names_the_dataset_of_problems_and_has_no_folders(
     near = [{"made": records[1].id, "real": records[0].id, "distance": 0.5, "ratio": 0.42}]
     problems = [{"path": "/home/me/a, /home/me/b", "kind": "converted", "detail": "all"}]
     about = {"traits": {"size": {"8x8": 2}}, "against": "/home/me/real"}
-    data = DatasetPageData("made", modality, records, {"suspicious": near}, problems, **about)
+    data = DatasetPageData("synthetic", modality, records, {"suspicious": near}, problems, **about)
     text = dataset_page(data, Local(workers=1)).decode()
     assert "/home" not in text and "; evaluated against real<" in text and ">a, b</th>" in text
-    assert "1 problem in the items of made." in text and "<h3>Items of made by size</h3>" in text
+    assert "1 problem in the items of synthetic." in text and "<h3>Items of synthetic by size</h3>" in text
     assert "<h4>0.42 of the usual distance (distance 0.5)</h4>" in text
 
 
@@ -296,8 +296,8 @@ def test_page_has_equal_bytes_for_any_number_of_workers(trained: Trained, tmp_pa
     pages = []
     for workers in (1, 3):
         path = tmp_path / f"{workers}.html"
-        told = genset("inspect", trained.dataset, "--report", path, "--workers", workers, "--output", tmp_path / "o")
-        assert told.code == 0, told.stderr
+        result = genset("inspect", trained.dataset, "--report", path, "--workers", workers, "--output", tmp_path / "o")
+        assert result.code == 0, result.stderr
         pages.append(path.read_bytes())
     assert pages[0] == pages[1]
     assert str(trained.out).encode() not in (trained.dataset / "report.html").read_bytes()
@@ -313,8 +313,8 @@ def test_a_page_of_100_000_items_stays_under_15_mb(tmp_path: Path) -> None:
         Record(f"c{number:015x}", tmp_path / "noise.png", f"class {number % 100}", sources[number % 3], split="train")
         for number in range(100_000)
     ]
-    twins = [{"made": records[1].id, "real": records[0].id, "distance": 0.0, "ratio": 0.0} for _ in range(1000)]
-    page = dataset_page(DatasetPageData("many", modality, records, {"suspicious": twins}), Local(workers=1))
+    pairs = [{"made": records[1].id, "real": records[0].id, "distance": 0.0, "ratio": 0.0} for _ in range(1000)]
+    page = dataset_page(DatasetPageData("many", modality, records, {"suspicious": pairs}), Local(workers=1))
     assert len(page) < 15_000_000
     assert b"of 100,000 items, drawn at random" in page
     assert b"of 1,000, the most similar first" in page
@@ -332,13 +332,13 @@ def test_a_page_of_100_000_items_stays_under_15_mb(tmp_path: Path) -> None:
 )
 def test_report_path_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path, target: str, error: str) -> None:
     place = tmp_path / target
-    told = genset("inspect", SAMPLES, "--report", place)
-    assert (told.code, told.stderr) == (2, "genset: " + error.format(place=place, folder=tmp_path))
+    result = genset("inspect", SAMPLES, "--report", place)
+    assert (result.code, result.stderr) == (2, "genset: " + error.format(place=place, folder=tmp_path))
 
 
 def test_report_path_inside_a_version_is_an_error(own: Trained) -> None:
     place = own.dataset / "other.html"
-    told = genset("inspect", own.dataset, "--report", place)
+    result = genset("inspect", own.dataset, "--report", place)
     text = "this is inside the version digits@v0001, and versions never change\n  Write it somewhere else.\n"
-    assert (told.code, told.stderr) == (2, f"genset: --report {place}: {text}")
+    assert (result.code, result.stderr) == (2, f"genset: --report {place}: {text}")
     assert not place.exists()

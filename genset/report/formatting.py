@@ -49,10 +49,10 @@ def lift_verdict(figures: Mapping[str, float], counts: Mapping[str, int]) -> Lif
 
 
 def augmented_lift(figures: Mapping[str, float]) -> str:
-    """What augmented copies add in place of synthetic items; "" where that was not measured."""
+    """The lift of augmented copies without generated items; "" if that was not measured."""
     if not {"augmented_acc", "real_acc"} <= figures.keys():
         return ""
-    return f"augmented copies instead: {figures['augmented_acc'] - figures['real_acc']:+.3f}"
+    return f"lift of augmented copies alone: {figures['augmented_acc'] - figures['real_acc']:+.3f}"
 
 
 def number(value: float) -> str:

@@ -36,7 +36,9 @@ def test_without_a_lift_there_is_no_verdict() -> None:
 
 
 def test_augmented_copies_are_compared_where_they_were_measured() -> None:
-    assert formatting.augmented_lift({"augmented_acc": 0.91, "real_acc": 0.9}) == "augmented copies instead: +0.010"
+    assert (
+        formatting.augmented_lift({"augmented_acc": 0.91, "real_acc": 0.9}) == "lift of augmented copies alone: +0.010"
+    )
     assert formatting.augmented_lift({"real_acc": 0.9}) == ""
 
 

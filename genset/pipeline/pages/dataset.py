@@ -1,5 +1,6 @@
 """The report page of a dataset: its verdict, figures, classes, items and origin."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -199,10 +200,16 @@ def _contents(data: DatasetPageData) -> PageSection:
     splits = count_values(record.split or "not split" for record in data.records)
     facts = [Facts("Items by split", {name: f"{count:,}" for name, count in splits.items()})]
     for trait, values in data.traits.items():
-        shown_values = {name: f"{count:,}" for name, count in list(values.items())[:_MAX_TRAIT_VALUES]}
-        facts.append(Facts(f"Items{data.scope} by {trait}", shown_values))
+        facts.append(Facts(f"Items{data.scope} by {trait}", _most_frequent(values)))
     blocks = [SideBySide([chart, _class_table(counts, totals)]), SideBySide(facts)]
     return PageSection("Contents", "What does the dataset contain?", blocks)
+
+
+def _most_frequent(counts: Mapping[str, int]) -> dict[str, str]:
+    """The counts of the most frequent values, with numbers in the values in ascending order."""
+    names = sorted(counts, key=lambda name: -counts[name])[:_MAX_TRAIT_VALUES]
+    ordered = sorted(names, key=lambda name: ([int(digits) for digits in re.findall(r"\d+", name)], name))
+    return {name: f"{counts[name]:,}" for name in ordered}
 
 
 def _class_table(counts: Mapping[str, Mapping[str, int]], totals: Mapping[str, int]) -> Table:
