@@ -1,6 +1,7 @@
 """Read and write JSON that a stranger may have written."""
 
 import json
+import os
 from typing import Any
 
 
@@ -33,3 +34,8 @@ def as_text(value: object) -> str:
 def json_bytes(value: Any) -> bytes:
     """JSON as genset writes it to files: indented, in a stable order."""
     return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()
+
+
+def printable(name: str) -> str:
+    """A file name as text that can be written as UTF-8; bytes that are not UTF-8 are escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

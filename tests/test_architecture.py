@@ -33,7 +33,7 @@ CLI_LAYERS = [
     {"inspect_versions"},
     {"inspect_request", "rendering"},
     {"session"},
-    {"console", "run_log", "flags", "lookup", "options", "json_output"},
+    {"console", "run_log", "flag_values", "lookup", "options", "json_output"},
     {"completion"},
 ]
 # The stages of pipeline/ in order: each imports those before it.
@@ -42,6 +42,7 @@ STAGES = [
     "job",
     "components",
     "reading",
+    "export_items",
     "collect",
     "clean",
     "split",

@@ -20,10 +20,10 @@ from genset.modalities import MODALITIES
 from genset.modalities.composition import COMPOSITE_STEPS, POLICIES, step_kinds
 from genset.models import FAMILIES
 from genset.models.priors import GaussianMixture
-from genset.pipeline.augment import copies
+from genset.pipeline import export_items
+from genset.pipeline.augment import copies, copy_job
 from genset.pipeline.augment.mixing import PartnerPool, TrainContext
 from genset.pipeline.job import Job
-from genset.pipeline.write import dataset
 from genset.quality import METRICS
 from genset.report.media import element
 from genset.versions.root import Root
@@ -206,18 +206,18 @@ def test_a_transform_makes_the_same_bytes_with_any_number_of_workers_and_for_one
     real = records(kind)
     form = modality.settings.model_dump(mode="json")
     recipe = copies.Recipe((made_step(kind, step),), 7, form, True)
-    copying = dataset.CopyJob(copies.numbered_copies(real, 2, {}), recipe, None)
+    copying = copy_job.CopyJob(copies.numbered_copies(real, 2, {}), recipe, None)
     parents = [(record, functools.partial(modality.decode_native, record.raw)) for record in real]
     outcomes = []
     for workers in (1, 2, 4):
         job = Job("augment", Root(tmp_path), Local(workers=workers), Progress())
-        outcomes.append(list(dataset.augmented_copies(parents, copying, modality, job, [])))
+        outcomes.append(list(copy_job.augmented_copies(parents, copying, modality, job, [])))
     assert outcomes[0] == outcomes[1] == outcomes[2]
     by_id = {record.id: record for record in real}
     for item in outcomes[0][::5] or outcomes[0][:1]:
         (noted,) = recipe.as_dict().values()
         again, same = replay.replay_copy(item.record, by_id, json.loads(json.dumps(noted)), type(modality))
-        assert dataset.to_export_item(item.record, again, same) == item
+        assert export_items.to_export_item(item.record, again, same) == item
 
 
 @pytest.mark.parametrize("kind", MODALITIES)

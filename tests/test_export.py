@@ -22,8 +22,9 @@ from genset.export.tfrecord import crc32c
 from genset.export.webdataset import WebDatasetExporter
 from genset.interfaces import Exporter, Modality, Progress
 from genset.modalities import MODALITIES
+from genset.pipeline.export_items import encode_items
 from genset.pipeline.job import Job
-from genset.pipeline.write.dataset import encode_items, write_dataset
+from genset.pipeline.write.dataset import write_dataset
 from genset.versions.root import Root
 from genset.versions.version import Version
 from tests.helpers import ROOT, genset

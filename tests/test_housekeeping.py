@@ -18,7 +18,8 @@ from genset.errors import GensetError
 from genset.interfaces import Progress
 from genset.pipeline.job import Job
 from genset.versions.root import Root
-from genset.workflows.versions import list_versions, prune, remove
+from genset.workflows.list import list_versions
+from genset.workflows.prune import prune, remove
 from tests.helpers import ROOT, Trained, config, genset, manifest_of
 
 

@@ -55,7 +55,7 @@ def command(
     session: "Session",
 ) -> int:
     """Add label-preserving copies to the training set of a dataset, and fill small classes."""
-    from genset.cli.flags import sections_from_flags, version_name
+    from genset.cli.flag_values import sections_from_flags, version_name
     from genset.cli.lookup import find_dataset, find_model
     from genset.cli.rendering import print_dataset
     from genset.pipeline.reading import kind_of
@@ -81,7 +81,7 @@ def command(
 
 
 def _replay(version: "Version", item: str, filler: "Version | None", root: "Root", session: "Session") -> int:
-    from genset.cli.json_output.pipeline_commands import ReplayOutput
+    from genset.cli.json_output.augment import ReplayOutput
     from genset.workflows.replay import replay
 
     console = session.console
@@ -97,7 +97,7 @@ def _replay(version: "Version", item: str, filler: "Version | None", root: "Root
 
 
 def _print_plan(plan: "AugmentPlan", estimate: "Estimate", session: "Session") -> int:
-    from genset.cli.json_output.pipeline_commands import AugmentPlanOutput
+    from genset.cli.json_output.augment import AugmentPlanOutput
     from genset.cli.rendering import print_class_plan
     from genset.pipeline.job import as_dicts
 

@@ -18,7 +18,7 @@ Steps = Annotated[int, typer.Option(help="number of training steps", min=100, ma
 @common_options("workers", "engine", "json", "quiet", "debug")
 def command(steps: Steps = 200, *, session: "Session") -> int:
     """Measure the speed of this machine: items per second of each stage, on small generated images."""
-    from genset.cli.json_output.other_commands import BenchOutput
+    from genset.cli.json_output.bench import BenchOutput
     from genset.workflows.bench import bench
 
     stages, console = bench(steps, session.job(session.root())), session.console

@@ -95,7 +95,7 @@ def command(
     session: "Session",
 ) -> int:
     """Sample new items from a trained model, without TensorFlow."""
-    from genset.cli.flags import exporter_from_flag, sections_from_flags, version_name
+    from genset.cli.flag_values import exporter_from_flag, sections_from_flags, version_name
     from genset.cli.lookup import find_model
     from genset.cli.rendering import print_dataset
     from genset.workflows.generate import DEFAULT_VARY, VariationRequest, generate_version

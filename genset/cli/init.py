@@ -67,7 +67,7 @@ def _propose(
     """The config, and the file that it may be written to."""
     from dataclasses import replace
 
-    from genset.cli.flags import version_name
+    from genset.cli.flag_values import version_name
     from genset.workflows.init import suggest_config
 
     if name:
@@ -90,7 +90,7 @@ def _write(proposal: "SuggestedConfig", place: Path, console: "Console") -> None
 
 
 def _finish(proposal: "SuggestedConfig", scanned: "ScanResult", place: Path | None, session: "Session") -> int:
-    from genset.cli.json_output.other_commands import InitOutput
+    from genset.cli.json_output.init import InitOutput
     from genset.pipeline.job import as_dicts
 
     session.finish(

@@ -6,7 +6,7 @@ from genset.atomic import write_atomically
 from genset.cli.inspect_dataset import inspect_dataset
 from genset.cli.inspect_request import InspectRequest
 from genset.cli.inspect_versions import print_comparison
-from genset.cli.json_output.other_commands import AncestryOutput, ConfigOutput
+from genset.cli.json_output.inspect import AncestryOutput, ConfigOutput
 from genset.cli.lookup import find_model, find_version
 from genset.cli.rendering import print_model
 from genset.cli.session import Session

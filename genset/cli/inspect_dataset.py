@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from genset.atomic import write_atomically
-from genset.cli.flags import sections_from_flags
+from genset.cli.flag_values import sections_from_flags
 from genset.cli.inspect_request import InspectRequest
 from genset.cli.inspect_versions import print_comparison
-from genset.cli.json_output.other_commands import ContentsOutput, EvaluationOutput
+from genset.cli.json_output.inspect import ContentsOutput, EvaluationOutput
 from genset.cli.lookup import find_dataset, find_model, lookup
 from genset.cli.rendering import print_failed_gates, print_figures
 from genset.cli.session import Session

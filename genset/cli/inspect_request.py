@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genset.cli.console import Console
-from genset.cli.flags import check_writable
+from genset.cli.flag_values import check_writable
 from genset.config.by_modality import EVERY_FIGURE
 from genset.errors import GensetError
 from genset.quality import gates

@@ -2,7 +2,7 @@
 
 from genset.atomic import write_atomically
 from genset.cli.inspect_request import InspectRequest
-from genset.cli.json_output.other_commands import ComparisonOutput
+from genset.cli.json_output.inspect import ComparisonOutput
 from genset.cli.rendering import print_failed_gates
 from genset.cli.session import Session
 from genset.config.by_modality import EVERY_FIGURE

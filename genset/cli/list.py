@@ -9,7 +9,7 @@ from genset.errors import ExitCode
 
 if TYPE_CHECKING:
     from genset.cli.session import Session
-    from genset.workflows.versions import ListedVersion
+    from genset.workflows.list import ListedVersion
 
 EXAMPLE = "genset list digits"
 
@@ -17,13 +17,13 @@ EXAMPLE = "genset list digits"
 @common_options("output", "json", "quiet", "debug")
 def command(name: OneName = None, *, session: "Session") -> int:
     """List all versions with size, counts, key metrics and parents."""
-    from genset.workflows.versions import list_versions
+    from genset.workflows.list import list_versions
 
     return _print_versions(list_versions(session.root(), name), session)
 
 
 def _print_versions(versions: "Sequence[ListedVersion]", session: "Session") -> int:
-    from genset.cli.json_output.other_commands import ListOutput
+    from genset.cli.json_output.list import ListOutput
     from genset.cli.json_output.parts import ListedVersionOutput
     from genset.cli.rendering import kind_and_reference
     from genset.dataset import SPLITS

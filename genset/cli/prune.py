@@ -10,7 +10,7 @@ from genset.errors import ExitCode
 
 if TYPE_CHECKING:
     from genset.cli.session import Session
-    from genset.workflows.versions import Pruning
+    from genset.workflows.prune import Pruning
 
 EXAMPLE = "genset prune --keep 3 --dry-run"
 
@@ -21,7 +21,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="list what would be remo
 @common_options("output", "lock_timeout", "json", "quiet", "debug")
 def command(name: OneName = None, keep: Keep = 3, dry_run: DryRun = False, *, session: "Session") -> int:
     """Remove old versions, but never `latest` or a parent of a version that is kept."""
-    from genset.workflows.versions import prune, remove
+    from genset.workflows.prune import prune, remove
 
     root = session.root()
     if dry_run:
@@ -33,8 +33,8 @@ def command(name: OneName = None, keep: Keep = 3, dry_run: DryRun = False, *, se
 
 
 def _print_pruning(pruning: "Pruning", session: "Session", *, dry_run: bool) -> int:
-    from genset.cli.json_output.other_commands import PruneOutput
     from genset.cli.json_output.parts import ListedVersionOutput
+    from genset.cli.json_output.prune import PruneOutput
     from genset.cli.rendering import format_bytes, kind_and_reference
 
     console = session.console

@@ -30,8 +30,8 @@ Url = Annotated[
 @common_options()
 def command(version: Reference, url: Url, *, session: "Session") -> int:
     """Upload a version to a bucket or any fsspec URL. Uploads are atomic and immutable."""
-    from genset.cli.flags import store_from_url
-    from genset.cli.json_output.other_commands import PublishOutput
+    from genset.cli.flag_values import store_from_url
+    from genset.cli.json_output.publish import PublishOutput
     from genset.cli.lookup import require_version
     from genset.cli.rendering import format_bytes, kind_and_reference
     from genset.workflows.publish import publish

@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genset.cli.console import Console
-from genset.cli.json_output.pipeline_commands import DatasetOutput, ModelOutput
+from genset.cli.json_output.generate import DatasetOutput
+from genset.cli.json_output.train import ModelOutput
 from genset.cli.session import Session
 from genset.config.by_modality import EVERY_FIGURE
 from genset.errors import ExitCode
 from genset.pipeline.evaluate.evaluator import SUSPECTS_LISTED
 from genset.pipeline.job import as_dicts
 from genset.pipeline.reading import model_facts
+from genset.pipeline.write.written_version import WrittenVersion
 from genset.report import formatting
 from genset.versions.version import Version
-from genset.workflows.open_dataset import WrittenVersion
 
 _MAX_CLASSES = 12
 _MAX_SUSPECTS = 5

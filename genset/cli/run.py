@@ -45,7 +45,7 @@ def command(
     session: "Session",
 ) -> int:
     """Run the complete pipeline: collect, clean, split, train, generate, augment, balance, evaluate."""
-    from genset.cli.flags import check_writable
+    from genset.cli.flag_values import check_writable
     from genset.config.loading import load
     from genset.workflows.dry_run import dry_run as plan_run
     from genset.workflows.run import run
@@ -86,7 +86,7 @@ def _repeated_options(common: Common, force: bool, resume: bool) -> list[str]:
 
 def _print_result(result: "RunResult", summary: Path | None, session: "Session") -> int:
     from genset.atomic import write_atomically
-    from genset.cli.json_output.pipeline_commands import RunOutput
+    from genset.cli.json_output.run import RunOutput
     from genset.cli.rendering import print_failed_gates, print_figures
     from genset.pipeline.pages.comparison import evaluation_markdown
 
@@ -123,7 +123,7 @@ def _print_places(result: "RunResult", session: "Session") -> None:
 
 
 def _print_plan(plan: "RunPlan", session: "Session") -> int:
-    from genset.cli.json_output.pipeline_commands import RunPlanOutput
+    from genset.cli.json_output.run import RunPlanOutput
     from genset.cli.rendering import format_bytes, print_class_plan
     from genset.config.loading import dump
     from genset.errors import ExitCode

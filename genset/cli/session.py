@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genset.cli.console import Console, guarded
-from genset.cli.flags import engine_from_flag
+from genset.cli.flag_values import engine_from_flag
 from genset.cli.json_output.parts import CommandOutput
 from genset.cli.options import Common
 from genset.cli.run_log import RunLog

@@ -13,7 +13,7 @@ from genset.errors import ExitCode, GensetError
 if TYPE_CHECKING:
     from genset.cli.session import Session
     from genset.config.split_section import Split
-    from genset.workflows.open_dataset import WrittenVersion
+    from genset.pipeline.write.written_version import WrittenVersion
 
 EXAMPLE = "genset split samples/image --ratios 0.8,0.1,0.1 --name divided"
 
@@ -64,7 +64,7 @@ def command(
     session: "Session",
 ) -> int:
     """Split a dataset into train, validation and test without leaks."""
-    from genset.cli.flags import group_from_flag, version_name
+    from genset.cli.flag_values import group_from_flag, version_name
     from genset.cli.lookup import find_dataset
     from genset.cli.rendering import print_dataset
     from genset.pipeline.reading import kind_of
@@ -91,7 +91,7 @@ def _sections(
     ratios: str | None, counts: str | None, stratify: list[str] | None, overrides: list[str] | None, modality: str
 ) -> list[Any]:
     """The sections split and clean of the config. Raises GensetError."""
-    from genset.cli.flags import sections_from_flags
+    from genset.cli.flag_values import sections_from_flags
 
     flags = {
         "split.ratios": ratios and f"[{ratios}]",
@@ -112,7 +112,7 @@ def _check_folds(section: "Split") -> None:
 
 
 def _print_folds(folds: "Sequence[WrittenVersion]", session: "Session") -> int:
-    from genset.cli.json_output.pipeline_commands import FoldOutput, FoldsOutput
+    from genset.cli.json_output.split import FoldOutput, FoldsOutput
     from genset.pipeline.job import as_dicts
 
     console, problems = session.console, as_dicts(folds[0].problems)

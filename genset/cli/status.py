@@ -25,7 +25,7 @@ def command(config: ConfigFile, overrides: Overrides = None, *, session: "Sessio
 
 
 def _print_states(states: "dict[str, VersionState]", session: "Session") -> int:
-    from genset.cli.json_output.other_commands import StatusOutput
+    from genset.cli.json_output.status import StatusOutput
 
     console = session.console
     for what, state in states.items():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genset.cli.json_output.pipeline_commands import SweepOutput
+from genset.cli.json_output.sweep import SweepOutput
 from genset.cli.session import Session
 from genset.config.by_modality import EVERY_FIGURE
 from genset.config.loading import load

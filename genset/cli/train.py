@@ -43,7 +43,7 @@ def command(
 
 def _print_worker(trained: bool, rank: "Rank", session: "Session") -> int:
     """Print the result of a worker that is not the chief. Returns the exit code."""
-    from genset.cli.json_output.pipeline_commands import WorkerOutput
+    from genset.cli.json_output.train import WorkerOutput
 
     outcome = "done: the chief writes the model" if trained else "the model is up to date"
     session.console.say(f"worker {rank.index} of {rank.count}: {outcome}")

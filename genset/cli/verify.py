@@ -38,7 +38,7 @@ GroupBy = Annotated[
 @common_options("output", "workers", "engine", "log_file", "json", "quiet", "debug")
 def command(path: Place, overrides: Rules = None, group_by: GroupBy = None, *, session: "Session") -> int:
     """Check any dataset: leaks between splits, checksums, labels, provenance; exit code 1 if there are problems."""
-    from genset.cli.flags import group_from_flag, sections_from_flags
+    from genset.cli.flag_values import group_from_flag, sections_from_flags
     from genset.cli.lookup import find_path
     from genset.workflows.verify import kind_at, verify
 
@@ -49,7 +49,7 @@ def command(path: Place, overrides: Rules = None, group_by: GroupBy = None, *, s
 
 
 def _print_result(result: "VerifyResult", session: "Session") -> int:
-    from genset.cli.json_output.other_commands import VerifyOutput
+    from genset.cli.json_output.verify import VerifyOutput
     from genset.pipeline.job import as_dicts
 
     console = session.console

@@ -1,6 +1,5 @@
 """The sections of the config as frozen models. Defaults are here, or in the settings of the kind they belong to."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -9,7 +8,8 @@ import pydantic.json_schema
 from pydantic_core import PydanticCustomError
 
 from genset.config.clean_section import Clean
-from genset.config.split_section import Split, text_list
+from genset.config.split_section import Split
+from genset.config.values import check_group, text_list
 from genset.engine import ENGINES, Engine, Local
 from genset.export import EXPORTERS
 from genset.export.folder import FolderExporter
@@ -197,15 +197,3 @@ class Config(Section):
     def items(self) -> Modality:
         """The modality, ready to read and write items."""
         return MODALITIES[self.modality.kind](self.modality)
-
-
-def check_group(text: str) -> str:
-    """A column name, or a pattern with (?P<group>...). Raises ValueError."""
-    if not re.fullmatch(r"\w+", text):
-        try:
-            names = re.compile(text).groupindex
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        if "group" not in names:
-            raise ValueError("the regular expression must name a (?P<group>...)")
-    return text

@@ -7,14 +7,10 @@ import pydantic
 import pydantic.json_schema
 from pydantic_core import PydanticCustomError
 
+from genset.config.values import text_list
 from genset.interfaces import Section
 
 DEFAULT_RATIOS = (0.8, 0.1, 0.1)
-
-
-def text_list(value: Any) -> Any:
-    """A single text as a list of one; other values unchanged."""
-    return [value] if isinstance(value, str) else value
 
 
 Ratio = Annotated[float, pydantic.Field(ge=0, le=1)]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from genset.errors import GensetError
-from genset.safe_json import lone_surrogate
+from genset.safe_json import lone_surrogate, printable
 from genset.versions.version import CONFIG, NOT_SUMMED, SUMS, Version, is_inside
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")  # as sha256sum writes it
@@ -108,11 +108,7 @@ def _unknown_files(folder: Path, names: Collection[str]) -> Iterator[tuple[str, 
         for name in sorted(inner):
             if (place / name).as_posix() not in folders:
                 inner.remove(name)
-                yield _text(f"{(place / name).as_posix()}/"), UNKNOWN
+                yield printable(f"{(place / name).as_posix()}/"), UNKNOWN
         for name in sorted(files):
             if (place / name).as_posix() not in names:
-                yield _text((place / name).as_posix()), UNKNOWN
-
-
-def _text(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+                yield printable((place / name).as_posix()), UNKNOWN

@@ -10,19 +10,22 @@ from genset.config.sections import Augment, Balance, Generate
 from genset.dataset import ExportItem, Record
 from genset.errors import GensetError
 from genset.export.folder import FolderExporter
+from genset.pipeline import export_items
 from genset.pipeline.augment.copies import Copy, Recipe, next_numbers, with_soft_labels
+from genset.pipeline.augment.copy_job import CopyJob, augmented_copies
 from genset.pipeline.augment.latent import open_latent_mixer, uses_model
 from genset.pipeline.augment.plan import ClassPlan, plan_classes
+from genset.pipeline.augment.steps import augmentation_steps
 from genset.pipeline.generate import sampling, training_items
 from genset.pipeline.generate.generator import Filters, SampleModel
 from genset.pipeline.job import Job, as_dicts
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.write import dataset
-from genset.pipeline.write.dataset import CopyJob
 from genset.pipeline.write.estimate import Estimate, estimate_copies, estimate_from_sample, source_bytes
+from genset.pipeline.write.written_version import WrittenVersion
 from genset.versions.version import Version
 from genset.workflows.generate import rare_problems
-from genset.workflows.open_dataset import OpenDataset, WrittenVersion, export_unchanged
+from genset.workflows.open_dataset import OpenDataset, export_unchanged
 from genset.workflows.provenance_check import trained_on
 
 
@@ -80,7 +83,7 @@ def augment_plan(
     train = [record for record in source.records if record.split == "train"]
     start = next_numbers(source.records)
     planned = plan_classes(train, start, section, target, seed, has_model=model is not None)
-    steps = dataset.augmentation_steps(
+    steps = augmentation_steps(
         section,
         source.modality,
         {record.label for record in source.records},
@@ -121,7 +124,7 @@ def augment_version(planned: AugmentPlan, name: str, job: Job) -> WrittenVersion
     problems = [*source.problems, *class_plan.problems]
     parts = [
         export_unchanged(records, source, job),
-        dataset.augmented_copies(parents, planned.copy_job, source.modality, job, problems),
+        augmented_copies(parents, planned.copy_job, source.modality, job, problems),
     ]
     generated = (
         _generate(model, source, class_plan, planned.seed, job)
@@ -132,7 +135,7 @@ def augment_version(planned: AugmentPlan, name: str, job: Job) -> WrittenVersion
         blank = dict.fromkeys(records[0].columns, "")
         pairs = zip(generated.dataset, generated.items, strict=True)
         blanked = ((replace(record, columns=blank), item) for record, item in pairs)
-        parts.append(dataset.encode_items(blanked, source.modality, job))
+        parts.append(export_items.encode_items(blanked, source.modality, job))
         problems += sampling.rejected_problems(generated.given_up)
     section, target = planned.sections
     redrawn = generated.redrawn if generated else {}
@@ -211,7 +214,7 @@ def estimate(planned: AugmentPlan, job: Job) -> Estimate:
     def generate_some(some: Sequence[tuple[str, int]]) -> Iterator[ExportItem]:
         if generator:
             items = generator.items_at(list(some), planned.seed, 0)
-            yield from (dataset.to_export_item(planned.records[0], item, generator.modality) for item in items)
+            yield from (export_items.to_export_item(planned.records[0], item, generator.modality) for item in items)
 
     return (
         kept

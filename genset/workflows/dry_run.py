@@ -15,13 +15,15 @@ from genset.interfaces import Modality, Problem
 from genset.modalities import MODALITIES
 from genset.models.schedule import DEFAULT_SECONDS
 from genset.pipeline.augment import copies, latent
+from genset.pipeline.augment.copy_job import CopyJob
 from genset.pipeline.augment.plan import ClassPlan
+from genset.pipeline.augment.steps import augmentation_steps
 from genset.pipeline.collect.collect import collect
+from genset.pipeline.export_items import to_export_item
 from genset.pipeline.generate.counts import rare_class_problems
 from genset.pipeline.job import Job, as_dicts
 from genset.pipeline.prepare import split_records, usable_items
 from genset.pipeline.train import train
-from genset.pipeline.write.dataset import CopyJob, augmentation_steps, to_export_item
 from genset.pipeline.write.estimate import Estimate, estimate_copies, estimate_from_sample
 from genset.workflows.run import plan_dataset
 from genset.workflows.status import VersionState, states

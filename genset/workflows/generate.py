@@ -8,14 +8,15 @@ from genset.dataset import ExportItem
 from genset.errors import GensetError
 from genset.export.shards import ShardedExporter
 from genset.interfaces import Exporter, Problem
+from genset.pipeline import export_items
 from genset.pipeline.generate import sampling, training_items, variations
 from genset.pipeline.generate.counts import rare_class_problems, target_counts
 from genset.pipeline.generate.generator import Filters, Places, SampleModel, SampleSource
 from genset.pipeline.job import Job
 from genset.pipeline.prepare import Prepared
 from genset.pipeline.write import dataset, shards
+from genset.pipeline.write.written_version import WrittenVersion
 from genset.versions.version import Version
-from genset.workflows.open_dataset import WrittenVersion
 
 DEFAULT_VARY = 0.3
 
@@ -112,7 +113,7 @@ def _generated_items(
 
     def generate_batch(places: Places) -> tuple[sampling.SampledPart, list[ExportItem]]:
         part = sampler(places)
-        items = dataset.to_export_items(part.records, part.items, modality)
+        items = export_items.to_export_items(part.records, part.items, modality)
         return replace(part, records=[], items=part.items[:0]), items
 
     size = sampling.items_per_task(tally.requested, job.engine.slots())

@@ -13,37 +13,15 @@ from genset.errors import GensetError
 from genset.interfaces import DecodedInfo, Modality, Problem
 from genset.metadata import read_version
 from genset.modalities import MODALITIES
+from genset.pipeline import export_items
 from genset.pipeline.clean.clean import clean
 from genset.pipeline.collect.collect import collect
 from genset.pipeline.collect.groups import with_groups
-from genset.pipeline.job import Job, as_dicts
+from genset.pipeline.job import Job
 from genset.pipeline.reading import default_name, guess_modality, reader
-from genset.pipeline.write import dataset
 from genset.versions.version import SUMS, Version
 
 NO_PROBLEMS: tuple[Problem, ...] = ()
-Counts = Mapping[str, Mapping[str, int]]
-
-
-@dataclass(frozen=True)
-class WrittenVersion:
-    """A version that a command wrote, with what the command reports about it."""
-
-    version: Version
-    counts: Counts
-    problems: Sequence[Problem]
-    redrawn: Mapping[str, int]  # number of items that were drawn again, by reason
-    notes: Sequence[str] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """The result as JSON holds it."""
-        return {
-            "version": self.version,
-            "counts": self.counts,
-            "problems": as_dicts(self.problems),
-            "redrawn": self.redrawn,
-            **({"notes": list(self.notes)} if self.notes else {}),
-        }
 
 
 @dataclass(frozen=True)
@@ -120,6 +98,6 @@ def export_unchanged(records: Sequence[Record], source: OpenDataset, job: Job) -
         if suffix:
             link = record.path if source.hard_links or record.versioned else None
             return ExportItem(record, record.path.read_bytes(), suffix, link=link)
-        return dataset.to_export_item(record, modality.decode_native(record.raw), modality)
+        return export_items.to_export_item(record, modality.decode_native(record.raw), modality)
 
     return job.engine.map(export_item, records)

@@ -17,7 +17,8 @@ from genset.metadata import read_version
 from genset.modalities import MODALITIES
 from genset.modalities.composition import step_kinds
 from genset.pipeline.augment import copies
-from genset.pipeline.augment.mixing import LatentMixer, PartnerPool, TrainContext
+from genset.pipeline.augment.latent import LatentMixer
+from genset.pipeline.augment.mixing import PartnerPool, TrainContext
 from genset.pipeline.generate import generator, training_items, variations
 from genset.pipeline.job import Job
 from genset.pipeline.reading import reader

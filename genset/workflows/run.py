@@ -16,23 +16,19 @@ from genset.models.distributed import VARIABLE, Rank
 from genset.pipeline import reading
 from genset.pipeline.augment import latent
 from genset.pipeline.augment.copies import Recipe, with_soft_labels
+from genset.pipeline.augment.copy_job import CopyJob, augmented_copies
 from genset.pipeline.augment.plan import ClassPlan, plan_classes
+from genset.pipeline.augment.steps import augmentation_steps
 from genset.pipeline.evaluate.evaluator import Evaluator, LabelledItems
 from genset.pipeline.evaluate.verdict import QUALITY, Verdict
+from genset.pipeline.export_items import encode_items
 from genset.pipeline.generate import sampling
 from genset.pipeline.generate.counts import rare_class_problems, skipped_classes, target_counts
 from genset.pipeline.generate.generator import Filters, SampleModel
 from genset.pipeline.job import Job, as_dicts, cache_key, up_to_date
 from genset.pipeline.prepare import Prepared, prepare, with_settings
 from genset.pipeline.train.train import train_model
-from genset.pipeline.write.dataset import (
-    CopyJob,
-    augmentation_steps,
-    augmented_copies,
-    encode_items,
-    ordered_records,
-    write_dataset,
-)
+from genset.pipeline.write.dataset import ordered_records, write_dataset
 from genset.versions.remote import Store
 from genset.versions.version import Version
 from genset.workflows.publish import PublishResult, publish

@@ -15,8 +15,9 @@ from genset.pipeline.job import Job
 from genset.pipeline.prepare import check_training_items, splits_by_id
 from genset.pipeline.split.assign import assign, deviations, folds, shares_of
 from genset.pipeline.write import dataset
+from genset.pipeline.write.written_version import WrittenVersion
 from genset.versions.version import Version
-from genset.workflows.open_dataset import OpenDataset, WrittenVersion, export_unchanged
+from genset.workflows.open_dataset import OpenDataset, export_unchanged
 
 
 @dataclass(frozen=True)

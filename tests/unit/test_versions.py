@@ -10,7 +10,8 @@ from genset.errors import GensetError
 from genset.pipeline.job import up_to_date
 from genset.versions.root import Root
 from genset.versions.version import Version
-from genset.workflows.versions import list_versions, prune
+from genset.workflows.list import list_versions
+from genset.workflows.prune import prune
 from tests.helpers import manifest_of
 
 

@@ -8,33 +8,28 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from genset.cli.json_output.other_commands import (
+from genset.cli.json_output.augment import AugmentPlanOutput, ReplayOutput
+from genset.cli.json_output.bench import BenchOutput
+from genset.cli.json_output.errors import ErrorOutput
+from genset.cli.json_output.generate import DatasetOutput
+from genset.cli.json_output.init import InitOutput
+from genset.cli.json_output.inspect import (
     AncestryOutput,
-    BenchOutput,
     ComparisonOutput,
     ConfigOutput,
     ContentsOutput,
-    ErrorOutput,
     EvaluationOutput,
-    InitOutput,
-    ListOutput,
-    PruneOutput,
-    PublishOutput,
-    StatusOutput,
-    VerifyOutput,
 )
+from genset.cli.json_output.list import ListOutput
 from genset.cli.json_output.parts import OutputPart
-from genset.cli.json_output.pipeline_commands import (
-    AugmentPlanOutput,
-    DatasetOutput,
-    FoldsOutput,
-    ModelOutput,
-    ReplayOutput,
-    RunOutput,
-    RunPlanOutput,
-    SweepOutput,
-    WorkerOutput,
-)
+from genset.cli.json_output.prune import PruneOutput
+from genset.cli.json_output.publish import PublishOutput
+from genset.cli.json_output.run import RunOutput, RunPlanOutput
+from genset.cli.json_output.split import FoldsOutput
+from genset.cli.json_output.status import StatusOutput
+from genset.cli.json_output.sweep import SweepOutput
+from genset.cli.json_output.train import ModelOutput, WorkerOutput
+from genset.cli.json_output.verify import VerifyOutput
 
 _OBJECTS: tuple[type[OutputPart], ...] = (
     *(RunOutput, RunPlanOutput, SweepOutput, ModelOutput, WorkerOutput, DatasetOutput, FoldsOutput),

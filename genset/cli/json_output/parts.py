@@ -6,7 +6,7 @@ import pydantic
 from pydantic import SkipValidation
 
 if TYPE_CHECKING:
-    from genset.workflows.versions import ListedVersion
+    from genset.workflows.list import ListedVersion
 
 Text = SkipValidation[str]  # unchecked, as a path may hold bytes that are not UTF-8
 PathText = Annotated[Text, pydantic.BeforeValidator(str)]

@@ -3,17 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 
 from genset.dataset import Record
 from genset.errors import GensetError
 from genset.interfaces import ItemArray, MixContext, MixPartner
-from genset.models.onnx_network import OnnxNetwork
-from genset.pipeline.generate.generator import SampleModel
-from genset.pipeline.generate.variations import open_encoder
-from genset.versions.version import Version
+from genset.pipeline.augment.latent import LatentMixer
 
 
 class PartnerPool:
@@ -34,29 +31,6 @@ class PartnerPool:
             return None
         chosen = records[int(position * last)]
         return records[last] if chosen.id == record.id else chosen  # the last one replaces the item itself
-
-
-@dataclass(frozen=True)
-class LatentMixer:
-    """A model that interpolates between two items."""
-
-    model: SampleModel
-    encode: OnnxNetwork
-
-    @classmethod
-    def from_version(cls, version: Version) -> Self:
-        """Open a model version. Raises GensetError for a model without an encoder."""
-        return cls(SampleModel.open(version), open_encoder(version))
-
-    def between(self, first: Record, last: Record, share: float, rng: np.random.Generator) -> ItemArray:
-        """The decoded item at a fraction `share` of the way between the codes of two items of one class."""
-        modality = self.model.modality
-        items = np.stack([modality.decode(record.raw) for record in (first, last)])
-        (codes,) = self.encode(modality.to_tensor(items))
-        z = ((1 - share) * codes[:1] + share * codes[1:]).astype(np.float32)
-        label = self.model.one_hot([first.label])
-        mixed: ItemArray = modality.render(self.model.models, z, label, [rng], self.model.sampling)[0]
-        return mixed
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from genset.metadata import (
     read_version,
 )
 from genset.pipeline.reading import reader
+from genset.safe_json import printable
 from genset.versions.root import is_output
 from genset.versions.version import MANIFEST, open_version
 
@@ -229,8 +230,3 @@ def _unreadable(path: Path, folder: Path, error: OSError) -> Problem:
 
 def _visible(folder: Path) -> list[Path]:
     return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-
-
-def printable(name: str) -> str:
-    """A file name as text that can be written as UTF-8; bytes that are not UTF-8 are escaped."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,24 +1,19 @@
 """Write real, generated and augmented items as one dataset version."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from genset.config.by_modality import EVERY_FIGURE
 from genset.config.loading import dump as dump_config
-from genset.config.sections import Augment, Config
+from genset.config.sections import Config
 from genset.dataset import SPLIT_FOLDERS, SPLITS, ExportItem, Record, same_columns
-from genset.errors import GensetError, did_you_mean
 from genset.export.card import dataset_card
 from genset.export.croissant import croissant
 from genset.export.folder import FolderExporter
-from genset.interfaces import Exporter, ItemArray, Modality, Problem, Step
+from genset.interfaces import Exporter, Modality, Problem
 from genset.metadata import read_version
-from genset.modalities.composition import may_run_late, walk
-from genset.pipeline.augment import copies as augment_copies
-from genset.pipeline.augment.latent import uses_model
-from genset.pipeline.augment.mixing import LatentMixer, PartnerPool, TrainContext
 from genset.pipeline.evaluate.verdict import QUALITY, Verdict
 from genset.pipeline.job import COUNT_KEYS, Job, as_dicts
 from genset.pipeline.pages.dataset import dataset_page
@@ -29,66 +24,6 @@ from genset.versions.version import CONFIG, Version
 
 REPORT = "report.html"
 CROISSANT = "croissant.json"
-
-
-def to_export_item(record: Record, item: ItemArray, modality: Modality) -> ExportItem:
-    """An item in the form that exporters take: the bytes of a file, or the columns of a row."""
-    fields = modality.to_row(item)
-    return ExportItem(record, modality.encode(item) if fields is None else b"", modality.suffix, fields, array=item)
-
-
-def to_export_items(records: Sequence[Record], items: Iterable[ItemArray], modality: Modality) -> list[ExportItem]:
-    """Records and their items in the form that exporters take."""
-    return [to_export_item(*pair, modality) for pair in zip(records, items, strict=True)]
-
-
-def encode_items(pairs: Iterable[tuple[Record, ItemArray]], modality: Modality, job: Job) -> Iterator[ExportItem]:
-    """Records and their items, encoded in parallel."""
-    return job.engine.map(lambda pair: to_export_item(*pair, modality), pairs)
-
-
-@dataclass(frozen=True)
-class CopyJob:
-    """Planned copies, and how to make them."""
-
-    copies: Sequence[augment_copies.Copy]
-    recipe: augment_copies.Recipe
-    latent: LatentMixer | None  # for steps that interpolate between latent codes
-
-
-def augmented_copies(
-    parents: Iterable[tuple[Record, ItemArray | Callable[[], ItemArray]]],
-    copy_job: CopyJob,
-    modality: Modality,
-    job: Job,
-    problems: list[Problem],
-) -> Iterator[ExportItem]:
-    """The encoded copies of a plan; each parent comes with its item, or with a function that decodes it.
-
-    Real training items among the parents can be mixed in. A copy that is equal to its parent after all attempts is left
-    out and added to the problems.
-    """
-    items = {record.id: (record, source) for record, source in parents}
-    pool = PartnerPool([record for record, _ in items.values()])
-
-    def decode(record: Record) -> ItemArray:
-        source = items[record.id][1]
-        return source() if callable(source) else source
-
-    def make_copy(copy: augment_copies.Copy) -> ExportItem | Problem:
-        context = TrainContext(copy.parent, pool, decode, copy_job.latent)
-        transformed = augment_copies.transform_copy(decode(copy.parent), copy, copy_job.recipe, context)
-        if transformed is None:
-            return Problem(copy.parent.place, "unchanged", "no transform changes it, so a copy was left out")
-        return to_export_item(
-            augment_copies.copy_record(copy, copy_job.recipe, transformed), transformed.item, modality
-        )
-
-    for outcome in job.engine.map(make_copy, copy_job.copies):
-        if isinstance(outcome, Problem):
-            problems.append(outcome)
-        else:
-            yield outcome
 
 
 @dataclass
@@ -240,36 +175,3 @@ def warn_about_labels(labels: Iterable[str], job: Job) -> None:
                 f"the class {label!r} has the name of a split: some loaders will misread its folder; "
                 "metadata.jsonl has the right label"
             )
-
-
-def augmentation_steps(
-    section: Augment, modality: Modality, classes: Collection[str], *, needed: bool = False, has_model: bool = True
-) -> tuple[Step, ...]:
-    """The transforms of a section, or the defaults of the modality.
-
-    Raises GensetError if copies need a transform and there is none, for an unknown class, and for a `latent_mix` that
-    has no model or is not the first step.
-    """
-    steps = modality.default_steps if section.steps is None else tuple(section.steps)
-    if (section.copies or needed) and not steps:
-        raise GensetError(
-            "augment.copies is set but augment.steps is empty: copies would equal the originals",
-            where="augment.steps",
-            hint=f"Add one of {', '.join(modality.augmentations)}, or remove `steps` to use the mild defaults.",
-        )
-    for label in (label for step in walk(steps) for label in (*(step.only_for or ()), *(step.not_for or ()))):
-        if label not in classes:
-            raise GensetError(
-                f"no class {label!r}{did_you_mean(label, classes)}",
-                where="augment.steps",
-                hint=f"The classes are {', '.join(sorted(classes))}.",
-            )
-    if uses_model(steps) and not has_model:
-        raise GensetError("`latent_mix` needs a model", where="augment.steps", hint="Give --model MODEL.")
-    if may_run_late(steps):
-        raise GensetError(
-            "`latent_mix` starts from two real items, so it must be the first transform",
-            where="augment.steps",
-            hint="Move it to the start of `steps`.",
-        )
-    return tuple(step.for_modality(modality) for step in steps)

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from genset.dataset import ExportItem, Record
 from genset.interfaces import ItemArray, Modality
+from genset.pipeline.augment.copy_job import CopyJob, augmented_copies
 from genset.pipeline.job import Job
-from genset.pipeline.write import dataset
 
 SAMPLE_SIZE = 20  # tasks of a kind that are executed
 _T = TypeVar("_T")
@@ -41,12 +41,12 @@ def estimate_from_sample(tasks: Sequence[_T], execute: Callable[[Sequence[_T]], 
 
 
 def estimate_copies(
-    parents: Sequence[tuple[Record, Callable[[], ItemArray]]], copy_job: dataset.CopyJob, modality: Modality, job: Job
+    parents: Sequence[tuple[Record, Callable[[], ItemArray]]], copy_job: CopyJob, modality: Modality, job: Job
 ) -> Estimate:
     """Estimate the copies of a plan."""
     return estimate_from_sample(
         copy_job.copies,
-        lambda sample: dataset.augmented_copies(parents, replace(copy_job, copies=sample), modality, job, []),
+        lambda sample: augmented_copies(parents, replace(copy_job, copies=sample), modality, job, []),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from genset.atomic import write_atomically
 from genset.export.shards import ShardedExporter
 from genset.interfaces import Problem
+from genset.pipeline import export_items
 from genset.pipeline.generate import generator, sampling
 from genset.pipeline.job import Job, cache_key
 from genset.pipeline.write import dataset
@@ -69,7 +70,7 @@ class Shards:
         size = sampling.items_per_task(len(places), 1)
         for start in range(0, len(places), size):
             part = self.sampler(places[start : start + size])
-            items += dataset.to_export_items(part.records, part.items, modality)
+            items += export_items.to_export_items(part.records, part.items, modality)
             redrawn += part.redrawn
             given_up += part.given_up
         for item in items:

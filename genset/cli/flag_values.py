@@ -1,4 +1,4 @@
-"""Values of flags and overrides, read as strictly as the config file is."""
+"""Values of flags and overrides as config sections, engines, exporters and names."""
 
 import re
 from collections.abc import Mapping
@@ -8,8 +8,9 @@ from typing import Any
 from genset.config.by_modality import config_class
 from genset.config.clean_section import Clean
 from genset.config.loading import section
-from genset.config.sections import NAME_PATTERN, Augment, Balance, Generate, Output, Quality, check_group
+from genset.config.sections import NAME_PATTERN, Augment, Balance, Generate, Output, Quality
 from genset.config.split_section import Split
+from genset.config.values import check_group
 from genset.config.yaml_reader import Position, Tree, override
 from genset.engine import ENGINES, Engine, Local
 from genset.errors import GensetError, did_you_mean
