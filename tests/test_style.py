@@ -36,8 +36,8 @@ BANNED = {
 }
 PHRASES = {re.compile(pattern, re.IGNORECASE): instead for pattern, instead in BANNED.items()}
 
-# Texts that are not rewritten yet: names of files, or beginnings of paths. This list only ever gets shorter.
-NOT_YET = ("genset/pipeline/", "genset/workflows/")
+# Names of random streams, caches and manifest keys: to change them would change bytes.
+KEYS = {"judge", "judges"}
 
 # A table of the words to replace; the names of licences.
 NOT_CHECKED = ("docs/style.md", "docs/licences.md")
@@ -64,7 +64,7 @@ def strings() -> Iterator[Text]:
     """String literals of the package: messages, help, docstrings, among them those that describe config keys."""
     for path in sorted((ROOT / "genset").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in KEYS:
                 for offset, line in enumerate(node.value.splitlines()):
                     yield path, node.lineno + offset, line
 
@@ -83,7 +83,7 @@ def faults(texts: Iterator[Text]) -> list[str]:
     listed = []
     for path, number, line in texts:
         name = path.relative_to(ROOT).as_posix()
-        if name in NOT_CHECKED or name.startswith(NOT_YET):
+        if name in NOT_CHECKED:
             continue
         for phrase, instead in PHRASES.items():
             listed += [f"{name}:{number}: {found.group()!r}: {instead}" for found in phrase.finditer(line)]

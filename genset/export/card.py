@@ -42,7 +42,7 @@ def model_card(name: str, manifest: Mapping[str, Any], model: Mapping[str, Any])
     rows = [(key, value) for key, value in model.items() if not isinstance(value, (list, dict))]
     lines = [
         f"# {name}\n",
-        f"A {manifest['modality']} model ({model['family'].upper()}), trained by genset {manifest['genset']}.\n",
+        f"Model of {manifest['modality']} items ({model['family'].upper()}), trained by genset {manifest['genset']}.\n",
         _table("property", rows),
         f"{'!' * model['samples'].endswith('.png')}[samples]({model['samples']})\n\n![learning curves](curves.png)\n",
         "`genset generate` samples from it without TensorFlow. Keras 3 loads `model.keras`.\n",
