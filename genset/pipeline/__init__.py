@@ -1,1 +1,1 @@
-"""The stages that the commands share: collect, clean, split, train, generate, ... No stage depends on the modality."""
+"""The stages that the commands share, from collect to write and train. No stage depends on the modality."""

@@ -9,8 +9,8 @@ _Name = TypeVar("_Name", bound=Any)  # hashable, and ordered
 def connected_components(links: Iterable[Sequence[_Name]]) -> list[list[_Name]]:
     """The components of linked names, sorted, each with its names sorted. A link of one name is a component too.
 
-    This is union-find in plain Python. `scipy.sparse.csgraph` is not faster for 200,000 items, because it needs numbers
-    instead of names, and takes half a second to import.
+    This is union-find in plain Python. For 200,000 names `scipy.sparse.csgraph` takes about 1.4 s instead of 2.6 s, but
+    its import costs half a second in every command that splits, for datasets of any size.
     """
     parent: dict[_Name, _Name] = {}
 
