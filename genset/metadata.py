@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from genset.dataset import COLUMNS, SPLITS, Dataset, Record
 from genset.errors import GensetError
-from genset.safe_json import parse_json
+from genset.safe_json import as_text, lone_surrogate, parse_json
 
 if TYPE_CHECKING:
     from genset.interfaces import Modality
-from genset.dataset import COLUMNS, SPLITS, Dataset, Record
-from genset.safe_json import as_text, lone_surrogate
 
 METADATA = "metadata.jsonl"
 LONGEST_LABEL = 100

@@ -116,7 +116,7 @@ def records(kind: str, count: int = 8) -> list[Record]:
     ]
 
 
-def company(kind: str, parent: Record, item: ItemArray) -> TrainContext:
+def context(kind: str, parent: Record, item: ItemArray) -> TrainContext:
     """An item among other real ones; all of them look like the one that is given, upside down."""
     others = [parent, *records(kind)]
     return TrainContext(parent, PartnerPool(others), lambda record: np.ascontiguousarray(item[::-1]), None)
@@ -175,7 +175,7 @@ def test_a_transform_keeps_shape_dtype_and_range_and_is_made_again_from_what_was
 
     def made_of(item: ItemArray, parent: Record, seed: int) -> copies.TransformedItem | None:
         recipe = copies.Recipe((transform,), seed)
-        return copies.transform_copy(item, copies.Copy(parent, 0), recipe, company(kind, parent, item))
+        return copies.transform_copy(item, copies.Copy(parent, 0), recipe, context(kind, parent, item))
 
     changed = 0
     for number, item in enumerate(varied(kind)):

@@ -75,7 +75,7 @@ def find_version(root: Root, text: str) -> Version | None:
 
 
 def require_version(root: Root, text: str) -> Version:
-    """The same. Raises GensetError where it is not a version."""
+    """The version that a path, NAME or NAME@vNNNN means. Raises GensetError if genset wrote no version there."""
     version = find_version(root, text)
     if version is None:
         raise GensetError(

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import pydantic
-import pydantic.json_schema
 
 from genset.config.clean_section import Check, Checked, Clean
 from genset.config.sections import Augment, Config, Generate, Model, Quality

@@ -4,7 +4,6 @@ import typing
 from typing import Annotated, Any, Self
 
 import pydantic
-import pydantic.json_schema
 from pydantic_core import PydanticCustomError
 
 from genset.interfaces import Action, Section

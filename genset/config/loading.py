@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-import pydantic.json_schema
 
 from genset.config.by_modality import config_class
 from genset.config.messages import fault_from, not_among

@@ -5,7 +5,6 @@ import typing
 from typing import Any
 
 import pydantic
-import pydantic.json_schema
 
 from genset.config.yaml_reader import Fault, Tree, dotted
 from genset.errors import did_you_mean

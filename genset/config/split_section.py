@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
-import pydantic.json_schema
 from pydantic_core import PydanticCustomError
 
 from genset.config.values import text_list

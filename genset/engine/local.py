@@ -93,7 +93,7 @@ class _RateMeter:
         self.rate = 0.0
 
     def measure(self, results: Iterable[Out]) -> Iterator[Out]:
-        """The same results; `rate` is updated with each."""
+        """Pass the results on, and update `rate` with each."""
         started = time.perf_counter()
         for count, result in enumerate(results, start=1):
             yield result

@@ -14,7 +14,7 @@ from genset.safe_json import as_text
 from genset.versions.draft import Draft
 
 _METADATA_BYTES = 400  # of an item, roughly
-_MAX_ITEMS = 16_384  # in a file that a worker generates: what it loses at most
+_MAX_ITEMS = 16_384  # per file: a worker that stops loses at most one file
 
 
 class ShardedExporter(Exporter):

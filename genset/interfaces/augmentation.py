@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 import pydantic
 
-if TYPE_CHECKING:
-    from genset.dataset import Record
-from typing import TYPE_CHECKING
-
 from genset.interfaces.arrays import ItemArray
 from genset.interfaces.section import Section
 
 if TYPE_CHECKING:
+    from genset.dataset import Record
     from genset.interfaces.modality import Modality
 
 
-Drawn = dict[
-    str, Any
-]  # the parameters drawn for one application of a transform: plain values, recorded beside the item
+# The parameters drawn for one application of a transform: plain values, recorded beside the item.
+Drawn = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +76,16 @@ class Step(Section):
         return ()
 
     def maybe_run(
-        self, item: ItemArray, rng: np.random.Generator, company: MixContext
+        self, item: ItemArray, rng: np.random.Generator, context: MixContext
     ) -> tuple[ItemArray, list[Drawn]]:
         """(the item, transformed if the step applies to its class and `p` allows it; one row of drawn parameters for
         each transform that was applied)."""
-        if not self.applies_to(company.label) or rng.random() >= self.p:
+        if not self.applies_to(context.label) or rng.random() >= self.p:
             return item, []
-        return self.run(item, rng, company)
+        return self.run(item, rng, context)
 
     @abstractmethod
-    def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
+    def run(self, item: ItemArray, rng: np.random.Generator, context: MixContext) -> tuple[ItemArray, list[Drawn]]:
         """(the transformed item, the drawn parameters). Every draw comes from `rng`."""
 
 
@@ -102,7 +98,7 @@ class Augmentation(Step):
         """The step with its `scaled` settings multiplied by a strength."""
         return self.model_copy(update={name: strength * getattr(self, name) for name in self.scaled})
 
-    def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
+    def run(self, item: ItemArray, rng: np.random.Generator, context: MixContext) -> tuple[ItemArray, list[Drawn]]:
         """(the transformed item, the one row of drawn parameters)."""
         drawn = self.draw(rng)
         return self.apply(item, rng, **drawn), [{"kind": self.kind, **drawn}]
@@ -123,13 +119,13 @@ class Mixing(Step):
     """The class of the second item. any_class: any; the column `soft_label` of the metadata then says how much of
     each class is in the item."""
 
-    def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
+    def run(self, item: ItemArray, rng: np.random.Generator, context: MixContext) -> tuple[ItemArray, list[Drawn]]:
         """(the mixed item, the drawn parameters with the partner and its share); the unchanged item if there is no
         other one."""
-        partner, drawn = company.partner(rng, self.partners), self.draw(rng)
+        partner, drawn = context.partner(rng, self.partners), self.draw(rng)
         if partner is None:
             return item, []
-        mixed, share = self.mix(item, partner, rng, company, **drawn)
+        mixed, share = self.mix(item, partner, rng, context, **drawn)
         details = {"partner": partner.record.id, "partner_label": partner.record.label, "share": share}
         return mixed, [{"kind": self.kind, **drawn, **details}]
 
@@ -139,6 +135,6 @@ class Mixing(Step):
 
     @abstractmethod
     def mix(
-        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
+        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, context: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
         """(the mixed item, with the shape, dtype and range of the first; the partner's share of it, in [0, 0.5])."""

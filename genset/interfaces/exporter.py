@@ -4,11 +4,12 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+from genset.interfaces.modality import Modality
+from genset.interfaces.section import Section
+
 if TYPE_CHECKING:
     from genset.dataset import ExportItem as VersionItem
     from genset.versions.draft import Draft
-from genset.interfaces.modality import Modality
-from genset.interfaces.section import Section
 
 
 class Exporter(Section):

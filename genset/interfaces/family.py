@@ -49,8 +49,8 @@ class TrainingStage:
     """(generator, B) -> the random inputs of one step, so that losses draw nothing themselves."""
     share: float = 1.0  # of the budget
     needs: tuple[int, float] = (0, 1.0)
-    """(steps, maximum share): the next stage cannot use the result of fewer steps. If `share` of a budget in seconds
-    has no time for them, the stage gets a larger share, up to this maximum."""
+    """(steps, maximum share): the next stage needs so many steps of this one. If `share` of a budget in seconds is too
+    short for them, this stage gets more of the budget, up to the maximum share."""
     learning_rate: float = 2e-3  # at the start, unless the config sets it
     max_batch_size: int = 128  # unless the config sets the batch size
     validations: int = 40  # in the complete stage
@@ -64,7 +64,7 @@ class TrainingStage:
 
 
 class Family(Section):
-    """A model family: its settings and its training rule. Sums over all axes but 0 and never looks further."""
+    """A model family: its settings and its training rule. It sums over all axes but 0 and does not know what an item is."""
 
     kind: str
 

@@ -21,9 +21,8 @@ class AudioSegment:
 
 
 Fingerprint = npt.NDArray[Any]  # small arrays that near-duplicates are found by; each modality has its own shape
-ItemSource = (
-    Path | str | AudioSegment
-)  # what an item is read from: a file, a text of a file of many, a part of a recording
+# What an item is read from: a file, a text of a file of many, a part of a recording.
+ItemSource = Path | str | AudioSegment
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,7 @@ class DecodedInfo:
     traits: Mapping[str, Any]  # what the modality's `resolve_settings` and `inspect` need, such as width and mode
     loadable: str = ""  # suffix with which every common loader reads the file's own bytes; "": encode it again
     fingerprint: Fingerprint | None = None  # by which near-duplicates are found; None if it was not requested
-    values: Mapping[str, float | str] = field(
-        default_factory=dict
-    )  # the values that rules check, if they were requested
+    values: Mapping[str, float | str] = field(default_factory=dict)  # that rules check; empty if not requested
 
 
 class Similarity(ABC):

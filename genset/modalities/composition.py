@@ -33,10 +33,10 @@ class CompositeStep(Step):
     def for_modality(self, modality: Modality) -> Self:
         return self.model_copy(update={self.kind: [step.for_modality(modality) for step in self.parts()]})
 
-    def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
+    def run(self, item: ItemArray, rng: np.random.Generator, context: MixContext) -> tuple[ItemArray, list[Drawn]]:
         details: list[Drawn] = []
-        for step in self.chosen([step for step in self.parts() if step.applies_to(company.label)], rng):
-            item, drawn = step.maybe_run(item, rng, company)
+        for step in self.chosen([step for step in self.parts() if step.applies_to(context.label)], rng):
+            item, drawn = step.maybe_run(item, rng, context)
             details += drawn
         return item, details
 
@@ -90,11 +90,11 @@ class AugmentPolicy(Step):
     table: ClassVar[tuple[Augmentation, ...]] = ()
 
     def _run_all(
-        self, steps: Sequence[Augmentation], item: ItemArray, rng: np.random.Generator, company: MixContext
+        self, steps: Sequence[Augmentation], item: ItemArray, rng: np.random.Generator, context: MixContext
     ) -> tuple[ItemArray, list[Drawn]]:
         details: list[Drawn] = []
         for step in steps:
-            item, drawn = step.run(item, rng, company)
+            item, drawn = step.run(item, rng, context)
             details += drawn
         return item, details
 
@@ -109,9 +109,9 @@ class RandAugment(AugmentPolicy):
     strength: float = pydantic.Field(0.3, gt=0, le=1)
     """Largest strength of each transform, as a share of its widest setting."""
 
-    def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
+    def run(self, item: ItemArray, rng: np.random.Generator, context: MixContext) -> tuple[ItemArray, list[Drawn]]:
         chosen = [self.table[int(place)].at(self.strength) for place in rng.integers(len(self.table), size=self.count)]
-        return self._run_all(chosen, item, rng, company)
+        return self._run_all(chosen, item, rng, context)
 
 
 class TrivialAugment(AugmentPolicy):
@@ -120,8 +120,8 @@ class TrivialAugment(AugmentPolicy):
 
     kind: Literal["trivial_augment"] = "trivial_augment"
 
-    def run(self, item: ItemArray, rng: np.random.Generator, company: MixContext) -> tuple[ItemArray, list[Drawn]]:
-        return self._run_all([self.table[int(rng.integers(len(self.table)))]], item, rng, company)
+    def run(self, item: ItemArray, rng: np.random.Generator, context: MixContext) -> tuple[ItemArray, list[Drawn]]:
+        return self._run_all([self.table[int(rng.integers(len(self.table)))]], item, rng, context)
 
 
 class LatentMix(Mixing):
@@ -139,9 +139,9 @@ class LatentMix(Mixing):
         return {"way": round(float(rng.uniform(0, self.max_share)), 6)}
 
     def mix(
-        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
+        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, context: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
-        return company.between(partner, drawn["way"], rng), drawn["way"]
+        return context.between(partner, drawn["way"], rng), drawn["way"]
 
 
 COMPOSITE_STEPS: dict[str, type[CompositeStep]] = {"one_of": OneOf, "some_of": SomeOf, "all_of": AllOf}

@@ -14,9 +14,11 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")  # as sha256sum writes it
 MISSING, CHANGED, UNKNOWN = "is missing", "has changed since it was written", "was not written by genset"
 
 
-def checksum_lines(sums: Mapping[str, str]) -> bytes:
-    """The content of SHA256SUMS for SHA-256 digests by file name, as sha256sum writes and reads it."""
-    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
+def write_checksums(folder: Path, sums: Mapping[str, str]) -> None:
+    """Write SHA256SUMS for SHA-256 digests by file name, as sha256sum reads it. Raises OSError."""
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+    with (folder / SUMS).open("xb") as file:
+        file.write(lines.encode())
 
 
 def verify_sums(version: Version) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from genset.atomic import flush_tree, writing
 from genset.errors import GensetError
 from genset.safe_json import json_bytes
-from genset.versions.checksums import checksum_lines
+from genset.versions.checksums import write_checksums
 from genset.versions.version import MANIFEST, NOT_SUMMED, SUMS, is_inside
 
 
@@ -68,7 +68,8 @@ class Draft:
             yield
 
     def _finish(self, manifest: dict[str, Any]) -> None:
-        self.write(SUMS, checksum_lines(self.sums))
+        with writing(self.path / SUMS):
+            write_checksums(self.path, self.sums)
         self.write(MANIFEST, json_bytes(manifest))
         flush_tree(self.path)
 

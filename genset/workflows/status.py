@@ -49,7 +49,7 @@ def status(config: Config, job: Job) -> tuple[VersionState, VersionState]:
 
 
 def states(config: Config, collected: Collected, job: Job) -> tuple[VersionState, VersionState]:
-    """The same for items that are already collected."""
+    """(state of the model, state of the dataset) for collected items."""
     model = _model_state(config, collected, job)
     return model, _dataset_state(config, collected, model, job)
 

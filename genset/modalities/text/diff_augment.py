@@ -27,7 +27,7 @@ def draw(rng: np.random.Generator, count: int, length: int) -> Mapping[str, Tens
 
 
 def apply_to_one_hot(x: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
-    """The same for tokens as one-hot rows (B, T, tokens); differentiable."""
+    """Tokens as one-hot rows (B, T, tokens) with the perturbations of `apply`; differentiable."""
     from keras import ops
 
     length, size = x.shape[1:]

@@ -139,7 +139,7 @@ def _field_text(name: str, value: Any, turn_keys: Sequence[str]) -> str:
 
 
 def _without_separators(text: str) -> str:
-    """The same text. Raises UndecodableError if it contains a separator of the parts of an item."""
+    """The unchanged text. Raises UndecodableError if it contains a separator of the parts of an item."""
     for separator in (FIELD, TURN, ROLE):
         if separator in text:
             raise UndecodableError(f"it contains the control character U+{ord(separator):04X}")

@@ -131,7 +131,7 @@ def _without_quarantined(checked: Cleaned, all_problems: Sequence[ProblemsByRow]
 
 
 def _conflict_problems(records: Sequence[Record], conflicts: Sequence[Conflict], section: Clean) -> ProblemsByRow:
-    """One problem for each record with a conflict, by row; those of records that are left out already are under -1."""
+    """One problem for each record with a conflict, by row. Row -1 lists those of records that are already left out."""
     if section.wrong_labels.kind == "off":
         return {}
     rows = {_record_key(record): row for row, record in enumerate(records)}

@@ -229,7 +229,7 @@ def with_failed_gates(verdict: Verdict, conditions: Sequence[str], kind: str) ->
 
 
 def rounded(value: float) -> float:
-    """The value with four decimals, or with four digits if it is below 0.1: processors differ in what follows."""
+    """The value with four decimals, or four digits if it is below 0.1: further digits differ between processors."""
     return round(value, 4) if abs(value) >= 0.1 else float(f"{value:.4g}")
 
 

@@ -203,7 +203,7 @@ def _assign_units(
                 put(unit, max(fitting, key=lambda split: sum(places[split][name] * n for name, n in counts)))
     for unit in (unit for unit in order if unit not in split_of):
         is_new_label = "train" in open_places[-1] and not train_labels.issuperset(units[unit])
-        is_group = units[unit].total() > 1  # where groups leave a split empty, it should not be test
+        is_group = units[unit].total() > 1  # if large groups leave one split empty, it should not be test
         room = {s: (sum(places.values()), is_group and s == "test") for s, places in open_places[-1].items()}
         put(unit, "train" if is_new_label else max(room, key=lambda split: room[split]))
     return rebalance(split_of, units, shares, [unit for unit in order if unit not in fixed])

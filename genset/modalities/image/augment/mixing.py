@@ -22,7 +22,7 @@ class MixUp(Mixing):
         return {"share": round(_share(rng, self.alpha), 6)}
 
     def mix(
-        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
+        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, context: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
         share = drawn["share"]
         other = _converted(partner.item, item)
@@ -41,7 +41,7 @@ class CutMix(Mixing):
         return {"side": side, "down": round(rng.random(), 6), "right": round(rng.random(), 6)}
 
     def mix(
-        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
+        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, context: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
         rows, columns = window(item, drawn["side"], drawn["side"], drawn["down"], drawn["right"])
         out = item.copy()

@@ -32,7 +32,7 @@ class Mix(Mixing):
         return {"snr": uniform(rng, self.min_snr_db, self.max_snr_db)}
 
     def mix(
-        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, company: MixContext, **drawn: Any
+        self, item: ItemArray, partner: MixPartner, rng: np.random.Generator, context: MixContext, **drawn: Any
     ) -> tuple[ItemArray, float]:
         first, second = (codec.waveform(each[: codec.sounding(each)]) for each in (item, partner.item))
         if not len(first) or not len(second):
