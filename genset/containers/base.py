@@ -71,8 +71,8 @@ class Container(ABC):
 
     @abstractmethod
     def rows(self, path: Path, suffixes: Collection[str], *, files: bool) -> Iterator[ContainerRow]:
-        """The items of a file. With `files`, an item is an embedded file with one of `suffixes` or an array; without, it
-        is a row of columns.
+        """The items of a file. With `files`, an item is an embedded file with one of `suffixes` or an array; without, a
+        row of columns.
 
         Raises GensetError for a file that cannot be read.
         """

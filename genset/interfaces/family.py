@@ -64,7 +64,7 @@ class TrainingStage:
 
 
 class Family(Section):
-    """A model family: its settings and its training rule. It sums over all axes but 0 and does not know what an item is."""
+    """A model family: its settings and its training rule. Sums over all axes but 0; does not know what an item is."""
 
     kind: str
 
