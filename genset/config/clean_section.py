@@ -51,12 +51,12 @@ class Clean(Section):
     ] = NearDuplicates()
     """Items that differ only a little, such as in size, compression, loudness or case; a word means {kind: word}."""
     wrong_labels: Checked = Check()
-    """Labels that cross-validated classifiers contradict, and duplicates with two different labels. The score, from 0
-    to 1, says how much more probable another class is. Default threshold: 0.5, higher for classes that are hard to
-    recognise."""
+    """Labels that classifiers trained on the other items contradict, and duplicates with two different labels. The
+    score, from 0 to 1, says how much more probable another class is. Default threshold: 0.5, higher for classes that
+    are hard to recognise."""
     outliers: Checked = Check(kind="off")
-    """Items that are far from all others. The score is the distance to the nearest ones, in usual deviations. Default
-    threshold: 4."""
+    """Items that are very different from all others. The score is the distance to the nearest ones, in usual
+    deviations. Default threshold: 4."""
 
     def named(self) -> Self:
         """The section with every rule off that was not named, except duplicates: for commands that do other work."""

@@ -55,7 +55,8 @@ class Data(Section):
     """New names for classes, to join several sources: {OLD: NEW}, {SOURCE/OLD: NEW} for one source only, and
     {OLD: null} to leave a class out."""
     group: str | None = None
-    """Items of one group are all in the same split: a metadata column, or a regular expression with (?P<group>...)."""
+    """All items of a group are in the same split: a metadata column, or a regular expression for the path, with
+    (?P<group>...)."""
 
     @pydantic.field_validator("group")
     @classmethod
@@ -88,18 +89,19 @@ class Generate(Section):
 
     one_of: ClassVar[tuple[str, ...]] = ("per_class", "count")
     per_class: int | None = pydantic.Field(None, ge=0)
-    """Items for each class."""
+    """Number of items for each class."""
     count: int | None = pydantic.Field(None, ge=0)
-    """Items in total, in the proportions of the training set."""
+    """Number of items in total, in the proportions of the training set."""
     near_copies: Literal["reject", "keep"] = "reject"
-    """reject: resample items that are nearer to a training item than 99% of real held-out items are; keep: no check."""
+    """reject: replace generated items that are closer to a training item than 99% of real held-out items are; keep: no
+    check."""
     wrong_labels: Literal["reject", "keep"] = "reject"
-    """reject: resample items that a classifier puts in another class, until they are as rare as among real items;
-    keep: no check."""
+    """reject: replace generated items that a classifier assigns to another class, until they are as rare as among real
+    items; keep: no check."""
     sampling: Any = Sampling()
     """How items are sampled from the model's output; the modality defines the keys."""
     rare_classes: Literal["vary", "leave_out"] = "vary"
-    """Classes of 1 to 3 training items. vary: vary them as other classes vary; leave_out: generate none."""
+    """Classes of 1 to 3 training items. vary: vary them in the way other classes vary; leave_out: generate none."""
 
     @pydantic.model_validator(mode="after")
     def _one_number(self) -> Self:
@@ -122,10 +124,10 @@ class Balance(Section):
 
     renamed: ClassVar[Mapping[str, str]] = {"most_copies": "max_copies"}
     target: Target = None
-    """Items that each class should have: max, median, a number, or a number for each label. Default: add none."""
+    """Number of items in each class: max, median, a number, or a number for each label. Default: add none."""
     fill: Literal["generated", "augmented", "both"] | None = None
-    """Which items are added: generated ones, transformed copies of real items, or both in equal parts. Default:
-    generated items if there is a model, otherwise copies."""
+    """Add generated items, augmented items (transformed copies of real ones), or both (half each). Default: generated
+    items if there is a model, otherwise augmented ones."""
     max_copies: int = pydantic.Field(20, ge=1)
     """Maximum number of augmented copies of one item when copies fill a class."""
     shrink: bool = False

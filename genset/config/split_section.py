@@ -27,7 +27,7 @@ class Split(Section):
     one_of: ClassVar[tuple[str, ...]] = ("ratios", "counts")
     renamed: ClassVar[Mapping[str, str]] = {"by": "stratify", "keep": "previous"}
     ratios: Annotated[tuple[Ratio, Ratio, Ratio], pydantic.Field(strict=False)] = DEFAULT_RATIOS
-    """Fractions of training, validation and test items; they add up to 1."""
+    """Shares of the real items in train, validation and test; they add up to 1."""
     counts: (
         Annotated[
             tuple[
@@ -39,15 +39,15 @@ class Split(Section):
         ]
         | None
     ) = None
-    """Numbers of training, validation and test items instead of ratios, such as [rest, 100, 100]; without `rest` the
-    remaining items are left out."""
+    """Numbers of items in each split, instead of ratios, such as [rest, 100, 100]; without `rest` the remaining
+    items are left out."""
     stratify: Annotated[
         list[str],
         pydantic.BeforeValidator(text_list, json_schema_input_type=str | list[str]),
     ] = pydantic.Field(default_factory=list)
-    """Columns that are stratified besides the label: each split gets every value in proportion, as far as possible."""
+    """Columns, besides the label, whose values are divided over the splits in the same ratios, as far as possible."""
     previous: str | None = None
-    """A dataset version whose items keep their split, so that a dataset can grow; relative to the config file."""
+    """A dataset version: its items keep their split when you add items. The path is relative to the config file."""
 
     @pydantic.model_validator(mode="after")
     def _one_measure(self) -> Self:

@@ -23,7 +23,7 @@ class AdversarialLoss(Section):
     kind: str
     candidates: ClassVar[tuple[float, ...]] = (0.1, 1.0, 10.0)  # weights that `auto` compares
     penalty: Penalty = 0.0
-    """Weight of the gradient penalty; 0 for none; auto compares a few in short trials and takes the best."""
+    """Weight of the gradient penalty; 0 for none; auto compares several in short trials and uses the best."""
 
     @property
     def weights(self) -> tuple[float, ...]:

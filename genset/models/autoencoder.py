@@ -21,15 +21,18 @@ class Autoencoder(Family):
     renamed: ClassVar = {"perturb": "diff_augment"}
     kind: Literal["ae"] = "ae"
     likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    """gaussian: squared error, on a logarithmic scale; bernoulli: cross-entropy. Tokens always use cross-entropy."""
+    """Reconstruction loss. gaussian: logarithm of the mean squared error; bernoulli: cross-entropy. Tokens always use
+    cross-entropy."""
     code_penalty: float = pydantic.Field(0.1, ge=0)
     """Weight of code_loss, the mean squared length of the codes, relative to reconstruction_loss."""
     penalty_warmup: float = pydantic.Field(0.1, ge=0, le=1)
-    """Share of the training over which that weight grows from 0: from the start, it would hold all codes at 0."""
+    """Share of the training during which code_penalty grows from 0 to its value. Without it, all codes would stay at
+    0."""
     code_noise: float = pydantic.Field(0.1, ge=0)
     """Standard deviation of the noise added to each value of a code during training."""
     diff_augment: bool = True
-    """Whether items are augmented a little during training (images shifted, words dropped), against memorising."""
+    """Whether to change items a little during training (shift images, hide tokens), so that the model does not memorise
+    them."""
 
     def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Networks:
         encoder = parts.build_encoder(network.trunk(modality, "encoder"), latent_dim)

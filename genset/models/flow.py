@@ -35,7 +35,7 @@ class Flow(Prior):
     steps: int = pydantic.Field(16, ge=1, le=256)
     """Heun steps from noise to code."""
     temperature: float = pydantic.Field(1.0, gt=0, le=2)
-    """Scale of the initial noise: below 1 safer and less diverse, above 1 more diverse."""
+    """Scale of the initial noise: below 1 more typical and less diverse, above 1 more diverse."""
 
     def fit(self, codes: FloatRows, labels: Labels, classes: int, seed: int) -> dict[str, npt.NDArray[Any]]:
         mean, deviation = codes.mean(axis=0), codes.std(axis=0) + 1e-3

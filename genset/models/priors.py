@@ -34,7 +34,7 @@ class _GaussianPrior(Prior):
     """A weighted sum of Gaussians for each class."""
 
     temperature: float = pydantic.Field(1.0, gt=0, le=2)
-    """Scale of the standard deviation of each Gaussian: below 1 safer and less diverse, above 1 more diverse."""
+    """Scale of the standard deviation of each Gaussian: below 1 more typical and less diverse, above 1 more diverse."""
 
     @abc.abstractmethod
     def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
@@ -129,9 +129,10 @@ class GaussianMixture(_GaussianPrior):
 
     kind: Literal["gmm"] = "gmm"
     components: int | None = pydantic.Field(None, ge=1, le=_MAX_COMPONENTS)
-    """Gaussians per class. By default one for each 20 items, at most 64."""
+    """Number of Gaussians for each class. By default one for each 20 items, at most 64."""
     shrinkage: float = pydantic.Field(10.0, ge=0)
-    """Weight of the covariance shared by all classes, in items: it stabilises classes of few items."""
+    """The covariance of a class is mixed with that of all classes, which counts as so many items. This stabilises
+    classes of few items."""
 
     def _fit_class(self, codes: Codes, shared: Codes, seed: int) -> tuple[Codes, Codes, Codes]:
         count, size = codes.shape

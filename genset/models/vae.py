@@ -30,17 +30,18 @@ class VAE(Family):
     renamed: ClassVar = {"perturb": "diff_augment"}
     kind: Literal["vae"] = "vae"
     likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    """gaussian: squared error, scaled by the variance that fits best; bernoulli: cross-entropy. Tokens always use
+    """Reconstruction loss. gaussian: logarithm of the mean squared error; bernoulli: cross-entropy. Tokens always use
     cross-entropy."""
     kl_weight: float = pydantic.Field(1.0, ge=0)
     """Weight of kl_loss relative to reconstruction_loss (beta)."""
     kl_warmup: float = pydantic.Field(0.1, ge=0, le=1)
-    """Share of the training over which that weight grows from 0."""
+    """Share of the training during which kl_weight grows from 0 to its value."""
     free_bits: float | None = pydantic.Field(None, ge=0)
-    """Nats of each value of z that cost nothing, so that z does not become empty (Kingma et al. 2016,
-    arXiv:1606.04934). By default 0 for images and 0.25 for texts."""
+    """KL divergence, in nats for each value of a code, that is not penalised, so that codes stay in use (Kingma et al.
+    2016, arXiv:1606.04934). By default 0.25 for texts and 0 for images and sounds."""
     diff_augment: bool = True
-    """Whether items are augmented a little during training (images shifted, words dropped), against memorising."""
+    """Whether to change items a little during training (shift images, hide tokens), so that the model does not memorise
+    them."""
 
     def build(self, modality: Modality, network: Network, latent_dim: int, classes: int) -> Networks:
         # z_mean and z_log_var side by side

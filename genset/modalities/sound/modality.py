@@ -68,7 +68,7 @@ class SoundSettings(Section):
     """variable: a synthetic clip ends where its sound ends; fixed: every clip lasts `seconds`. By default fixed when
     all files have the same length."""
     long_files: Literal["cut", "windows"] = "cut"
-    """cut: a file that is longer than `seconds` loses its end; windows: it is cut into clips of `seconds`, all in one
+    """cut: use only the first `seconds` of a file; windows: divide the file into clips of `seconds`, all in one
     split."""
     representation: Literal["mel", "stft", "waveform"] = "mel"
     """What networks see: mel (magnitudes in mel bands; phases are estimated afterwards), stft (magnitudes and

@@ -60,21 +60,22 @@ class TextSettings(Section):
     encoding: str = "utf-8"
     """Encoding of the source files; genset writes UTF-8."""
     fields: list[str] | None = pydantic.Field(None, min_length=1)
-    """Columns of a table that together are one item, such as [prompt, response]; common names are detected."""
+    """Columns of a table that together are one item, such as [prompt, response]. Default: columns with common names."""
     label: str | None = None
-    """Column of a table that contains the class; `label` by default."""
+    """Column of a table with the class. Default: `label`."""
     turn_keys: list[str] = pydantic.Field(default_factory=list, max_length=2)
-    """Keys of a turn in a list of turns, such as [role, content]; taken from the data by default."""
+    """For lists of turns: the keys of speaker and text in each turn, such as [role, content]. Default: taken from the
+    data."""
     max_characters: int = pydantic.Field(2000, ge=1, le=20_000)
     """Maximum length of an item in characters: longer items are left out and reported."""
     max_bytes: int | None = pydantic.Field(None, ge=1)
-    """Maximum length of a synthetic item in bytes of UTF-8; the length of the longest item by default."""
+    """Maximum size of a synthetic item in bytes of UTF-8. Default: that of the longest real item."""
     tokens: TokenKind = "bpe"
     """bpe (parts of words; any script, no unknown tokens), words or characters."""
     vocabulary_size: int | None = pydantic.Field(None, ge=10, le=50_000)
-    """Number of different tokens; by default, it depends on the size of the training set."""
+    """Number of different tokens. Default: 300 to 4,000, depending on the size of the training set."""
     max_tokens: int | None = pydantic.Field(None, ge=2, le=1024)
-    """Maximum length of a text in tokens, for the model. Default: that of 99.5% of the training items, at most 96."""
+    """Tokens of a text that the model uses. Default: enough for 99.5% of the training items, at most 96."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "longest_text": "max_characters",

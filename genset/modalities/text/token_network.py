@@ -25,7 +25,7 @@ class TokenNetwork(Network):
     width: int = pydantic.Field(256, ge=8, le=1024)
     """Units of each layer."""
     dropout: float = pydantic.Field(0.1, ge=0, lt=1)
-    """Share of the previous tokens that are hidden from the decoder in training, so that it depends on the code."""
+    """Share of previous tokens hidden from the decoder in training, so that it needs the code."""
 
     def trunk(self, modality: Modality, role: Trunk) -> Any:
         """Convolutions over embedded tokens, then their mean and maximum: pooling makes it less likely that the decoder

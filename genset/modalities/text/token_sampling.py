@@ -17,7 +17,7 @@ class TokenSampling(Sampling):
     """How tokens are drawn."""
 
     temperature: float = pydantic.Field(0.8, ge=0, le=2)
-    """Below 1 safer and less diverse, above 1 bolder; 0 always takes the most probable token."""
+    """Below 1 more typical and less diverse, above 1 more diverse; 0 always takes the most probable token."""
     top_p: float = pydantic.Field(1.0, gt=0, le=1)
     """Draw only from the most probable tokens that together have this probability (nucleus sampling: Holtzman et al.
     2019, arXiv:1904.09751)."""
