@@ -116,7 +116,7 @@ def test_failed_gates_and_figures_that_were_not_computed_are_shown(trained: Trai
     text = dataset_page(DatasetPageData("failed", modality, [record], quality), Local(workers=1)).decode()
     assert '<section class="verdict bad"' in text
     assert "<li>gate failed: copies &lt;= 0: is 0.1, off by 0.1</li>" in text
-    assert "Not computed: vendi: &lt;too few&gt;." in text
+    assert '<p class="paragraph">vendi was not computed: &lt;too few&gt;.</p>' in text
 
 
 def test_page_of_a_version_with_an_unknown_figure_leaves_it_out(own: Trained, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_space_is_the_same_when_it_was_kept() -> None:
     assert np.array_equal(learned(part.features), Embedding.from_arrays(learned.arrays)(part.features))
     alone = Embedding.learn(part.features, np.zeros(120, np.int64), 1)
     assert np.array_equal(alone(part.features), Embedding.from_arrays(alone.arrays)(part.features))
-    assert alone.description(120) == "principal components of half of 120 real training items: 6 values"
+    assert alone.description(120) == "6 principal components, learned from half of 120 real training items"
 
 
 def test_density_and_coverage_of_a_set_around_itself() -> None:

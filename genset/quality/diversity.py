@@ -22,11 +22,11 @@ class Vendi(Metric):
         MetricInfo, group="diversity", space="space", source="Friedman and Dieng 2023, arXiv:2210.02410, cosine kernel"
     )
     figures = (
-        _own("vendi", "neutral", "Vendi score of synthetic items: their effective number of different items", low=1),
+        _own("vendi", "neutral", "how many clearly different items the synthetic items amount to (Vendi score)", low=1),
         _own(
             "vendi_ratio",
             "target",
-            "vendi / that of as many real held-out items: below 1 is less diverse, far above 1 is noise",
+            "vendi, divided by vendi of equally many real held-out items: below 1 is less varied, far above 1 is noise",
             target=1,
         ),
     )
@@ -64,7 +64,7 @@ class Distinct(Metric):
         MetricInfo(
             "distinct",
             "higher",
-            "share of distinct items among the synthetic ones",
+            "number of different synthetic items, divided by the number of all synthetic items",
             high=1,
             group="diversity",
             space="closeness",

@@ -110,11 +110,14 @@ class Embedding:
     def description(self, items: int) -> str:
         """A description in words, where half of `items` real training items were learned from."""
         learned = f"half of {items} real training items"
-        values = self.axes.shape[1]
+        components = self.axes.shape[1]
         if self.classifier is None:
-            return f"principal components of {learned}: {values} values"
-        values += self.classifier.layers["b0"].shape[0]
-        return f"hidden layer of a classifier trained on {learned}, and their principal components: {values} values"
+            return f"{components} principal components, learned from {learned}"
+        outputs = self.classifier.layers["b0"].shape[0]
+        return (
+            f"{outputs + components} values: {outputs} from the hidden layer of a classifier and {components} "
+            f"principal components, both learned from {learned}"
+        )
 
 
 def _products(rows: Floats) -> npt.NDArray[np.float64]:

@@ -39,9 +39,9 @@ class Frechet(Metric):
         _own(
             "frechet_floor",
             "neutral",
-            "Frechet distance between real training and real held-out items: the best possible value",
+            "Frechet distance between real training and real held-out items: the value that real items reach",
         ),
-        _own("frechet_ratio", "lower", "frechet / frechet_floor: 1 is as close as real data"),
+        _own("frechet_ratio", "lower", "frechet divided by frechet_floor: 1 is as close as real training items"),
     )
 
     def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
@@ -66,7 +66,7 @@ class KernelDistance(Metric):
         _figure(
             "kernel_distance",
             "lower",
-            "kernel distance between synthetic and real held-out items: about 0 for equal distributions, at any size",
+            "kernel distance between synthetic and real held-out items: about 0 if both are alike, even with few items",
             low=float("-inf"),
             source="Binkowski et al. 2018, arXiv:1801.01401",
         ),
@@ -82,18 +82,25 @@ class KernelDistance(Metric):
 
 
 class Manifold(Metric):
-    """Which synthetic items lie among real held-out ones, and which of these have a synthetic one nearby; k = 5."""
+    """Which synthetic items are near real held-out items, and which of these have a synthetic item nearby; k = 5."""
 
     _improved = partial(_figure, source="Kynkaanniemi et al. 2019, arXiv:1904.06991", high=1)
     _reliable = partial(_figure, source="Naeem et al. 2020, arXiv:2002.09797")
     figures = (
-        _improved("precision", "higher", "share of synthetic items that lie among real held-out ones"),
-        _improved("recall", "higher", "share of real held-out items that lie among synthetic ones", group="diversity"),
-        _reliable("density", "higher", "how deep synthetic items lie among real held-out ones; about 1 for real data"),
+        _improved("precision", "higher", "share of synthetic items inside the region of real held-out items"),
+        _improved(
+            "recall", "higher", "share of real held-out items inside the region of synthetic items", group="diversity"
+        ),
+        _reliable(
+            "density",
+            "higher",
+            "how close synthetic items are to dense regions of real held-out items "
+            "(1 is expected for equal distributions)",
+        ),
         _reliable(
             "coverage",
             "higher",
-            "share of real held-out items with a synthetic one nearby; about 0.97 for real data",
+            "share of real held-out items with a synthetic item nearby (0.97 is expected for equal distributions)",
             high=1,
             group="diversity",
         ),

@@ -95,7 +95,7 @@ def _space_names(train: ItemFeatures, embedding: Embedding) -> dict[str, str]:
     count, values = train.features.shape
     return {
         "space": embedding.description(count),
-        "features": f"fixed features, standardised on {count} real training items: {values} values",
-        "closeness": f"features for near copies: {train.closeness.shape[1]} values",
+        "features": f"{values} fixed features, standardised on {count} real training items",
+        "closeness": f"{train.closeness.shape[1]} features that show near copies",
         "items": "the items themselves",
     }

@@ -31,14 +31,15 @@ class Privacy(Metric):
         _figure(
             "copies",
             "lower",
-            "share of synthetic items closer to a training item than 99% of held-out items are; 0.01 is expected",
+            "share of synthetic items closer to a training item than 99% of held-out items are (0.01 is expected)",
             high=1,
             headline=True,
         ),
         _figure(
             "dcr_share",
             "target",
-            "share of synthetic items whose nearest real item is a training item, for equal sets; 0.5 is expected",
+            "share of synthetic items nearer to a training item than to a held-out item, "
+            "as if both sets had equal size (0.5 is expected)",
             high=1,
             target=0.5,
             source="Platzer and Reutterer 2021, arXiv:2104.00635, for sets of any size",
@@ -46,14 +47,16 @@ class Privacy(Metric):
         _figure(
             "authenticity",
             "higher",
-            "share of synthetic items further from their nearest training item than that is from its own nearest one",
+            "share of synthetic items whose nearest training item has another training item closer to it "
+            "than the synthetic item",
             high=1,
             source="Alaa et al. 2022, arXiv:2102.08921",
         ),
         _figure(
             "c_t",
             "target",
-            "data copying: below -3, synthetic items are closer to training items than held-out ones; above 3, further",
+            "test for copying: below -3, synthetic items are closer to training items than held-out items are; "
+            "above 3, they are further away",
             low=float("-inf"),
             target=0,
             source="Meehan et al. 2020, arXiv:2004.05675",
@@ -61,7 +64,7 @@ class Privacy(Metric):
         _figure(
             "mia_auc",
             "target",
-            "how well the distance to the nearest synthetic item separates training from held-out items: 0.5 is chance",
+            "attack: how well distances to synthetic items tell training items from held-out items (0.5 is chance)",
             high=1,
             target=0.5,
             source="Chen et al. 2020, arXiv:1909.03935, using only the synthetic items",
@@ -69,7 +72,7 @@ class Privacy(Metric):
         _figure(
             "mia_tpr",
             "lower",
-            "share of training items recognised when 1% of held-out items are mistaken for them: 0.01 is chance",
+            "attack: share of training items recognised at 1% false alarms (0.01 is chance)",
             high=1,
             source="Carlini et al. 2022, arXiv:2112.03570",
         ),
@@ -128,13 +131,13 @@ def _authenticity(near: Neighbours) -> MetricValue:
 
 def _c_t(inputs: MetricInputs, near: Neighbours) -> MetricValue | MetricSkippedError:
     if min(len(near.test), len(near.synthetic)) < _MIN_ITEMS:
-        return MetricSkippedError(f"needs {_MIN_ITEMS} real held-out and synthetic items")
+        return MetricSkippedError(f"needs at least {_MIN_ITEMS} real held-out and {_MIN_ITEMS} synthetic items")
     count = min(_MAX_CELLS, max(1, len(near.test) // _CELL_ITEMS))
     spaces = (inputs.train.space, inputs.test.space, inputs.synthetic.space)
     cells = _cells(spaces, count)
     value = data_copying((near.train, near.test, near.synthetic), cells)
     if value is None:
-        return MetricSkippedError(f"no cell has {_MIN_ITEMS} real held-out and synthetic items")
+        return MetricSkippedError(f"no cell has at least {_MIN_ITEMS} real held-out and {_MIN_ITEMS} synthetic items")
     return MetricValue(value, near.counts, intervals.around(value, 1.96), 0.0)
 
 
@@ -183,7 +186,7 @@ def _mia_auc(near: Neighbours) -> MetricValue | MetricSkippedError:
     """The attacker ranks items by the distance to the nearest synthetic item. Interval: DeLong et al. (1988)."""
     members, others = near.synthetic_and_train[1].distance, near.synthetic_and_test[1].distance
     if len(others) < _MIN_ITEMS:
-        return MetricSkippedError(f"needs {_MIN_ITEMS} real held-out items, has {len(others)}")
+        return MetricSkippedError(f"needs at least {_MIN_ITEMS} real held-out items, has {len(others)}")
     ranks = _count_below(-members, -others) / len(others)  # (n,) share of held-out items further from a synthetic one
     value = float(ranks.mean())
     missed = 1 - _count_below(-others, -members) / len(members)
@@ -194,7 +197,7 @@ def _mia_auc(near: Neighbours) -> MetricValue | MetricSkippedError:
 def _mia_tpr(near: Neighbours) -> MetricValue | MetricSkippedError:
     members, others = near.synthetic_and_train[1].distance, near.synthetic_and_test[1].distance
     if len(others) < _MIN_ITEMS_FOR_TAIL:
-        return MetricSkippedError(f"needs {_MIN_ITEMS_FOR_TAIL} real held-out items, has {len(others)}")
+        return MetricSkippedError(f"needs at least {_MIN_ITEMS_FOR_TAIL} real held-out items, has {len(others)}")
     limit = np.sort(others)[len(others) // 100]  # at most 1% of the held-out items are below it
     share = float((members < limit).mean())
     return MetricValue(share, near.counts, intervals.of_share(share, len(members)), EXPECTED_SHARE)

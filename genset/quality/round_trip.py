@@ -15,21 +15,22 @@ class RoundTrip(Metric):
         MetricInfo(
             "label_ratio_ceiling",
             "neutral",
-            "label_ratio of real held-out items converted to tensors and back",
+            "best value to expect of a model: label_ratio of real held-out items after conversion to tensors and back",
             group="utility",
             space="features",
         ),
         MetricInfo(
             "frechet_ratio_ceiling",
             "neutral",
-            "frechet_ratio of real training items converted to tensors and back",
+            "best value to expect of a model: "
+            "frechet_ratio of real training items after conversion to tensors and back",
             group="fidelity",
             space="space",
         ),
         MetricInfo(
             "coverage_ceiling",
             "neutral",
-            "coverage of real training items converted to tensors and back",
+            "best value to expect of a model: coverage of real training items after conversion to tensors and back",
             high=1,
             group="diversity",
             space="space",

@@ -20,22 +20,52 @@ class Utility(Metric):
 
     figures = (
         _figure("real_acc", "neutral", "accuracy on real held-out items after training on real items", high=1),
-        _figure("cas", "higher", "the same after training on synthetic items only", high=1),
-        _figure("cas_ratio", "higher", "cas / real_acc: 1 is as good as real data", headline=True),
-        _figure("both_acc", "higher", "the same after training on real and synthetic items", high=1),
+        _figure("cas", "higher", "accuracy on real held-out items after training on synthetic items only", high=1),
         _figure(
-            "augmented_acc", "neutral", "the same after training on real items and augmented copies of them", high=1
+            "cas_ratio",
+            "higher",
+            "accuracy after training on synthetic items, divided by accuracy after training on real items",
+            headline=True,
         ),
-        _figure("lift", "higher", "both_acc - real_acc: what synthetic items add", low=-1, high=1, headline=True),
-        _figure("lift_low", "higher", "lower end of its 95% interval: above 0, synthetic items help", low=-1, high=1),
-        _figure("lift_high", "higher", "upper end of its 95% interval: below 0, they harm", low=-1, high=1),
+        _figure(
+            "both_acc", "higher", "accuracy on real held-out items after training on real and synthetic items", high=1
+        ),
+        _figure(
+            "augmented_acc",
+            "neutral",
+            "accuracy on real held-out items after training on real items and augmented copies of them",
+            high=1,
+        ),
+        _figure(
+            "lift",
+            "higher",
+            "accuracy that training gains from added synthetic items: both_acc minus real_acc",
+            low=-1,
+            high=1,
+            headline=True,
+        ),
+        _figure(
+            "lift_low", "higher", "lower end of the 95% interval of lift: above 0, synthetic items help", low=-1, high=1
+        ),
+        _figure(
+            "lift_high",
+            "higher",
+            "upper end of the 95% interval of lift: below 0, synthetic items harm",
+            low=-1,
+            high=1,
+        ),
         _figure(
             "label_acc",
             "higher",
-            "share of synthetic items to which a classifier trained on real items gives their label",
+            "share of synthetic items for which a classifier trained on real items predicts the correct label",
             high=1,
         ),
-        _figure("label_ratio", "higher", "label_acc / real_acc", headline=True),
+        _figure(
+            "label_ratio",
+            "higher",
+            "share of synthetic items classified correctly, divided by the same share of real held-out items",
+            headline=True,
+        ),
     )
 
     def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue | MetricSkippedError]:

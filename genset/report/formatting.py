@@ -90,6 +90,17 @@ def by_reason(skipped: Mapping[str, str]) -> list[str]:
     return [f"{', '.join(own)}: {reason}" for reason, own in names.items()]
 
 
+def not_computed(skipped: Mapping[str, str]) -> list[str]:
+    """Sentences about skipped figures without a full stop, one for each reason."""
+    sentences = []
+    for line in by_reason(skipped):
+        names, _, reason = line.partition(": ")
+        verb, subject = ("were", "they need") if ", " in names else ("was", "it needs")
+        reason = f"{subject}{reason.removeprefix('needs')}" if reason.startswith("needs ") else reason
+        sentences.append(f"{names} {verb} not computed: {reason}")
+    return sentences
+
+
 def grouped(names: Sequence[str], figures: Mapping[str, MetricInfo]) -> dict[str, list[str]]:
     """The names by group, in the order of `GROUPS`; headline figures are also in their own group."""
     groups = {"headline": [name for name in names if figures[name].headline]}

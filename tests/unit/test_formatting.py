@@ -69,6 +69,12 @@ def test_each_goal_has_a_word() -> None:
 def test_skipped_figures_are_listed_by_reason() -> None:
     skipped = {"a": "too few", "b": "no classes", "c": "too few"}
     assert formatting.by_reason(skipped) == ["a, c: too few", "b: no classes"]
+    assert formatting.not_computed({**skipped, "d": "needs 2 items", "e": "needs 3", "f": "needs 3"}) == [
+        "a, c were not computed: too few",
+        "b was not computed: no classes",
+        "d was not computed: it needs 2 items",
+        "e, f were not computed: they need 3",
+    ]
 
 
 def test_headline_figures_come_first_and_in_their_own_group() -> None:

@@ -15,7 +15,11 @@ FAULTS: Mapping[str, str] = {
     "offset": "off centre: its mean was far from 0",
 }
 FIGURES = (
-    MetricInfo("level_difference", "lower", "dB between the median loudness of synthetic and of real training clips"),
+    MetricInfo(
+        "level_difference",
+        "lower",
+        "difference in dB between the median loudness of synthetic and of real training clips",
+    ),
     MetricInfo(
         "loudness",
         "neutral",
@@ -23,7 +27,9 @@ FIGURES = (
         low=float("-inf"),
         high=0,
     ),
-    MetricInfo("loudness_real", "neutral", "the same of real held-out clips", low=float("-inf"), high=0),
+    MetricInfo(
+        "loudness_real", "neutral", "median loudness of real held-out clips, in dBFS", low=float("-inf"), high=0
+    ),
     MetricInfo(
         "peak_quietest",
         "neutral",
@@ -32,13 +38,13 @@ FIGURES = (
         high=0,
     ),
     MetricInfo("peak_loudest", "lower", "highest peak of synthetic clips, in dBFS", low=float("-inf"), high=0),
-    MetricInfo("offset", "lower", "largest mean of the samples of a synthetic clip, as a share of full scale", high=1),
+    MetricInfo("offset", "lower", "largest DC offset of a synthetic clip (1 is full scale)", high=1),
     MetricInfo("clipped_share", "lower", "share of synthetic clips with samples at full scale", high=1),
     MetricInfo("silent_share", "lower", "share of synthetic clips that are silent", high=1),
     MetricInfo("click_share", "lower", "share of synthetic clips that start or end abruptly", high=1),
-    MetricInfo("click_share_real", "neutral", "the same of real held-out clips", high=1),
-    MetricInfo("seconds", "neutral", "median length of synthetic clips, up to their end"),
-    MetricInfo("seconds_real", "neutral", "the same of real held-out clips"),
+    MetricInfo("click_share_real", "neutral", "share of real held-out clips that start or end abruptly", high=1),
+    MetricInfo("seconds", "neutral", "median length of synthetic clips in seconds, without zeros at the end"),
+    MetricInfo("seconds_real", "neutral", "median length of real held-out clips in seconds, without zeros at the end"),
 )
 _SILENT = -60.0  # dB relative to full scale
 _AT_FULL_SCALE = codec.FULL - 8

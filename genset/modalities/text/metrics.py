@@ -19,31 +19,83 @@ FAULTS: Mapping[str, str] = {
     "incomplete": "incomplete: a part was missing",
 }
 FIGURES = (
-    MetricInfo("exact_copies", "lower", "share of synthetic texts that are in the training set, word for word", high=1),
-    MetricInfo("exact_copies_real", "neutral", "the same for real held-out texts", high=1),
+    MetricInfo("exact_copies", "lower", "share of synthetic texts that exactly equal a training text", high=1),
     MetricInfo(
-        "near_copies", "lower", "share of synthetic texts that differ from a training text by one word at most", high=1
+        "exact_copies_real", "neutral", "share of real held-out texts that exactly equal a training text", high=1
     ),
-    MetricInfo("near_copies_real", "neutral", "the same for real held-out texts", high=1),
     MetricInfo(
-        "overlap_train", "neutral", "share of the 4-grams of synthetic texts that are in the training set", high=1
+        "near_copies", "lower", "share of synthetic texts that differ from a training text by at most one word", high=1
     ),
-    MetricInfo("overlap_test", "higher", "the same for an equal number of real held-out texts", high=1),
-    MetricInfo("overlap_real", "neutral", "the same for training and held-out texts: the best possible value", high=1),
     MetricInfo(
-        "self_overlap", "lower", "share of the 4-grams of synthetic texts that another synthetic text has", high=1
+        "near_copies_real",
+        "neutral",
+        "share of real held-out texts that differ from a training text by at most one word",
+        high=1,
     ),
-    MetricInfo("self_overlap_real", "neutral", "the same among training texts", high=1),
-    MetricInfo("distinct_1", "higher", "different words per word of synthetic texts", high=1),
-    MetricInfo("distinct_2", "higher", "different pairs of words per pair of synthetic texts", high=1),
-    MetricInfo("distinct_2_real", "neutral", "the same for training texts", high=1),
     MetricInfo(
-        "length_distance", "lower", "distance between the lengths of synthetic and real texts: 0 equal, 1 apart", high=1
+        "overlap_train", "neutral", "share of the 4-grams of synthetic texts that training texts contain", high=1
     ),
-    MetricInfo("character_distance", "lower", "the same for the frequencies of characters", high=1),
-    MetricInfo("perplexity", "lower", "of synthetic texts, per character, by an n-gram model of training texts", low=1),
-    MetricInfo("perplexity_real", "neutral", "the same for real held-out texts: compare the other two with it", low=1),
-    MetricInfo("perplexity_back", "lower", "of real held-out texts, by an n-gram model of synthetic texts", low=1),
+    MetricInfo(
+        "overlap_test", "higher", "share of the 4-grams of synthetic texts that real held-out texts contain", high=1
+    ),
+    MetricInfo(
+        "overlap_real",
+        "neutral",
+        "share of the 4-grams of training texts that held-out texts contain: compare overlap_test with it",
+        high=1,
+    ),
+    MetricInfo(
+        "self_overlap", "lower", "share of the 4-grams of synthetic texts that another synthetic text contains", high=1
+    ),
+    MetricInfo(
+        "self_overlap_real",
+        "neutral",
+        "share of the 4-grams of training texts that another training text contains",
+        high=1,
+    ),
+    MetricInfo(
+        "distinct_1",
+        "higher",
+        "number of different words in synthetic texts, divided by the number of all words",
+        high=1,
+    ),
+    MetricInfo(
+        "distinct_2",
+        "higher",
+        "number of different word pairs in synthetic texts, divided by the number of all word pairs",
+        high=1,
+    ),
+    MetricInfo("distinct_2_real", "neutral", "distinct_2 of training texts", high=1),
+    MetricInfo(
+        "length_distance",
+        "lower",
+        "difference between the lengths of synthetic and real held-out texts, from 0 (equal) to 1",
+        high=1,
+    ),
+    MetricInfo(
+        "character_distance",
+        "lower",
+        "difference between the character frequencies of synthetic and real held-out texts, from 0 (equal) to 1",
+        high=1,
+    ),
+    MetricInfo(
+        "perplexity",
+        "lower",
+        "perplexity per character of synthetic texts, by an n-gram model of training texts",
+        low=1,
+    ),
+    MetricInfo(
+        "perplexity_real",
+        "neutral",
+        "perplexity per character of real held-out texts, by the same model: compare the other two with it",
+        low=1,
+    ),
+    MetricInfo(
+        "perplexity_back",
+        "lower",
+        "perplexity per character of real held-out texts, by an n-gram model of synthetic texts",
+        low=1,
+    ),
 )
 _NGRAM = 4  # words
 _MAX_TEXTS = 2000  # of each set: figures depend on the number of texts, so all sets have the same

@@ -274,5 +274,5 @@ def _notes(inputs: MetricInputs) -> list[str]:
     """Caveats about the figures."""
     count, dimensions = min(len(inputs.test), len(inputs.synthetic)), inputs.test.space.shape[1]
     if 2 <= count < _FEW_FOR_FRECHET * dimensions:
-        return [f"{count} items are few for {dimensions} dimensions: trust kernel_distance more than frechet"]
+        return [f"frechet is unreliable with {count} items in {dimensions} dimensions: use kernel_distance"]
     return []

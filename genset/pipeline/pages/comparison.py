@@ -36,7 +36,7 @@ def evaluation_markdown(name: str, verdict: Mapping[str, Any]) -> bytes:
         info, ends = EVERY_FIGURE[figure], verdict["details"][figure]["interval"]
         rows.append([figure, formatting.number(value), formatting.interval(ends), formatting.goal(info), info.what])
     parts.append(_table(("figure", "value", "95% interval", "better", "meaning"), rows))
-    parts += [f"Not computed: {cell(line)}.\n" for line in formatting.by_reason(verdict["skipped"])]
+    parts += [f"{cell(line)}.\n" for line in formatting.not_computed(verdict["skipped"])]
     parts += [f"Note: {cell(note)}.\n" for note in verdict["notes"]]
     return "\n".join(parts).encode()
 

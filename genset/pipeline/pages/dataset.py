@@ -34,6 +34,7 @@ from genset.report.page import (
 
 _MAX_ON_AXIS = 2.0  # a chart with a larger value would leave no room for the shares, which are at most 1
 _MAX_TRAIT_VALUES = 8
+_TRAITS = {"rate": "sample rate", "seconds": "length", "stored": "encoding"}  # words for people
 
 
 def dataset_page(data: DatasetPageData, engine: Engine) -> bytes:
@@ -68,7 +69,8 @@ def _verdict(data: DatasetPageData) -> PageVerdict:
     if lift is None:
         return PageVerdict("bad" if failures else "neutral", _headline_without_lift(data), closing, failures)
     augmented = formatting.augmented_lift(figures)
-    lines = [f"{_capitalised(line)}." for line in (lift.measured, augmented) if line]
+    advice = "if cas_ratio is low, more training or more real items may help" if lift.tone == "neutral" else ""
+    lines = [f"{_capitalised(line)}." for line in (lift.measured, augmented, advice) if line]
     return PageVerdict("bad" if failures else lift.tone, _capitalised(lift.sentence), [*lines, *closing], failures)
 
 
@@ -107,7 +109,7 @@ def _figures(verdict: Mapping[str, Any]) -> PageSection:
     for group, names in groups.items():
         rows = [_figure_row(name, figures[name], details.get(name, {})) for name in names]
         blocks.append(Table(_capitalised(formatting.GROUPS[group]), head, rows, prose=(5, 6)))
-    lines = [f"Not computed: {line}." for line in formatting.by_reason(verdict.get("skipped", {}))]
+    lines = [f"{line}." for line in formatting.not_computed(verdict.get("skipped", {}))]
     lines += [f"Note: {line}." for line in verdict.get("notes", ())]
     spaces = "\n".join(formatting.measured_on(details, verdict.get("spaces", {})))
     blocks += [Paragraphs(lines)] if lines else []
@@ -200,7 +202,7 @@ def _contents(data: DatasetPageData) -> PageSection:
     splits = count_values(record.split or "not split" for record in data.records)
     facts = [Facts("Items by split", {name: f"{count:,}" for name, count in splits.items()})]
     for trait, values in data.traits.items():
-        facts.append(Facts(f"Items{data.scope} by {trait}", _most_frequent(values)))
+        facts.append(Facts(f"Items{data.scope} by {_TRAITS.get(trait, trait)}", _most_frequent(values)))
     blocks = [SideBySide([chart, _class_table(counts, totals)]), SideBySide(facts)]
     return PageSection("Contents", "What does the dataset contain?", blocks)
 
