@@ -123,7 +123,7 @@ def cell_of(by: Sequence[str], records: Sequence[Record], where: str) -> Callabl
         raise GensetError(
             f"no column {unknown[0]!r}{did_you_mean(unknown[0], sorted(known))}",
             where=where,
-            hint=f"The columns are {', '.join(sorted(known))}.",
+            hint=f"Use one of the columns {', '.join(sorted(known))}.",
         )
     return lambda record: ", ".join(
         str(getattr(record, name) if name in _OF_CLASSES else record.columns.get(name, "")) for name in by

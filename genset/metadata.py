@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genset.dataset import COLUMNS, SPLITS, Dataset, Record
 from genset.errors import GensetError
-from genset.safe_json import as_text, lone_surrogate, parse_json
+from genset.safe_json import as_text, json_fault, lone_surrogate, parse_json
 
 if TYPE_CHECKING:
     from genset.interfaces import Modality
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 METADATA = "metadata.jsonl"
 LONGEST_LABEL = 100
 _METADATA_FILES = (METADATA, "metadata.csv")
+_LINE_HINT = "Correct or remove the line."
 Faults = list[GensetError] | None  # collects the faults of rows, so that the other rows are read; None: raise them
 
 
@@ -84,7 +85,7 @@ def _check_row(row: Mapping[str, str], path: Path, where: str) -> None:
             hint="Give each line the file's path relative to this file.",
         )
     if any(lone_surrogate(text) for pair in row.items() for text in pair):
-        raise GensetError("a value holds half a character (a lone surrogate)", where=where, hint="Correct the escape.")
+        raise GensetError("a value holds half a character (a lone surrogate)", where=where, hint=_LINE_HINT)
 
 
 def _json_rows(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, str]]]:
@@ -107,11 +108,11 @@ def _object(line: str, where: str) -> dict[str, Any]:
     try:
         row = parse_json(line)
     except json.JSONDecodeError as error:
-        raise GensetError(f"not JSON: {error.msg}", where=f"{where}:{error.colno}") from None
+        raise GensetError(json_fault(error), where=f"{where}:{error.colno}", hint=_LINE_HINT) from None
     except ValueError as error:
-        raise GensetError(f"not JSON: {error}", where=where) from None
+        raise GensetError(json_fault(error), where=where, hint=_LINE_HINT) from None
     if not isinstance(row, dict):
-        raise GensetError(f"must be an object, got {line[:40]!r}", where=where)
+        raise GensetError(f"must be a JSON object, got {line[:40]!r}", where=where, hint=_LINE_HINT)
     return row
 
 
@@ -125,6 +126,7 @@ def _csv_rows(text: str, path: Path, faults: Faults) -> Iterator[tuple[str, dict
             raise GensetError(
                 f"expected {len(reader.fieldnames or ())} columns, as in the first line",
                 where=f"{path}:{reader.line_num}",
+                hint=_LINE_HINT,
             )
 
 
@@ -173,7 +175,9 @@ def read_version(folder: Path, modality: "Modality", faults: Faults = None) -> D
 def _check_columns(row: Mapping[str, Any], names: Iterable[str], where: str) -> None:
     missing = [name for name in names if name not in row]
     if missing:
-        raise GensetError(f"the column {missing[0]} is missing", where=where, hint="Was the version edited?")
+        raise GensetError(
+            f"the column {missing[0]} is missing", where=where, hint="Restore the file, or create the version again."
+        )
 
 
 def _version_rows(path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -19,6 +19,25 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("a number with too many digits") from None
 
 
+_FAULTS = {
+    "Expecting value": "a value is missing, or a text is not in double quotes",
+    "Expecting property name enclosed in double quotes": "expected a key in double quotes",
+    "Expecting ',' delimiter": "expected a comma",
+    "Expecting ':' delimiter": "expected a colon",
+    "Extra data": "there is more text after the end of the value",
+    "Unterminated string starting at": "a text has no closing quote",
+    "Invalid control character at": "a control character must be escaped",
+}  # by Python's messages
+
+
+def json_fault(error: ValueError | RecursionError) -> str:
+    """Why a text is not JSON, in plain words."""
+    if isinstance(error, RecursionError):
+        return "not valid JSON: nested too deeply"
+    reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    return f"not valid JSON: {_FAULTS.get(reason, reason[:1].lower() + reason[1:])}"
+
+
 def lone_surrogate(text: str) -> bool:
     """Whether a text contains half a character, which no file can store."""
     return any("\ud800" <= character <= "\udfff" for character in text)

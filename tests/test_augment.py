@@ -128,10 +128,12 @@ def test_large_classes_can_be_reduced_and_any_column_can_be_balanced(tmp_path: P
     assert wrong.json["error"] == {
         "message": "no column 'pem' (did you mean `pen`?)",
         "where": "balance.by",
-        "hint": "The columns are group, label, pen.",
+        "hint": "Use one of the columns group, label, pen.",
     }
     unknown = genset("augment", source, "--copies", 1, "augment.steps=[{kind: flip, not_for: ['11']}]", "--output", out)
-    assert unknown.stderr == "genset: augment.steps: no class '11' (did you mean `1`?)\n  The classes are 0, 1.\n"
+    assert (
+        unknown.stderr == "genset: augment.steps: no class '11' (did you mean `1`?)\n  Use one of the classes 0, 1.\n"
+    )
 
 
 def test_shares_of_two_mixes_multiply() -> None:

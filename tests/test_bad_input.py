@@ -133,7 +133,7 @@ def test_errors_for_a_missing_config_or_model_say_what_to_give(tmp_path: Path) -
     outcome = genset("generate", "nothing", "--output", tmp_path / "out")
     assert (outcome.code, outcome.stderr) == (
         2,
-        f"genset: no such model version or name: 'nothing'\n  {tmp_path / 'out' / 'models'} has no versions yet.\n",
+        "genset: no such model version or name: 'nothing'\n  Check the path, or train a model first: genset train CONFIG.\n",
     )
 
 
@@ -145,7 +145,7 @@ def test_an_error_is_one_json_object_with_the_json_option(tmp_path: Path) -> Non
         "error": {
             "message": "no such model version or name: 'nothing'",
             "where": "",
-            "hint": f"{tmp_path / 'out' / 'models'} has no versions yet.",
+            "hint": "Check the path, or train a model first: genset train CONFIG.",
         },
         "exit_code": 2,
     }
@@ -154,19 +154,19 @@ def test_an_error_is_one_json_object_with_the_json_option(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["split", "{digits}", "--ratios", "0.5,0.5"], "split.ratios=[0.5,0.5]: split.ratios[2]: an item is missing"),
+        (["split", "{digits}", "--ratios", "0.5,0.5"], "split.ratios=[0.5,0.5]: split.ratios[2]: value 3 of the list is missing, got 2"),
         (["split", "{digits}", "--ratios", "a,b,c"], "\n".join(f"split.ratios=[a,b,c]: split.ratios[{n}]: must be a number, got '{c}'" for n, c in enumerate("abc"))),
-        (["split", "{digits}", "--group-by", "(x"], "--group-by: not a regular expression: missing ), unterminated subpattern at position 0"),
-        (["split", "{digits}", "--name", "../x"], "--name: not a name: '../x'\n  Use letters, digits, dots, dashes and underscores."),
+        (["split", "{digits}", "--group-by", "(x"], "--group-by: invalid regular expression: missing ), unterminated subpattern at position 0"),
+        (["split", "{digits}", "--name", "../x"], "--name: invalid name: '../x'\n  Use letters, digits, dots, dashes and underscores."),
         (["augment", "{digits}", "--balance", "most"], "balance.target=most: balance.target: must be max, median, a whole number, or a whole number for each label, got 'most'"),
-        (["augment", "{digits}", "--balance", "{{7: 3}}"], "balance.target: no class '7'\n  The classes are 0, 1."),
-        (["augment", "{digits}", "train.steps=3"], "augment takes overrides of augment, balance and clean, not of 'train'\n  Write augment.KEY=VALUE."),
+        (["augment", "{digits}", "--balance", "{{7: 3}}"], "balance.target: no class '7'\n  Use one of the classes 0, 1."),
+        (["augment", "{digits}", "train.steps=3"], "augment takes overrides of augment, balance and clean, not of 'train'\n  Write for example augment.copies=2."),
         (["augment", "{digits}", "augment.steps=[spin]"], "augment.steps=[spin]: augment.steps[0]: must be one of flip, flip_vertical, rotate, shift, zoom, affine, perspective, random_resized_crop, elastic, brightness, contrast, gamma, hue, saturation, posterise, invert, blur, sharpen, noise, jpeg, erase, mixup, cutmix, latent_mix, rand_augment, trivial_augment, one_of, some_of, all_of; got 'spin'"),
-        (["inspect", "{digits}", "--gate", "lift > 0"], "--gate: a gate needs figures\n  Add --against REAL."),
+        (["inspect", "{digits}", "--gate", "lift > 0"], "--gate: a gate compares figures, which need a dataset to compare with\n  Add --against and the real dataset, such as --against digits."),
         (["split", "{digits}", "--workers", "300"], "command line: engine.workers: must be at most 256, got 300"),
         (["inspect", "{digits}/0/0000.png"], "{digits}/0/0000.png: this file belongs to no version: inspect takes a dataset, a version, an item of one, or a .yaml config\n  Give the folder that contains it."),
-        (["inspect", "{digits}", "--against", "{digits}", "--gate", "label_acc >= 95"], "--gate: label_acc is between 0 and 1, got 95"),
-        (["inspect", "{digits}/none"], "no such folder or name: '{digits}/none'\n  {out}/datasets has no versions yet."),
+        (["inspect", "{digits}", "--against", "{digits}", "--gate", "label_acc >= 95"], "--gate: label_acc is always between 0 and 1, got 95"),
+        (["inspect", "{digits}/none"], "no such folder or name: '{digits}/none'\n  Check the path, or create a version: genset run CONFIG."),
     ],
 )  # fmt: skip
 def test_wrong_usage_gives_one_message(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -179,7 +179,7 @@ def test_wrong_usage_gives_one_message(tmp_path: Path, arguments: list[str], mes
 def test_a_class_that_a_model_does_not_have_is_named(own: Trained) -> None:
     outcome = genset("generate", own.model, "--label", "x", "--output", own.out)
     assert (outcome.code, outcome.stderr) == (
-        2, "genset: the model has no class 'x'\n  Its classes are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9.\n",
+        2, "genset: the model has no class 'x'\n  Use one of its classes 0, 1, 2, 3, 4, 5, 6, 7, 8, 9.\n",
     )  # fmt: skip
 
 

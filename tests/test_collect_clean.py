@@ -129,8 +129,8 @@ def test_metadata_can_be_a_csv_file(tmp_path: Path) -> None:
         ('{"file_name": "a.png", "label": "../x"}', "the class name '../x' cannot be the name of a folder"),
         ('{"file_name": "a\\u0000.png"}', "file_name must be a path inside {folder}, got 'a\\x00.png'"),
         ('{"file_name": "a.png", "n": "\\ud800"}', "a value holds half a character (a lone surrogate)"),
-        ("[1]", "must be an object, got '[1]'"),
-        ("{", "not JSON: Expecting property name enclosed in double quotes"),
+        ("[1]", "must be a JSON object, got '[1]'"),
+        ("{", "not valid JSON: expected a key in double quotes"),
     ],
 )
 def test_an_invalid_line_of_metadata_is_an_error_with_its_number(tmp_path: Path, line: str, message: str) -> None:

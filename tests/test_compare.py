@@ -182,7 +182,10 @@ def test_model_compared_with_its_own_copy_is_neither_better_nor_worse(own: Train
     assert {change["verdict"] for change in result.json["changes"]} <= {"inconclusive", "no interval", "neutral"}
     assert result.json["settings"] == {}
     same = genset("inspect", first, "--against", first, "--output", own.out)
-    assert (same.code, same.stderr) == (2, f"genset: --against {first}: digits@v0001 is the same version\n")
+    assert (same.code, same.stderr) == (
+        2,
+        f"genset: --against {first}: digits@v0001 cannot be compared with itself\n  Give --against another version.\n",
+    )
 
 
 def test_models_trained_on_different_items_are_compared_by_settings_only(own: Trained) -> None:
@@ -220,7 +223,10 @@ def test_evaluation_of_synthetic_items_writes_a_summary(own: Trained, tmp_path: 
 
 def test_summary_without_figures_is_an_error(trained: Trained, tmp_path: Path) -> None:
     result = genset("inspect", trained.source, "--summary", tmp_path / "a.md")
-    assert (result.code, result.stderr) == (2, "genset: --summary: a summary needs figures\n  Add --against REAL.\n")
+    assert (result.code, result.stderr) == (
+        2,
+        "genset: --summary: a summary contains figures, which need a dataset to compare with\n  Add --against and the real dataset, such as --against digits.\n",
+    )
     assert not (tmp_path / "a.md").exists()
 
 

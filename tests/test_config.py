@@ -44,7 +44,7 @@ BROKEN = {
             "7:7: augment.steps[1]: count: cannot choose 5 of 2 steps",
             "8:7: augment.steps[2]: count: the minimum (2) must not be above the maximum (1)",
             '9:30: augment.steps[3].not_for[0]: must be text, got 6: write "6"',
-            "10:8: augment.steps[4].one_of: must have at least 1 items",
+            "10:8: augment.steps[4].one_of: must not be empty",
         ],
     ),
     "a step that is nearly one": (
@@ -56,7 +56,7 @@ BROKEN = {
             "got 'one_off' (did you mean `one_of`?)"
         ],
     ),
-    "shrinking to nothing": ("balance: {shrink: true}\n", ["4:1: balance: shrink needs a target"]),
+    "shrinking to nothing": ("balance: {shrink: true}\n", ["4:1: balance: shrink needs a target: set balance.target"]),
     "wrong type": ("seed: abc\n", ["4:1: seed: must be a whole number, got 'abc'"]),
     "a boolean is no number": ("seed: true\n", ["4:1: seed: must be a whole number, got true"]),
     "text for a list": ("split: {ratios: 0.8}\n", ["4:9: split.ratios: must be a list, got 0.8"]),
@@ -64,7 +64,7 @@ BROKEN = {
         "split: {ratios: [0.5, 0.1, 0.1]}\n",
         ["4:9: split.ratios: must add up to 1, adds up to 0.7"],
     ),
-    "two ratios": ("split: {ratios: [0.8, 0.2]}\n", ["4:9: split.ratios[2]: an item is missing"]),
+    "two ratios": ("split: {ratios: [0.8, 0.2]}\n", ["4:9: split.ratios[2]: value 3 of the list is missing, got 2"]),
     "a renamed key": ("split: {by: [side]}\n", ["4:9: split.by: this key is now called 'stratify'"]),
     "a renamed key of balance": (
         "balance: {target: max, most_copies: 5}\n",
@@ -91,14 +91,14 @@ BROKEN = {
     "a group that is no pattern": (
         "clean: {}\nquality: {gates: [cas >> 1]}\n",
         [
-            "5:19: quality.gates[0]: must be a figure, one of >= <= == > < and a number, such as `cas_ratio >= 0.9`; "
+            "5:19: quality.gates[0]: must be FIGURE OPERATOR NUMBER, such as `cas_ratio >= 0.9`; operators: >= <= == > <; "
             "got 'cas >> 1'"
         ],
     ),
     "unknown figure": (
         "quality: {gates: [cas_rato >= 1]}\n",
         [
-            "4:19: quality.gates[0]: no such figure: 'cas_rato' (did you mean `cas_ratio`?); available: real_acc, cas, "
+            "4:19: quality.gates[0]: no such figure: 'cas_rato' (did you mean `cas_ratio`?); use one of real_acc, cas, "
             "cas_ratio, both_acc, augmented_acc, lift, lift_low, lift_high, label_acc, label_ratio, frechet, frechet_floor, "
             "frechet_ratio, kernel_distance, precision, recall, density, coverage, vendi, vendi_ratio, distinct, copies, "
             "dcr_share, authenticity, c_t, mia_auc, mia_tpr, label_ratio_ceiling, frechet_ratio_ceiling, coverage_ceiling"
@@ -259,8 +259,8 @@ def test_required_keys_and_an_unknown_modality_are_reported_together(tmp_path: P
         loading.load(path)
     assert str(error.value).splitlines() == [
         f"{path}:1:1: modality: must be one of image, text, sound; got 'imagge' (did you mean `image`?)",
-        f"{path}:1:1: name: required key is missing",
-        f"{path}:2:1: data.source: required key is missing",
+        f"{path}:1:1: name: required key is missing: add it",
+        f"{path}:2:1: data.source: required key is missing: add it",
     ]
 
 

@@ -236,7 +236,7 @@ def test_several_sources_are_joined_and_classes_renamed(tmp_path: Path) -> None:
         2,
         [
             "genset: data.labels: no item has the class '01' (did you mean `1`?)",
-            "  The classes are 0, 1, 3. With several sources, write SOURCE/CLASS for a class of one source.",
+            "  Use one of the classes 0, 1, 3. With several sources, write SOURCE/CLASS for a class of one source.",
         ],
     )
 
@@ -251,7 +251,7 @@ def test_another_column_can_contain_the_class(tmp_path: Path) -> None:
     outcome = genset("run", path, "--dry-run", "--output", tmp_path / "out")
     assert outcome.stderr.splitlines()[-2:] == [
         "genset: data.label: no item has a column 'nope' (did you mean `note`?)",
-        "  The columns are note.",
+        "  Use one of the columns note.",
     ]
 
 

@@ -174,7 +174,7 @@ def test_a_model_without_usable_items_fails_with_the_reason(tmp_path: Path) -> N
     outcome = genset("run", path, "--output", tmp_path / "out", "--quiet")
     assert (outcome.code, outcome.stdout) == (2, "")
     assert (
-        "could not generate any of 24 items: 20 attempts each were rejected; most often (24 items) the last one was blank"
+        "could not generate any of 24 items: each was rejected 20 times. Most frequent reason in the last attempt: it was blank (24 items)"
         in outcome.stderr
     )
     assert not list((tmp_path / "out").glob("datasets/*/v*"))

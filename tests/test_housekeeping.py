@@ -156,7 +156,7 @@ def test_a_name_without_versions_is_answered_with_existing_names(tmp_path: Path)
     with pytest.raises(GensetError) as error:
         list_versions(Root(tmp_path), "digit")
     assert str(error.value) == (
-        f"{tmp_path}: no version has the name 'digit' (did you mean `digits`?)\n  Names with versions: digits."
+        f"{tmp_path}: no version has the name 'digit' (did you mean `digits`?)\n  Use one of digits."
     )
 
 

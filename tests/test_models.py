@@ -162,8 +162,8 @@ def test_samples_that_never_get_better_than_the_start_are_waited_for_and_told_of
     outcome, _, _ = trained(FAMILIES["gan"](kind="gan"), lambda made, labels: {"frechet": next(scores)}, tmp_path)
     assert (outcome.steps_done, outcome.stopped_early, outcome.best_step) == (40, False, 12)
     assert dict(outcome.notes)["start_kept"] == (
-        "no step of the adversarial stage had better samples than its start, so the start is kept: give it more time, or "
-        "a smaller model.family.warm_start"
+        "the adversarial stage did not improve the samples, so the model from before this stage is kept: train for "
+        "longer, or reduce model.family.warm_start"
     )
 
 

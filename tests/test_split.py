@@ -114,7 +114,7 @@ def test_columns_are_stratified_besides_the_label() -> None:
     with pytest.raises(GensetError) as error:
         assign(items, RATIOS, 0, ["sid"])
     assert str(error.value) == (
-        "split.stratify: no column 'sid' (did you mean `side`?)\n  The columns are group, label, side."
+        "split.stratify: no column 'sid' (did you mean `side`?)\n  Use one of the columns group, label, side."
     )
 
 
@@ -196,7 +196,7 @@ def test_a_split_of_unexpected_size_is_reported_with_its_group() -> None:
     train = max(r.group for r in assigned if r.split == "train")
     assert deviations(items, assigned, dict(zip(("train", "validation", "test"), RATIOS, strict=True))) == [
         "train has 75.0% of the items instead of 80.0%",
-        "validation has 0.0% of the items instead of 10.0%: even group 's0' has 50 items (25.0%) that stay together",
+        "validation has 0.0% of the items instead of 10.0%: group 's0' has 50 items (25.0%) that stay together, and no group is smaller",
         f"test has 25.0% of the items instead of 10.0%: group {test!r} has 50 items (25.0%) that stay together",
     ]
     assert train != test
@@ -265,11 +265,11 @@ def test_a_pattern_on_file_names_keeps_each_speaker_in_one_split(in_folder: Path
     "words, message",
     [
         (["--counts", "30,5,6"], "genset: split.counts: the counts are 30 + 5 + 6, but only 40 items are usable, and train needs at least one\n  Reduce the counts, or give train the remaining items, for example [rest, 100, 100].\n"),
-        (["--counts", "0,5,5"], "genset: split.counts=[0,5,5]: split.counts[0]: must be rest or a whole number of at least 1, got 0\n"),
+        (["--counts", "0,5,5"], "genset: split.counts=[0,5,5]: split.counts[0]: must be 'rest' or a whole number of at least 1, got 0\n"),
         (["--counts", "5,5,5", "--ratios", "0.8,0.1,0.1"], "genset: split.ratios=[0.8,0.1,0.1]: split: give ratios or counts, not both\n"),
         (["--folds", "41"], "genset: --folds: cannot make 41 folds from 40 groups: the items of a group stay together\n  Request at most 40 folds. Without groups, each item counts as one.\n"),
         (["--folds", "3", "--ratios", "0.8,0.1,0.1"], "genset: --folds: folds have equal sizes and ignore earlier splits, so ratios cannot be set\n  Leave out --folds, or the other settings.\n"),
-        (["--stratify", "speaker"], "genset: split.stratify: no column 'speaker'\n  The columns are group, label.\n"),
+        (["--stratify", "speaker"], "genset: split.stratify: no column 'speaker'\n  Use one of the columns group, label.\n"),
     ],
 )  # fmt: skip
 def test_impossible_splits_are_errors(in_folder: Path, words: list[str], message: str) -> None:

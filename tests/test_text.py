@@ -130,11 +130,11 @@ def test_invalid_rows_are_left_out_and_reported_with_their_number(tmp_path: Path
     rows.append('{"text": "e", "note": "\\ud800"}')
     (tmp_path / "x.jsonl").write_text("\n".join(rows))
     assert problems(collect_from(tmp_path)) == [
-        ("x.jsonl:2", "not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("x.jsonl:2", "not valid JSON: expected a key in double quotes"),
         ("x.jsonl:3", "the column 'text' is missing: the columns are txt"),
         ("x.jsonl:4", "the column 'text' must be text or a list of turns, got 3"),
-        ("x.jsonl:5", "not JSON: duplicate key 'text'"),
-        ("x.jsonl:6", "must be an object, got [1]"),
+        ("x.jsonl:5", "not valid JSON: duplicate key 'text'"),
+        ("x.jsonl:6", "must be a JSON object, got [1]"),
         ("x.jsonl:7", "it is empty"),
         ("x.jsonl:8", "a column contains half a character (a lone surrogate)"),
     ]
@@ -317,7 +317,7 @@ def test_an_invalid_pattern_is_rejected(tmp_path: Path) -> None:
     outcome = genset("inspect", path)
     assert outcome.code == 2
     assert outcome.stderr == (
-        f"genset: {path}:4:32: augment.steps[0].protect: not a regular expression: unterminated character set at "
+        f"genset: {path}:4:32: augment.steps[0].protect: invalid regular expression: unterminated character set at "
         "position 0\n"
     )
 

@@ -153,7 +153,7 @@ def _leaked_copy(version: Path) -> None:
         (_sums(b"0" * 64 + b"  /etc/passwd\n"), "checksum", "it names '/etc/passwd', which is not a path inside the version"),
         (_sums(b"half a line"), "checksum", "it is not a checksum line: b'half a line'"),
         (_sums(b"0" * 64 + b"  \xff.png\n"), "checksum", "it is not a checksum line: b'" + "0" * 40 + "'"),
-        (_line(3, "{not json\n"), "metadata", "not JSON: Expecting property name enclosed in double quotes"),
+        (_line(3, "{not json\n"), "metadata", "not valid JSON: expected a key in double quotes"),
         (_line(3, "{}\n"), "metadata", "file_name must be a path inside {version}/train, got ''"),
         (_line(3, '{"file_name": "0/x.png"}\n'), "metadata", "the column label is missing"),
         (lambda v: _first(v, "train", label="1"), "label", "it is labelled '1', but is in the folder '0'"),
@@ -335,10 +335,10 @@ def test_a_sound_with_another_loudness_in_test_is_a_near_leak(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["nowhere"], "genset: no such folder or name: 'nowhere'\n  out/datasets has no versions yet.\n"),
-        (["run.yaml"], "genset: {folder}/run.yaml: no image, text or sound files found\n  Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.\n"),
+        (["nowhere"], "genset: no such folder or name: 'nowhere'\n  Check the path, or create a version: genset run CONFIG.\n"),
+        (["run.yaml"], "genset: {folder}/run.yaml: no image, text or sound files found, this is another kind of file\n  Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.\n"),
         (["0/a.png"], "genset: {folder}/0/a.png: this is a single file; verify checks a dataset, a version or a model\n  Give the folder that contains it.\n"),
-        (["empty"], "genset: {folder}/empty: no image, text or sound files found\n  Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.\n"),
+        (["empty"], "genset: {folder}/empty: no image, text or sound files found, the folder is empty\n  Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.\n"),
         ([".v0003.partial"], "genset: {folder}/.v0003.partial: this version is incomplete: a run is writing it or crashed\n  Wait for the run to end; the next run removes what a crashed one left.\n"),
         ([".", "--group-by", "speaker"], "genset: data.group: 'speaker' gives no item a group; the first item is '0/a.png'\n  Give a column of the metadata, or a regular expression for the relative path with (?P<group>...).\n"),
         ([".", "clean.blurred=off"], "genset: clean: verify takes only the rule near_duplicates, not blurred\n  Leave out the other rules; clean.near_duplicates=off finds exact duplicates only.\n"),

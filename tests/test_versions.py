@@ -101,9 +101,9 @@ def test_versions_are_found_by_path_and_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("dd", "no such folder or name: 'dd' (did you mean `d`?)\n  Names under {root}: d."),
-        ("d@v0009", "{root}/datasets/d: d has no version 'v0009'\n  It has v0001."),
-        ("../nowhere", "no such folder or name: '../nowhere'\n  Names under {root}: d."),
+        ("dd", "no such folder or name: 'dd' (did you mean `d`?)\n  Check the path, or use a name in {root}: d."),
+        ("d@v0009", "{root}/datasets/d: d has no version 'v0009'\n  Write d@v0001."),
+        ("../nowhere", "no such folder or name: '../nowhere'\n  Check the path, or use a name in {root}: d."),
     ],
 )
 def test_what_is_not_there_is_named_with_what_there_is(tmp_path: Path, text: str, message: str) -> None:

@@ -66,7 +66,7 @@ def command(
     filler = find_model(root, model) if model else None
     if replay:
         if version is None:
-            raise GensetError("only items of a version can be replayed", where=dataset, hint="Give a version.")
+            raise GensetError("only items of a version can be replayed", where=dataset, hint="Give NAME@v0001.")
         return _replay(version, replay, filler, root, session)
     with session.locked(root) as job:
         flags = {"augment.copies": copies, "balance.target": balance}

@@ -27,6 +27,12 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "quality": Quality,
 }
 _BY_MODALITY = ("augment", "generate", "clean", "quality")  # sections that have keys of the modality's own
+_EXAMPLES = {  # by the first section that a command takes
+    "augment": "augment.copies=2",
+    "clean": "clean.near_duplicates=off",
+    "generate": "generate.per_class=100",
+    "split": "split.stratify=label",
+}
 
 
 def sections_from_flags(
@@ -47,7 +53,8 @@ def sections_from_flags(
     if unknown:
         allowed = " and ".join([", ".join(keys[:-1]), keys[-1]] if keys[1:] else keys)
         raise GensetError(
-            f"{command} takes overrides of {allowed}, not of {unknown[0]!r}", hint=f"Write {keys[0]}.KEY=VALUE."
+            f"{command} takes overrides of {allowed}, not of {unknown[0]!r}",
+            hint=f"Write for example {_EXAMPLES[keys[0]]}.",
         )
     classes = dict(_SECTIONS)
     if modality:
@@ -86,7 +93,7 @@ def version_name(text: str | None, default: str) -> str:
     """The name of --name, checked as the config's is, or a default. Raises GensetError."""
     if text is not None and not re.match(NAME_PATTERN, text):
         raise GensetError(
-            f"not a name: {text!r}", where="--name", hint="Use letters, digits, dots, dashes and underscores."
+            f"invalid name: {text!r}", where="--name", hint="Use letters, digits, dots, dashes and underscores."
         )
     return text or default
 

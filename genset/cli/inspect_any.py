@@ -83,10 +83,18 @@ def _inspect_model(request: InspectRequest, version: Version, job: Job, session:
         request.forbid_beside_comparison()
         before = find_model(job.root, request.against)
         if not compare.can_compare(version, before):
-            raise GensetError(f"{version.reference} is the same version", where=f"--against {request.against}")
+            raise GensetError(
+                f"{version.reference} cannot be compared with itself",
+                where=f"--against {request.against}",
+                hint="Give --against another version.",
+            )
         return print_comparison(request, version, compare.compare_models(version, before, job), session)
     if request.summary:
-        raise GensetError("a summary needs figures", where="--summary", hint="Add --against and another model.")
+        raise GensetError(
+            "a summary contains figures, which need a model to compare with",
+            where="--summary",
+            hint="Add --against and another model.",
+        )
     if request.report:
         write_atomically(request.report, model_page(version, job))
     return print_model(version, session, more_fields=request.print_files(session.console))

@@ -36,7 +36,11 @@ def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, 
         request.forbid_beside_comparison()
         return print_comparison(request, version, compare.compare_datasets(version, other), session)
     if request.summary and not request.against:
-        raise GensetError("a summary needs figures", where="--summary", hint="Add --against REAL.")
+        raise GensetError(
+            "a summary contains figures, which need a dataset to compare with",
+            where="--summary",
+            hint="Add --against and the real dataset, such as --against digits.",
+        )
     rules, quality = _sections(request, version)
     contents = inspect.read_contents(version.path if version else Path(request.path), job, rules)
     if request.model:

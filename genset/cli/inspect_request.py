@@ -43,7 +43,11 @@ class InspectRequest:
             except ValueError as error:
                 raise GensetError(str(error), where="--gate") from None
             if not self.against:
-                raise GensetError("a gate needs figures", where="--gate", hint="Add --against REAL.")
+                raise GensetError(
+                    "a gate compares figures, which need a dataset to compare with",
+                    where="--gate",
+                    hint="Add --against and the real dataset, such as --against digits.",
+                )
 
     def forbid_files(self, kind: str) -> None:
         """Raises GensetError if a report or summary is requested for something without one, such as "a config"."""

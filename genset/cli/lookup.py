@@ -7,6 +7,11 @@ from genset.errors import GensetError, did_you_mean
 from genset.versions.root import Root
 from genset.versions.version import Version, open_version
 
+_MISSING = {
+    "datasets": ("folder", "Check the path, or create a version: genset run CONFIG."),
+    "models": ("model version", "Check the path, or train a model first: genset train CONFIG."),
+}  # what is missing, and what to do if there are no versions yet
+
 
 def lookup(root: Root, kind: str, text: str) -> Version | None:
     """The version that a user means: a path, NAME, NAME@latest or NAME@v0003. None for a folder without a manifest.
@@ -28,11 +33,11 @@ def lookup(root: Root, kind: str, text: str) -> Version | None:
         match = [version for version in versions if version.id == version_id]
         if match:
             return match[0]
-        ids = ", ".join(version.id for version in versions)
-        raise GensetError(f"{name} has no version {tag!r}", where=str(root.path / kind / name), hint=f"It has {ids}.")
+        known = " or ".join(version.reference for version in versions)
+        raise GensetError(f"{name} has no version {tag!r}", where=str(root.path / kind / name), hint=f"Write {known}.")
     names = root.names(kind)
-    hint = f"Names under {root.path}: {', '.join(names)}." if names else f"{root.path / kind} has no versions yet."
-    what = "folder" if kind == "datasets" else "model version"
+    what, new = _MISSING[kind]
+    hint = f"Check the path, or use a name in {root.path}: {', '.join(names)}." if names else new
     raise GensetError(f"no such {what} or name: {text!r}{did_you_mean(name, names)}", hint=hint)
 
 
@@ -54,7 +59,9 @@ def find_dataset(root: Root, text: str) -> tuple[Path, Version | None]:
         return Path(text), None
     version = lookup(root, "datasets", text)
     if version and version.kind != "datasets":
-        raise GensetError("this is a model, not a dataset", where=text, hint="Give a folder of items.")
+        raise GensetError(
+            "this is a model, not a dataset", where=text, hint="Give a folder of items, or a dataset version."
+        )
     return (version.path if version else Path(text)), version
 
 

@@ -43,8 +43,8 @@ _FIXED = {
     "string_pattern_mismatch": "must be letters, digits, dots, dashes and underscores, starting with a letter or "
     "digit; got {got!r}",
     "string_too_short": "must not be empty",
-    "too_short": "must have at least {min_length} items",
-    "too_long": "must have at most {max_length} items",
+    "too_short": "must not be empty",
+    "too_long": "must have at most {max_length} values",
 }
 
 
@@ -53,7 +53,7 @@ def _message_for(error: Any, location: tuple[Any, ...], model: type[Section]) ->
     if kind == "extra_forbidden":
         return _unknown_key(_section_of(model, location), str(location[-1]))
     if kind == "missing":
-        return "an item is missing" if location and isinstance(location[-1], int) else "required key is missing"
+        return _missing(location, got)
     if kind == "kind":
         return not_among(context["got"], context["kinds"], context["now"])
     if kind == "literal_error":
@@ -71,6 +71,13 @@ def _message_for(error: Any, location: tuple[Any, ...], model: type[Section]) ->
         return f"must be {_EXPECTED[kind]}, got {_shown(got)}"
     message = str(error["msg"]).removeprefix("Value error, ")
     return message if kind == "value_error" else f"{message}, got {_shown(got)}"
+
+
+def _missing(location: tuple[Any, ...], got: Any) -> str:
+    if isinstance(location[-1], int):
+        return f"value {location[-1] + 1} of the list is missing, got {len(got)}"
+    words = ": write image, text or sound" if location == ("modality",) else ": add it"
+    return f"required key is missing{words}"
 
 
 def _unknown_key(section: type[Section], key: str) -> str:

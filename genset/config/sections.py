@@ -141,7 +141,7 @@ class Balance(Section):
     @pydantic.model_validator(mode="after")
     def _has_target(self) -> Self:
         if self.shrink and self.target is None:
-            raise ValueError("shrink needs a target")
+            raise ValueError("shrink needs a target: set balance.target")
         return self
 
     @property

@@ -17,7 +17,7 @@ Ratio = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 def _rest_or_count(value: Any) -> Any:
     if value != "rest" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise PydanticCustomError("count", "must be rest or a whole number of at least 1")
+        raise PydanticCustomError("count", "must be 'rest' or a whole number of at least 1")
     return value
 
 

@@ -15,7 +15,7 @@ def check_group(text: str) -> str:
         try:
             names = re.compile(text).groupindex
         except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
+            raise ValueError(f"invalid regular expression: {error}") from None
         if "group" not in names:
-            raise ValueError("the regular expression must name a (?P<group>...)")
+            raise ValueError("the regular expression must contain (?P<group>...)")
     return text

@@ -46,7 +46,7 @@ class IdxContainer(Container):
                 raise unreadable(path, f"items of {size:,} bytes")
             if labels is not None and len(labels) != count:
                 raise GensetError(
-                    f"{count:,} items and {len(labels):,} labels",
+                    f"{count:,} items but {len(labels):,} labels",
                     where=str(path),
                     hint="Put the matching labels file into the same folder.",
                 )

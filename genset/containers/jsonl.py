@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from genset.containers.base import MAX_ITEM_BYTES, Container, ContainerRow, file_row, split_of, too_large, unreadable
 from genset.metadata import METADATA
-from genset.safe_json import parse_json
+from genset.safe_json import json_fault, parse_json
 
 # Columns of the item; the first that exists is used
 _ITEM_COLUMNS = (
@@ -51,7 +51,7 @@ def _row(path: Path, place: str, line: bytes, split: str, *, files: bool) -> Con
     try:
         values = parse_json(line)
     except (ValueError, json.JSONDecodeError) as error:
-        return ContainerRow(place, split=split, fault=f"not JSON: {error}")
+        return ContainerRow(place, split=split, fault=json_fault(error))
     if not isinstance(values, dict):
         return ContainerRow(place, split=split, fault="not a JSON object")
     if not files:

@@ -92,7 +92,11 @@ def _rows(arrays: Arrays, shared: Arrays, split: str, path: Path, *, files: bool
     for key, array in arrays.items():
         if key in (*LABEL_COLUMNS, "arr_1"):
             if len(array) != count:
-                raise GensetError(f"{count:,} items and {len(array):,} labels ({key})", where=str(path))
+                raise GensetError(
+                    f"{count:,} items but {len(array):,} labels in {key}",
+                    where=str(path),
+                    hint="Store one label for each item.",
+                )
             columns["label"] = _class_names(_classes(array), shared)
         elif array.ndim == 1 and len(array) == count:
             columns[key] = array

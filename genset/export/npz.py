@@ -50,6 +50,6 @@ def _array(item: ExportItem) -> npt.NDArray[Any]:
         raise GensetError(
             "arrays need items of equal size; these are unchanged files",
             where="output.format",
-            hint="Use the format folder.",
+            hint="Set output.format=folder.",
         )
     return item.array

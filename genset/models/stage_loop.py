@@ -115,7 +115,9 @@ class StageLoop:
         revised = before.revised(self.state.step, *self.run.task.workers.from_chief(step_seconds, left))
         if revised is not before:
             duration = f"{1000 * step_seconds:.0f} ms"
-            self.progress.say(f"steps take {duration} now: at most {revised.steps} instead of {before.steps}")
+            self.progress.say(
+                f"each step takes {duration} now: {revised.steps} steps are planned instead of {before.steps}"
+            )
             self.plan = self.plan.with_stage(self.state.stage, revised)
 
     def _out_of_patience(self) -> bool:

@@ -26,8 +26,8 @@ from genset.seeds import rng_for
 
 _START_KEPT = (
     "start_kept",
-    "no step of the adversarial stage had better samples than its start, so the start is kept: give it more time, or a "
-    "smaller model.family.warm_start",
+    "the adversarial stage did not improve the samples, so the model from before this stage is kept: train for longer, "
+    "or reduce model.family.warm_start",
 )
 # Weights that are drawn, with the attribute that holds their initialiser
 _INITIALIZERS = {

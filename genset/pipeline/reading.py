@@ -77,7 +77,7 @@ def guess_modality(path: Path, modalities: Mapping[str, type[Modality]]) -> type
             return inside
     if not counts[best]:
         raise GensetError(
-            f"no {', '.join(list(modalities)[:-1])} or {list(modalities)[-1]} files found",
+            f"no {', '.join(list(modalities)[:-1])} or {list(modalities)[-1]} files found, {_contents(path)}",
             where=str(path),
             hint="Give a folder of such files, or a dataset file such as .npz, .parquet or .tar.",
         )
@@ -86,12 +86,24 @@ def guess_modality(path: Path, modalities: Mapping[str, type[Modality]]) -> type
 
 def files_by_modality(path: Path, modalities: Mapping[str, type[Modality]]) -> dict[str, int]:
     """The number of files that may contain items of each modality, by their extensions."""
-    if os.path.isfile(path):
-        suffixes = Counter([path.suffix.lower()])
-    else:
-        names = (name for _, _, files in os.walk(path, followlinks=False) for name in files)
-        suffixes = Counter(os.path.splitext(name)[1].lower() for name in names)
+    suffixes = _suffixes(path)
     return {kind: sum(suffixes[suffix] for suffix in modality.suffixes) for kind, modality in modalities.items()}
+
+
+def _suffixes(path: Path) -> Counter[str]:
+    """The number of files with each extension."""
+    if os.path.isfile(path):
+        return Counter([path.suffix.lower()])
+    names = (name for _, _, files in os.walk(path, followlinks=False) for name in files)
+    return Counter(os.path.splitext(name)[1].lower() for name in names)
+
+
+def _contents(path: Path) -> str:
+    """In a few words, what is there instead of files of items."""
+    if os.path.isfile(path):
+        return "this is another kind of file"
+    suffixes = [suffix or "files without an extension" for suffix, _ in _suffixes(path).most_common(5)]
+    return f"only {', '.join(suffixes)}" if suffixes else "the folder is empty"
 
 
 def containers_at(path: Path, modality: type[Modality] | None = None) -> list[tuple[Container, Path]]:

@@ -44,15 +44,15 @@ def parse(text: str, figures: Mapping[str, MetricInfo]) -> Gate:
     match = _FORM.match(text)
     if not match:
         raise ValueError(
-            f"must be a figure, one of {' '.join(_COMPARE)} and a number, such as `cas_ratio >= 0.9`; got {text!r}"
+            f"must be FIGURE OPERATOR NUMBER, such as `cas_ratio >= 0.9`; operators: {' '.join(_COMPARE)}; got {text!r}"
         )
     if match[1] not in figures:
         raise ValueError(
-            f"no such figure: {match[1]!r}{did_you_mean(match[1], figures)}; available: {', '.join(figures)}"
+            f"no such figure: {match[1]!r}{did_you_mean(match[1], figures)}; use one of {', '.join(figures)}"
         )
     figure, bound = figures[match[1]], float(match[3])
     if not figure.low <= bound <= figure.high:
-        raise ValueError(f"{figure.name} is between {figure.low:g} and {figure.high:g}, got {bound:g}")
+        raise ValueError(f"{figure.name} is always between {figure.low:g} and {figure.high:g}, got {bound:g}")
     return Gate(figure.name, match[2], bound)
 
 

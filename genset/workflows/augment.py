@@ -111,9 +111,9 @@ def _check_classes(model: Version, planned: ClassPlan) -> None:
     unknown = [label for label, count in planned.generated.items() if count and label not in known]
     if unknown:
         raise GensetError(
-            f"the model has no class {unknown[0]!r}",
+            f"the model has no class {unknown[0]!r}, so it cannot generate items of it",
             where=model.reference,
-            hint=f"Its classes are {', '.join(known)}.",
+            hint=f"Add only items of its classes {', '.join(known)}, or set balance.fill=augmented.",
         )
 
 

@@ -153,7 +153,7 @@ def _target_counts(generator: SampleModel, model: Version, section: Generate, la
     unknown = [label for label in labels if label not in generator.classes]
     if unknown:
         raise GensetError(
-            f"the model has no class {unknown[0]!r}", hint=f"Its classes are {', '.join(generator.classes)}."
+            f"the model has no class {unknown[0]!r}", hint=f"Use one of its classes {', '.join(generator.classes)}."
         )
     counts = model.manifest["model"]["train_counts"]
     return target_counts({label: counts[label] for label in generator.classes if label in (labels or counts)}, section)

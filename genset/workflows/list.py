@@ -52,7 +52,7 @@ def list_versions(root: Root, name: str | None = None) -> list[ListedVersion]:
     """
     names = sorted({each for kind in KINDS for each in root.names(kind)})
     if name is not None and name not in names:
-        hint = f"Names with versions: {', '.join(names)}." if names else "This output root has no versions yet."
+        hint = f"Use one of {', '.join(names)}." if names else "Create a version first: genset run CONFIG."
         raise GensetError(
             f"no version has the name {name!r}{did_you_mean(name, names)}", where=str(root.path), hint=hint
         )

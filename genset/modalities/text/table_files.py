@@ -12,7 +12,7 @@ from genset.errors import GensetError
 from genset.interfaces import SourceEntry, UndecodableError
 from genset.modalities.text.codec import FIELD, ROLE, TURN
 from genset.modalities.text.text_files import check_text, decode_lines, is_binary
-from genset.safe_json import as_text, lone_surrogate, parse_json
+from genset.safe_json import as_text, json_fault, lone_surrogate, parse_json
 
 TABLES = (".jsonl", ".csv", ".tsv")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -178,12 +178,12 @@ def _json_rows(data: bytes, encoding: str) -> Iterator[_Row]:
             try:
                 row = json.loads(line, object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
             except (ValueError, RecursionError) as error:
-                yield str(number), {}, f"not JSON: {error}"
+                yield str(number), {}, json_fault(error)
                 continue
             if isinstance(row, dict):
                 yield str(number), row, ""
             else:
-                yield str(number), {}, f"must be an object, got {_shown(row)}"
+                yield str(number), {}, f"must be a JSON object, got {_shown(row)}"
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def class_targets(counts: Mapping[str, int], target: Target) -> dict[str, int]:
             raise GensetError(
                 f"no class {unknown[0]!r}{did_you_mean(unknown[0], counts)}",
                 where="balance.target",
-                hint=f"The classes are {', '.join(counts)}.",
+                hint=f"Use one of the classes {', '.join(counts)}.",
             )
         return {**counts, **target}
     if target == "max":

@@ -29,7 +29,7 @@ def augmentation_steps(
             raise GensetError(
                 f"no class {label!r}{did_you_mean(label, classes)}",
                 where="augment.steps",
-                hint=f"The classes are {', '.join(sorted(classes))}.",
+                hint=f"Use one of the classes {', '.join(sorted(classes))}.",
             )
     if uses_model(steps) and not has_model:
         raise GensetError("`latent_mix` needs a model", where="augment.steps", hint="Give --model MODEL.")

@@ -26,7 +26,9 @@ def with_labels(records: Sequence[Record], data: Data) -> Iterator[RecordOrProbl
             raise GensetError(
                 f"no item has a column {data.label!r}{did_you_mean(data.label, known)}",
                 where="data.label",
-                hint=f"The columns are {', '.join(known)}." if known else "The items have no columns.",
+                hint=f"Use one of the columns {', '.join(known)}."
+                if known
+                else "Remove it: the items have no columns.",
             )
         records = [replace(r, label=_checked(r.columns.get(data.label, ""), r.origin)) for r in records]
     return _relabelled(records, data.labels) if data.labels else iter(records)
@@ -50,8 +52,8 @@ def _relabelled(records: Sequence[Record], labels: Mapping[str, str | None]) -> 
         raise GensetError(
             f"no item has the class {wrong!r}{did_you_mean(wrong, known)}",
             where="data.labels",
-            hint=f"The classes are {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}. With several sources, "
-            "write SOURCE/CLASS for a class of one source.",
+            hint=f"Use one of the classes {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}. With several "
+            "sources, write SOURCE/CLASS for a class of one source.",
         )
 
 

@@ -142,8 +142,8 @@ class GenerationTally:
             reasons[reason] += count
         most, count = reasons.most_common(1)[0]
         raise GensetError(
-            f"could not generate any of {self.requested:,} items: {MAX_ATTEMPTS} attempts each were rejected; "
-            f"most often ({count:,} items) the last one {_REJECTED[most]}",
+            f"could not generate any of {self.requested:,} items: each was rejected {MAX_ATTEMPTS} times. "
+            f"Most frequent reason in the last attempt: it {_REJECTED[most]} ({count:,} items)",
             where=model.reference,
             hint=hint if most == "near_copy" else model.hint,
         )

@@ -114,9 +114,12 @@ def deviations(before: Sequence[Record], records: Sequence[Record], shares: Shar
             messages.append(f"{sizes_text}: {_unit_text(largest[name], sizes, total)}")
         elif not counts[name] and sizes.total() > len(sizes):
             smallest = min(sizes, key=lambda each: (sizes[each], each))
-            messages.append(f"{sizes_text}: even {_unit_text(smallest, sizes, total)}")
+            messages.append(f"{sizes_text}: {_unit_text(smallest, sizes, total)}, and no group is smaller")
         elif not counts[name]:
-            messages.append(f"{name} is empty: there are too few items to assign {target[name]:.1%} of each class")
+            messages.append(
+                f"{name} is empty: {total:,} item{' is' if total == 1 else 's are'} too few to assign "
+                f"{target[name]:.1%} of each class. Add items, or give {name} a larger share"
+            )
         else:
             messages.append(sizes_text)
     return messages

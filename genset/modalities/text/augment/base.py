@@ -42,7 +42,7 @@ class TextStep(Augmentation):
         try:
             re.compile(value or "")
         except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
+            raise ValueError(f"invalid regular expression: {error}") from None
         return value
 
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
