@@ -76,8 +76,8 @@ def print_figures(console: Console, verdict: Mapping[str, Any], *, brief: bool =
         head = ("", "value", "95% interval", "real", "better", "")
         console.table(formatting.GROUPS[group], rows, head, optional=(5, 4))
     _print_classes(console, details)
-    for line in formatting.by_reason(verdict["skipped"]):
-        console.say(f"not computed: {line}")
+    for line in formatting.not_computed(verdict["skipped"]):
+        console.say(line)
     for line in verdict["notes"]:
         console.say(f"note: {line}")
     _print_suspicious(console, verdict["suspicious"], 1 if brief else _MAX_SUSPECTS)

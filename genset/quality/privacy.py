@@ -137,7 +137,7 @@ def _c_t(inputs: MetricInputs, near: Neighbours) -> MetricValue | MetricSkippedE
     cells = _cells(spaces, count)
     value = data_copying((near.train, near.test, near.synthetic), cells)
     if value is None:
-        return MetricSkippedError(f"no cell has at least {_MIN_ITEMS} real held-out and {_MIN_ITEMS} synthetic items")
+        return MetricSkippedError(f"no region has at least {_MIN_ITEMS} real held-out and {_MIN_ITEMS} synthetic items")
     return MetricValue(value, near.counts, intervals.around(value, 1.96), 0.0)
 
 

@@ -82,22 +82,16 @@ def goal(figure: MetricInfo) -> str:
     return "" if figure.goal == "neutral" else figure.goal
 
 
-def by_reason(skipped: Mapping[str, str]) -> list[str]:
-    """The names of skipped figures with the reason, one line for each reason."""
+def not_computed(skipped: Mapping[str, str]) -> list[str]:
+    """Sentences about skipped figures without a full stop, one for each reason."""
     names: dict[str, list[str]] = {}
     for name, reason in skipped.items():
         names.setdefault(reason, []).append(name)
-    return [f"{', '.join(own)}: {reason}" for reason, own in names.items()]
-
-
-def not_computed(skipped: Mapping[str, str]) -> list[str]:
-    """Sentences about skipped figures without a full stop, one for each reason."""
     sentences = []
-    for line in by_reason(skipped):
-        names, _, reason = line.partition(": ")
-        verb, subject = ("were", "they need") if ", " in names else ("was", "it needs")
-        reason = f"{subject}{reason.removeprefix('needs')}" if reason.startswith("needs ") else reason
-        sentences.append(f"{names} {verb} not computed: {reason}")
+    for reason, own in names.items():
+        verb, needs = ("was", "it needs ") if len(own) == 1 else ("were", "they need ")
+        text = f"{needs}{reason.removeprefix('needs ')}" if reason.startswith("needs ") else reason
+        sentences.append(f"{', '.join(own)} {verb} not computed: {text}")
     return sentences
 
 

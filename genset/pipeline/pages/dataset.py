@@ -114,7 +114,7 @@ def _figures(verdict: Mapping[str, Any]) -> PageSection:
     spaces = "\n".join(formatting.measured_on(details, verdict.get("spaces", {})))
     blocks += [Paragraphs(lines)] if lines else []
     blocks += [CodeBlock("Items and features that each figure was computed from", spaces)] if spaces else []
-    lead = "Dots are values, bars 95% intervals, vertical ticks values of real items."
+    lead = "A dot is a value, a bar its 95% interval, a vertical tick the value of real items."
     return PageSection("Figures", "How good are the synthetic items?", blocks, lead)
 
 

@@ -96,7 +96,7 @@ def near_copies_section(data: DatasetPageData, engine: Engine) -> list[PageSecti
         f"The first {len(rows)} of {len(suspicious):,}, the most similar first. "
         "Each pair is a synthetic item and its nearest training item."
     )
-    lead = "A synthetic item that nearly equals a training item discloses that item."
+    lead = "A synthetic item that nearly equals a training item reveals that item."
     gallery = Gallery("Synthetic items that are very similar to a training item", rows, note, search=False, paired=True)
     return [PageSection("Near copies", "Are there copies of training items?", [gallery], lead)]
 

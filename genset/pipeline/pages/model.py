@@ -201,7 +201,7 @@ def _code_map(insights: ModelInsights, real: RealItems, labels: Sequence[str], s
 def _information_chart(error_increase: Floats) -> Chart:
     active = int((error_increase > 0.01 * max(float(error_increase.max()), 1e-12)).sum())
     description = (
-        f"{active} of {len(error_increase)} dimensions matter more than a hundredth of the first. "
+        f"{active} of {len(error_increase)} dimensions have an error increase above 1% of the largest. "
         "The table has the values of the first ones."
     )
     svg = charts.columns(error_increase.tolist(), "dimensions of z, most informative first", "error increase")
