@@ -24,13 +24,13 @@ modality:
 data:
   source: pictures            # one folder for each class; 2 classes: 3 (12), 7 (3); 1 of them with fewer than 10 items
 train:
-  seconds: 120                # for a first try; figures often improve with 300 or more
+  seconds: 120                # short, for a first try; with 300 or more, the figures are often better
 generate:
-  per_class: 20               # half of the classes have at most 7 real items
+  per_class: 20               # generated items for each class; the median class has 7 real items
 balance:
   target: max                 # classes have 3 to 12 items: generated items fill the small ones
 # quality:
-#   gates: [cas_ratio >= 0.9, copies <= 0.05]  # a run that fails one exits with 1
+#   gates: [cas_ratio >= 0.9, copies <= 0.05]  # without the #: if a figure fails a gate, the run ends with exit code 1
 """
 
 
@@ -44,7 +44,7 @@ def pictures(in_folder: Path) -> Path:
 def test_the_config_is_printed_with_reasons_and_nothing_is_written(pictures: Path) -> None:
     outcome = genset("init", "pictures", cwd=pictures.parent)
     assert (outcome.code, re.sub(r"^#.*\n", "", outcome.stdout.partition("name:")[0], flags=re.MULTILINE)) == (0, "")
-    assert outcome.stdout.endswith(DIGITS)
+    assert outcome.stdout.endswith(f"{DIGITS}# next: genset init pictures --config pictures.yaml\n")
     assert [path.name for path in pictures.parent.iterdir()] == ["pictures"]
 
 

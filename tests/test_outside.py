@@ -250,6 +250,6 @@ def test_help_lists_the_common_options_with_their_defaults() -> None:
         "--quiet",
         "--debug",
     ]
-    assert "output root (default: out)" in shown
+    assert "folder for all results (default: out)" in shown
     assert "[default: 600.0]" in shown
     assert "--lock-timeout" not in genset("verify", "--help").stdout

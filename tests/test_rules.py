@@ -218,7 +218,8 @@ def test_swapped_labels_are_found_with_the_right_label(tmp_path: Path) -> None:
     assert len(places & moved) >= 0.5 * len(places)
     one = next(problem for problem in problems if problem.path in moved)
     label, right = one.path[0], Path(one.path).name[1]
-    assert one.detail == f"labelled {label!r}, more probably {right!r} (by {one.score:.2f})"
+    comparison = f"the classifier predicts {right!r} (probability higher by {one.score:.2f})"
+    assert one.detail == f"labelled {label!r}, but {comparison}"
 
 
 def test_label_errors_do_not_depend_on_workers_or_file_names(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ Label = Annotated[list[str] | None, typer.Option(help="only items of this class;
 Like = Annotated[
     list[str] | None,
     typer.Option(
-        help="items like this file or text; given twice, items between the two",
+        help="generate items similar to this file or text; give it twice to get items between the two",
         metavar="FILE_OR_TEXT",
         show_default=False,
     ),
@@ -47,7 +47,8 @@ Like = Annotated[
 Vary = Annotated[
     float | None,
     typer.Option(
-        help="with --like: 0 = the reconstructed item, 1 = any item of its class (default: 0.3)",
+        help="with --like: how much the items may differ, from 0 (like the item as the model reconstructs it) "
+        "to 1 (any item of its class) (default: 0.3)",
         min=0,
         max=1,
         show_default=False,
@@ -55,19 +56,19 @@ Vary = Annotated[
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(help="another seed gives other items (default: that of the training)", min=0, show_default=False),
+    typer.Option(help="another seed gives other items (default: the seed of the training)", min=0, show_default=False),
 ]
 NearCopies = Annotated[
     str | None,
     typer.Option(
-        help="reject: resample near-copies of training items; keep: skip the check (default: reject)",
+        help="reject: replace near copies of training items; keep: do not check (default: reject)",
         show_default=False,
     ),
 ]
 WrongLabels = Annotated[
     str | None,
     typer.Option(
-        help="reject: resample items a classifier puts in another class; keep: skip the check (default: reject)",
+        help="reject: replace items that a classifier assigns to another class; keep: do not check (default: reject)",
         show_default=False,
     ),
 ]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genset.cli.command import common_options
-from genset.cli.options import Name
 from genset.errors import ExitCode, GensetError
 
 if TYPE_CHECKING:
@@ -28,6 +27,10 @@ ModalityName = Annotated[
     str | None,
     typer.Option("--modality", help="modality of the items (default: the modality of most files)", show_default=False),
 ]
+Name = Annotated[
+    str | None,
+    typer.Option(help="value of `name` in the config (default: the name of the folder)", show_default=False),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="write NAME.yaml without asking")]
 
 
@@ -41,7 +44,7 @@ def command(
     *,
     session: "Session",
 ) -> int:
-    """Propose a config for a folder, with reasons. Printed unless --config or --yes is given."""
+    """Propose a config for a folder, with reasons. Print it or, with --config or --yes, write it to a file."""
     from genset.workflows.scan import scan
 
     console = session.console
@@ -56,6 +59,9 @@ def command(
     if not config and not yes:
         console.say(proposal.text.rstrip("\n"))
         if not interactive or place.exists() or not console.ask(f"Write it to {place}?", True):
+            options = {"--config": "FILE" if place.exists() else place, "--modality": modality, "--name": name}
+            given = "".join(f" {option} {value}" for option, value in options.items() if value)
+            console.say(f"# next: genset init {folder}{given}")  # a comment, so that the output is a valid config
             return _finish(proposal, scanned, None, session)
     _write(proposal, place, console)
     return _finish(proposal, scanned, place, session)

@@ -17,7 +17,7 @@ EXAMPLE = "genset inspect digits --report page.html"
 Place = Annotated[
     str,
     typer.Argument(
-        help="dataset, model, version, item, folder, container or config",
+        help="dataset, model, version, item, folder, dataset file (.npz, .parquet, .tar, ...) or config",
         metavar="PATH",
         show_default=False,
         autocompletion=completion.versions("datasets", "models"),
@@ -26,7 +26,7 @@ Place = Annotated[
 Against = Annotated[
     str | None,
     typer.Option(
-        help="real dataset to evaluate the synthetic items with; or a version or model to compare with",
+        help="a real dataset: evaluate the synthetic items with it; another version or model: compare with it",
         metavar="REAL",
         show_default=False,
     ),
@@ -45,7 +45,7 @@ Gate = Annotated[
     typer.Option(help='condition such as "cas_ratio >= 0.9"; exit code 1 if it fails', show_default=False),
 ]
 Quick = Annotated[
-    bool, typer.Option("--quick", help="with --against: use at most 2,000 items of each set, less thoroughly")
+    bool, typer.Option("--quick", help="with --against: faster and less exact, with at most 2,000 items of each set")
 ]
 Report = Annotated[
     Path | None,
@@ -54,7 +54,9 @@ Report = Annotated[
 Summary = Annotated[
     Path | None,
     typer.Option(
-        help="with --against: write the result as Markdown, for a job summary", metavar="FILE.md", show_default=False
+        help="with --against: write the result as Markdown, for a CI report, such as GitHub Actions",
+        metavar="FILE.md",
+        show_default=False,
     ),
 ]
 

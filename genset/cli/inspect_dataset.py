@@ -9,7 +9,7 @@ from genset.cli.inspect_request import InspectRequest
 from genset.cli.inspect_versions import print_comparison
 from genset.cli.json_output.inspect import ContentsOutput, EvaluationOutput
 from genset.cli.lookup import find_dataset, find_model, lookup
-from genset.cli.rendering import print_failed_gates, print_figures
+from genset.cli.rendering import print_counts, print_failed_gates, print_figures
 from genset.cli.session import Session
 from genset.config.clean_section import Clean
 from genset.config.sections import Quality
@@ -24,6 +24,8 @@ from genset.pipeline.reading import kind_of
 from genset.versions.root import Root
 from genset.versions.version import Version
 from genset.workflows import compare, inspect
+
+_RULES = {"near_duplicate": "near_duplicates", "wrong_label": "wrong_labels", "label_conflict": "wrong_labels"}
 
 
 def inspect_dataset(request: InspectRequest, version: Version | None, job: Job, session: Session) -> int:
@@ -131,8 +133,7 @@ def _print_contents(
     session: Session,
 ) -> int:
     console, problems = session.console, as_dicts(contents.problems)
-    for key, counts in {**contents.counts, **contents.traits}.items():
-        console.counts(f"items by {key}", counts)
+    print_counts(console, {**contents.counts, **contents.traits})
     console.problems(problems)
     if not problems:
         console.say("no problems found")
@@ -144,6 +145,20 @@ def _print_contents(
         fields |= verdict.as_dict()
     fields |= request.print_files(console)
     code = print_failed_gates(console, verdict.failed_gates) if verdict else ExitCode.DONE
+    rules = _quarantine_rules(contents, from_model=bool(request.model))
+    if rules:
+        console.say(f"next: check these files; to leave such items out, add {rules} to `genset run` or `genset split`")
     session.finish(EvaluationOutput if verdict else ContentsOutput, **fields)
     damaged = any(problem["kind"] == "checksum" for problem in problems)
     return ExitCode.FAILED if damaged else code
+
+
+def _quarantine_rules(contents: inspect.Contents, *, from_model: bool) -> str:
+    """The overrides that leave out the items with problems, such as "clean.blurred=quarantine"; "" if there are none.
+
+    `from_model`: outliers were found by a model, which no rule of cleaning does.
+    """
+    rules = {**_RULES, **{name: name for name in contents.modality.rules}}
+    rules |= {} if from_model else {"outlier": "outliers"}
+    keys = dict.fromkeys(rules[problem.kind] for problem in contents.problems if problem.kind in rules)
+    return " ".join(f"clean.{key}=quarantine" for key in keys)

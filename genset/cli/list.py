@@ -16,7 +16,7 @@ EXAMPLE = "genset list digits"
 
 @common_options("output", "json", "quiet", "debug")
 def command(name: OneName = None, *, session: "Session") -> int:
-    """List all versions with size, counts, key metrics and parents."""
+    """List all versions with size, counts, figures and parents."""
     from genset.workflows.list import list_versions
 
     return _print_versions(list_versions(session.root(), name), session)
@@ -53,7 +53,7 @@ def _row(listed: "ListedVersion") -> list[str]:
         mark,
         format_bytes(listed.size_bytes),
         *(f"{split.get(name, 0):,}" for name in SPLITS),
-        ", ".join(f"{name} {value:.3f}" for name, value in listed.figures.items()),
-        ", ".join(listed.parents),
-        listed.created[:16].replace("T", " "),
+        ", ".join(f"{name} {value:.3f}" for name, value in listed.figures.items()) or "-",
+        ", ".join(listed.parents) or "-",
+        listed.created[:16].replace("T", " ") or "-",
     ]

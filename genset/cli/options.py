@@ -13,7 +13,7 @@ _PANEL = "Common options"
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        help="override config keys, such as train.steps=500",
+        help="change settings of the config, such as train.steps=500",
         metavar="KEY=VALUE",
         autocompletion=completion.keys(),
     ),
@@ -38,7 +38,7 @@ ConfigFile = Annotated[
 Dataset = Annotated[
     str,
     typer.Argument(
-        help="folder, container, version folder, NAME or NAME@vNNNN",
+        help="folder, dataset file (.npz, .parquet, .tar, ...), version folder, NAME or NAME@vNNNN",
         metavar="DATASET",
         show_default=False,
         autocompletion=completion.versions("datasets"),
@@ -56,12 +56,18 @@ OneName = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume/--no-resume", help="continue an interrupted training of the same config")
 ]
-Force = Annotated[bool, typer.Option("--force", help="create new versions even if they are up to date")]
+Force = Annotated[bool, typer.Option("--force", help="create new versions even if nothing has changed")]
 Name = Annotated[str | None, typer.Option(help="name of the new version", show_default=False)]
 
 OutputRoot = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="output root (default: out)", rich_help_panel=_PANEL, show_default=False),
+    typer.Option(
+        "--output",
+        "-o",
+        help="folder for all results (default: out)",
+        rich_help_panel=_PANEL,
+        show_default=False,
+    ),
 ]
 Workers = Annotated[
     int | None,
@@ -83,7 +89,10 @@ EngineName = Annotated[
     ),
 ]
 LockTimeout = Annotated[
-    float, typer.Option(help="seconds to wait for another run on the same output root", min=0, rich_help_panel=_PANEL)
+    float,
+    typer.Option(
+        help="seconds to wait for another run that writes to the same folder for results", min=0, rich_help_panel=_PANEL
+    ),
 ]
 LogFile = Annotated[
     Path | None,

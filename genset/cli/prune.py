@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 EXAMPLE = "genset prune --keep 3 --dry-run"
 
 Keep = Annotated[int, typer.Option(help="number of newest versions of each name to keep", min=1)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="list what would be removed, and remove nothing")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="list the versions that would be removed; remove nothing")]
 
 
 @common_options("output", "lock_timeout", "json", "quiet", "debug")
 def command(name: OneName = None, keep: Keep = 3, dry_run: DryRun = False, *, session: "Session") -> int:
-    """Remove old versions, but never `latest` or a parent of a version that is kept."""
+    """Remove old versions. `latest` and the parents of versions that are kept are never removed."""
     from genset.workflows.prune import prune, remove
 
     root = session.root()

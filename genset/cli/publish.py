@@ -29,7 +29,7 @@ Url = Annotated[
 
 @common_options()
 def command(version: Reference, url: Url, *, session: "Session") -> int:
-    """Upload a version to a bucket or any fsspec URL. Uploads are atomic and immutable."""
+    """Upload a version to a bucket or any other URL of fsspec. A published version is complete and never changes."""
     from genset.cli.flag_values import store_from_url
     from genset.cli.json_output.publish import PublishOutput
     from genset.cli.lookup import require_version

@@ -8,6 +8,7 @@ from genset.cli.json_output.generate import DatasetOutput
 from genset.cli.json_output.train import ModelOutput
 from genset.cli.session import Session
 from genset.config.by_modality import EVERY_FIGURE
+from genset.dataset import SPLITS
 from genset.errors import ExitCode
 from genset.pipeline.evaluate.evaluator import SUSPECTS_LISTED
 from genset.pipeline.job import as_dicts
@@ -18,6 +19,8 @@ from genset.versions.version import Version
 
 _MAX_CLASSES = 12
 _MAX_SUSPECTS = 5
+_COUNTED_BY = {"label": "class"}  # words for the keys of JSON, and for their values
+_COUNTED = {"split": {"": "not split"}, "source": {"collected": "real"}}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -33,7 +36,7 @@ def print_model(
     rows = [[key, _cell(value)] for key, value in model.items() if not isinstance(value, dict)]
     rows += [[key, f"{value:.5g}"] for key, value in model["losses"].items()]
     console.table(f"model {version.reference}", rows)
-    console.counts("real items by split", facts["counts"]["split"])
+    print_counts(console, {"split": facts["counts"]["split"]}, what="real items")
     console.problems(facts["problems"])
     console.say(f"curves  {version.path / 'curves.png'}\nsamples {version.path / model['samples']}")
     console.say(f"next: genset generate {version.path}")
@@ -45,8 +48,7 @@ def print_model(
 def print_dataset(result: WrittenVersion, session: Session) -> int:
     """Print a new dataset version, the result of `generate`, `augment` and `split`. Returns the exit code."""
     console = session.console
-    for title, key in (("items by split", "split"), ("items by source", "source"), ("items by class", "label")):
-        console.counts(title, result.counts[key])
+    print_counts(console, {key: result.counts[key] for key in ("split", "source", "label")})
     console.problems(as_dicts(result.problems))
     for note in result.notes:
         console.say(f"note: {note}")
@@ -58,11 +60,24 @@ def print_dataset(result: WrittenVersion, session: Session) -> int:
     return ExitCode.DONE
 
 
+def print_counts(
+    console: Console, counts: Mapping[str, Mapping[str, int]], note: str = "", what: str = "items"
+) -> None:
+    """Print the number of items by split, source, class or another trait."""
+    for key, numbers in counts.items():
+        names = list(numbers)
+        if key == "split":
+            names.sort(key=lambda name: (*SPLITS, name).index(name))
+        words = _COUNTED.get(key, {})
+        title = f"{what} by {_COUNTED_BY.get(key, key)}{note}"
+        console.counts(title, {words.get(name, name): numbers[name] for name in names})
+
+
 def print_class_plan(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the plan for each class of the training set."""
-    console.table(
-        "training items by class, as planned", [[str(value) for value in row.values()] for row in rows], list(rows[0])
-    )
+    head = ["class", *(name.replace("_", " ") for name in list(rows[0])[1:])]
+    cells = [[str(value) for value in row.values()] for row in rows]
+    console.table("training items by class, as planned", cells, head)
 
 
 def print_figures(console: Console, verdict: Mapping[str, Any], *, brief: bool = False) -> None:

@@ -18,17 +18,25 @@ EXAMPLE = "genset run configs/quickstart.yaml train.seconds=120 --summary figure
 
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="print the resolved config and the plan with time and disk, and write nothing"),
+    typer.Option(
+        "--dry-run",
+        help="print the complete config and the plan with estimates of time and disk space, and write nothing",
+    ),
 ]
 Sweep = Annotated[
     bool,
     typer.Option(
-        "--sweep", help="run every combination of overrides with commas, such as model.family=ae,vae, and compare"
+        "--sweep",
+        help="KEY=VALUE may list values, such as model.family=ae,vae: run every combination and compare the results",
     ),
 ]
 Summary = Annotated[
     Path | None,
-    typer.Option(help="also write the figures as Markdown, for a job summary", metavar="FILE.md", show_default=False),
+    typer.Option(
+        help="also write the figures as Markdown, for a CI report, such as GitHub Actions",
+        metavar="FILE.md",
+        show_default=False,
+    ),
 ]
 
 
@@ -87,7 +95,7 @@ def _repeated_options(common: Common, force: bool, resume: bool) -> list[str]:
 def _print_result(result: "RunResult", summary: Path | None, session: "Session") -> int:
     from genset.atomic import write_atomically
     from genset.cli.json_output.run import RunOutput
-    from genset.cli.rendering import print_failed_gates, print_figures
+    from genset.cli.rendering import print_counts, print_failed_gates, print_figures
     from genset.pipeline.pages.comparison import evaluation_markdown
 
     console, verdict = session.console, result.verdict
@@ -95,8 +103,7 @@ def _print_result(result: "RunResult", summary: Path | None, session: "Session")
         write_atomically(summary, evaluation_markdown(result.dataset.reference, verdict))
     if not result.created:
         console.say(f"up to date: {result.dataset.path}")
-    console.counts("items by split", result.counts["split"])
-    console.counts("items by source", result.counts["source"])
+    print_counts(console, {key: result.counts[key] for key in ("split", "source")})
     console.problems(result.problems)
     print_figures(console, verdict, brief=True)
     _print_places(result, session)
@@ -124,7 +131,7 @@ def _print_places(result: "RunResult", session: "Session") -> None:
 
 def _print_plan(plan: "RunPlan", session: "Session") -> int:
     from genset.cli.json_output.run import RunPlanOutput
-    from genset.cli.rendering import format_bytes, print_class_plan
+    from genset.cli.rendering import format_bytes, print_class_plan, print_counts
     from genset.config.loading import dump
     from genset.errors import ExitCode
     from genset.pipeline.job import as_dicts
@@ -135,8 +142,7 @@ def _print_plan(plan: "RunPlan", session: "Session") -> int:
         place = state.version.path if state.version else ""
         console.say(f"{what}: {'would be created' if state.reasons else f'up to date, {place}'}")
     print_class_plan(console, plan.rows)
-    for key in ("split", "source"):
-        console.counts(f"items by {key}, as planned", plan.counts[key])
+    print_counts(console, {key: plan.counts[key] for key in ("split", "source")}, ", as planned")
     console.problems(as_dicts(plan.problems))
     budget = f"{plan.budget} of training, " if plan.trains else ""
     seconds = f"{plan.estimate.seconds:,.1f} s on one core to read and write, without generating and evaluating"

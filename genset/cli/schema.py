@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 EXAMPLE = "genset schema > genset.schema.json"
 
 OfOutput = Annotated[
-    bool, typer.Option("--output", help="print the schema of the JSON objects that commands print with --json")
+    bool,
+    typer.Option(
+        "--output",
+        help="print the schema of what commands print with --json (takes no value here; elsewhere, "
+        "--output is a folder)",
+    ),
 ]
 
 

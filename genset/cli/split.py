@@ -28,22 +28,34 @@ Counts = Annotated[
 Folds = Annotated[
     int | None,
     typer.Option(
-        help="create this many versions NAME-fold1, ...; each item is in one test set", min=2, show_default=False
+        help="create this many versions, named NAME-fold1, NAME-fold2, ...; each item is in "
+        "exactly one of their test sets",
+        min=2,
+        show_default=False,
     ),
 ]
 Stratify = Annotated[
     list[str] | None,
-    typer.Option(help="balance this column across splits, as the label is; may be repeated", show_default=False),
+    typer.Option(
+        help="give every split the same shares of the values of this column, as of the labels; may be repeated",
+        show_default=False,
+    ),
 ]
 GroupBy = Annotated[
     str | None,
-    typer.Option(help="keep groups together: a metadata column, or a regex with (?P<group>...)", show_default=False),
+    typer.Option(
+        help="keep groups together: a metadata column, or a regex of the path, such as '(?P<group>[^/]+)_[0-9]+'",
+        show_default=False,
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="another seed gives another split", min=0)]
-Reassign = Annotated[bool, typer.Option("--reassign", help="reassign all items, including those already in a split")]
+Reassign = Annotated[bool, typer.Option("--reassign", help="ignore existing splits and split all items again")]
 HardLinks = Annotated[
     bool,
-    typer.Option("--hard-links", help="link to your files, do not copy: editing a file then changes the version too"),
+    typer.Option(
+        "--hard-links",
+        help="create hard links to your files instead of copies: if you edit a file later, the version changes too",
+    ),
 ]
 
 
@@ -113,11 +125,13 @@ def _check_folds(section: "Split") -> None:
 
 def _print_folds(folds: "Sequence[WrittenVersion]", session: "Session") -> int:
     from genset.cli.json_output.split import FoldOutput, FoldsOutput
+    from genset.dataset import SPLITS
     from genset.pipeline.job import as_dicts
 
     console, problems = session.console, as_dicts(folds[0].problems)
-    rows = [[fold.version.reference, *(f"{count:,}" for count in fold.counts["split"].values())] for fold in folds]
-    console.table("items by fold", rows, ["", *folds[0].counts["split"]])
+    splits = [name for name in SPLITS if name in folds[0].counts["split"]]
+    rows = [[fold.version.reference, *(f"{fold.counts['split'][name]:,}" for name in splits)] for fold in folds]
+    console.table("items by fold", rows, ["", *splits])
     console.problems(problems)
     for fold in folds:
         console.say(f"dataset {fold.version.path}")

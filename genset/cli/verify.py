@@ -25,19 +25,24 @@ Place = Annotated[
 ]
 Rules = Annotated[
     list[str] | None,
-    typer.Argument(help="clean.near_duplicates=off finds exact duplicates only", metavar="KEY=VALUE"),
+    typer.Argument(
+        help="settings of clean.near_duplicates only: clean.near_duplicates=off finds only exact duplicates",
+        metavar="KEY=VALUE",
+    ),
 ]
 GroupBy = Annotated[
     str | None,
     typer.Option(
-        help="groups that must be in one split only: a column, or a regex with (?P<group>...)", show_default=False
+        help="groups that must be in one split only: a metadata column, or a regex of the path, "
+        "such as '(?P<group>[^/]+)_[0-9]+'",
+        show_default=False,
     ),
 ]
 
 
 @common_options("output", "workers", "engine", "log_file", "json", "quiet", "debug")
 def command(path: Place, overrides: Rules = None, group_by: GroupBy = None, *, session: "Session") -> int:
-    """Check any dataset: leaks between splits, checksums, labels, provenance; exit code 1 if there are problems."""
+    """Check any dataset: leaks between splits, checksums, labels, lineage; exit code 1 if there are problems."""
     from genset.cli.flag_values import group_from_flag, sections_from_flags
     from genset.cli.lookup import find_path
     from genset.workflows.verify import kind_at, verify
@@ -50,17 +55,19 @@ def command(path: Place, overrides: Rules = None, group_by: GroupBy = None, *, s
 
 def _print_result(result: "VerifyResult", session: "Session") -> int:
     from genset.cli.json_output.verify import VerifyOutput
+    from genset.cli.rendering import print_counts
     from genset.pipeline.job import as_dicts
 
     console = session.console
     problems, notes = as_dicts(result.problems), as_dicts(result.notes)
-    for key, counts in result.counts.items():
-        console.counts(f"items by {key}", counts)
+    print_counts(console, result.counts)
     console.problems(problems)
     for note in notes:
         console.say(f"note: {note['path']}: {note['detail']}")
     if not problems:
-        console.say(f"no problems found in {sum(result.counts.get('split', {}).values()):,} items")
+        items = sum(result.counts.get("split", {}).values())
+        outcome = f"no leaks, damaged files or invalid labels in {items:,} items"
+        console.say(outcome if result.reads_items else "no damaged or missing files")
     fields: dict[str, Any] = {"version": result.version} if result.version else {}
     session.finish(VerifyOutput, **fields, counts=result.counts, problems=problems, notes=notes)
     return ExitCode.FAILED if problems else ExitCode.DONE

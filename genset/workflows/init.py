@@ -21,6 +21,8 @@ _MIN_PER_CLASS = 20  # generated items
 _MAX_COUNT = 1000  # generated items, if there are no classes
 _UNEVEN = 1.5  # ratio of the largest to the smallest class above which small classes are filled
 _SECONDS = 120
+_SECONDS_REASON = "short, for a first try; with 300 or more, the figures are often better"
+_GATES_REASON = "without the #: if a figure fails a gate, the run ends with exit code 1"
 _CLASSES_LISTED = 12
 _SMALL_CLASS = 10  # items
 
@@ -45,10 +47,10 @@ def suggest_config(scanned: ScanResult, folder: Path, *, grouped: bool = False) 
         "": [SuggestedSetting("name", name, f"versions go to out/datasets/{name} and out/models/{name}")],
         "modality": [SuggestedSetting("kind", scanned.modality.kind, _kind_reason(scanned)), *scanned.settings],
         "data": list(_data_settings(scanned, folder, grouped)),
-        "train": [SuggestedSetting("seconds", _SECONDS, "for a first try; figures often improve with 300 or more")],
+        "train": [SuggestedSetting("seconds", _SECONDS, _SECONDS_REASON)],
         "generate": [_generate_setting(scanned)],
         "balance": list(_balance_settings(scanned.classes)),
-        "quality": [SuggestedSetting("gates", _gates(scanned.classes), "a run that fails one exits with 1", False)],
+        "quality": [SuggestedSetting("gates", _gates(scanned.classes), _GATES_REASON, False)],
     }
     lines = [*_head(scanned), *(line for key, settings in sections.items() for line in _section_lines(key, settings))]
     settings = [
@@ -112,7 +114,8 @@ def _generate_setting(scanned: ScanResult) -> SuggestedSetting:
         return SuggestedSetting("count", count, why)
     median = int(statistics.median(scanned.classes.values()))
     count = max(_MIN_PER_CLASS, min(DEFAULT_PER_CLASS, median))
-    return SuggestedSetting("per_class", count, f"half of the classes have at most {median:,} real items")
+    why = f"generated items for each class; the median class has {median:,} real items"
+    return SuggestedSetting("per_class", count, why)
 
 
 def _balance_settings(classes: Mapping[str, int]) -> Iterator[SuggestedSetting]:

@@ -43,6 +43,13 @@ class VerifyResult:
         return [finding for finding in self.findings if finding.kind != INFORMATION]
 
     @property
+    def reads_items(self) -> bool:
+        """Whether items were checked, and not only the files of a version."""
+        manifest = self.version.manifest if self.version else {}
+        in_folder = manifest.get("format", FolderExporter().kind) == FolderExporter().kind
+        return self.version is None or (self.version.kind == "datasets" and in_folder)
+
+    @property
     def notes(self) -> list[Problem]:
         """Findings that are only unusual, and what could not be checked."""
         return [finding for finding in self.findings if finding.kind == INFORMATION]

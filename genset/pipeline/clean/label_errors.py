@@ -173,7 +173,9 @@ def _wrong_labels(
 
 def _label_problem(record: Record, scores: LabelScores, place: int, classes: Sequence[str]) -> Problem:
     margin = float(scores.margin[place])
-    detail = f"labelled {record.label!r}, more probably {classes[scores.suggested[place]]!r} (by {margin:.2f})"
+    suggested = classes[scores.suggested[place]]
+    comparison = f"the classifier predicts {suggested!r} (probability higher by {margin:.2f})"
+    detail = f"labelled {record.label!r}, but {comparison}"
     return Problem(record.place, "wrong_label", detail, round(margin, 3))
 
 

@@ -219,7 +219,11 @@ def next_numbers(records: Iterable[Record], reference: str, seed: int) -> dict[s
 
 def rejected_problems(counts: Mapping[tuple[str, str], int]) -> list[Problem]:
     """Items that could not be generated, by label and reason, as problems."""
-    return [
-        Problem(label, reason, f"left out {count} items: each of {MAX_ATTEMPTS} attempts {_REJECTED[reason]}")
-        for (label, reason), count in sorted(counts.items())
-    ]
+    return [Problem(label, reason, _missing(reason, count)) for (label, reason), count in sorted(counts.items())]
+
+
+def _missing(last_reason: str, count: int) -> str:
+    """How many items are missing, and why the last attempt for each was rejected."""
+    items = "1 item is missing" if count == 1 else f"{count:,} items are missing"
+    each = "" if count == 1 else " for each"
+    return f"{items}: all {MAX_ATTEMPTS} attempts{each} were rejected; the last one {_REJECTED[last_reason]}"
