@@ -298,7 +298,7 @@ def broken(name: str, folder: Path) -> Path:
     [
         ("short", "cannot be read: it ends before its last item"),
         ("endless", "cannot be read: items of 3,600,000,000 bytes"),
-        ("labels", "5 items and 4 labels\n  Put the matching labels file into the same folder."),
+        ("labels", "5 items but 4 labels\n  Put the matching labels file into the same folder."),
         ("npz", "no array of items (x, images, image, data, items, sounds, audio, arr_0, features); the file has stuff (3,)\n"
          "  Name the items `x`, as (N, height, width) or (N, height, width, channels), and the classes `label`."),
         ("objects", "cannot be read: Object arrays cannot be loaded when allow_pickle=False"),
