@@ -91,3 +91,10 @@ def test_a_tally_adds_up_the_counts_of_tasks() -> None:
     tally.add({"blank": 1, "near_copy": 1}, {("a", "blank"): 1}, 3)
     assert (tally.done, tally.kept, tally.redrawn) == (9, 7, {"blank": 3, "near_copy": 1})
     assert [(problem.path, problem.kind) for problem in rejected_problems(tally.given_up)] == [("a", "blank")]
+
+
+def test_missing_items_are_reported_in_the_singular_and_the_plural() -> None:
+    assert [problem.detail for problem in rejected_problems({("a", "blank"): 1, ("b", "wrong_label"): 3})] == [
+        "1 item is missing: all 20 attempts were rejected; the last one was blank",
+        "3 items are missing: all 20 attempts for each were rejected; the last one looked like another class",
+    ]
