@@ -29,8 +29,8 @@ def check_label(label: str, where: str) -> str:
         raise GensetError(
             f"the class name {label[:60]!r} cannot be the name of a folder",
             where=where,
-            hint=f"Rename the class: no slash, backslash, control character, leading dot or outer space, "
-            f"not {METADATA}, at most {LONGEST_LABEL} bytes.",
+            hint="Rename the class: no slash, backslash or control character, no dot at the start, no space at either "
+            f"end, not {METADATA}, at most {LONGEST_LABEL} bytes.",
         )
     return label
 

@@ -74,12 +74,12 @@ SOURCES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a class named ../x": (
         _bad_class,
         "{source}/metadata.jsonl:1: the class name '../x' cannot be the name of a folder\n"
-        "  Rename the class: no slash, backslash, control character, leading dot or outer space, not metadata.jsonl, at most 100 bytes.",
+        "  Rename the class: no slash, backslash or control character, no dot at the start, no space at either end, not metadata.jsonl, at most 100 bytes.",
     ),
     "a class name that is too long": (
         _long_class,
         "{source}: the class name '" + "a" * 60 + "' cannot be the name of a folder\n"
-        "  Rename the class: no slash, backslash, control character, leading dot or outer space, not metadata.jsonl, at most 100 bytes.",
+        "  Rename the class: no slash, backslash or control character, no dot at the start, no space at either end, not metadata.jsonl, at most 100 bytes.",
     ),
 }
 
@@ -154,17 +154,17 @@ def test_an_error_is_one_json_object_with_the_json_option(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["split", "{digits}", "--ratios", "0.5,0.5"], "split.ratios=[0.5,0.5]: split.ratios[2]: value 3 of the list is missing, got 2"),
+        (["split", "{digits}", "--ratios", "0.5,0.5"], "split.ratios=[0.5,0.5]: split.ratios[2]: the list is too short: it has 2 values"),
         (["split", "{digits}", "--ratios", "a,b,c"], "\n".join(f"split.ratios=[a,b,c]: split.ratios[{n}]: must be a number, got '{c}'" for n, c in enumerate("abc"))),
         (["split", "{digits}", "--group-by", "(x"], "--group-by: invalid regular expression: missing ), unterminated subpattern at position 0"),
         (["split", "{digits}", "--name", "../x"], "--name: invalid name: '../x'\n  Use letters, digits, dots, dashes and underscores."),
         (["augment", "{digits}", "--balance", "most"], "balance.target=most: balance.target: must be max, median, a whole number, or a whole number for each label, got 'most'"),
         (["augment", "{digits}", "--balance", "{{7: 3}}"], "balance.target: no class '7'\n  Use one of the classes 0, 1."),
-        (["augment", "{digits}", "train.steps=3"], "augment takes overrides of augment, balance and clean, not of 'train'\n  Write for example augment.copies=2."),
+        (["augment", "{digits}", "train.steps=3"], "the command augment takes overrides of augment, balance and clean, not of 'train'\n  Write for example augment.copies=2."),
         (["augment", "{digits}", "augment.steps=[spin]"], "augment.steps=[spin]: augment.steps[0]: must be one of flip, flip_vertical, rotate, shift, zoom, affine, perspective, random_resized_crop, elastic, brightness, contrast, gamma, hue, saturation, posterise, invert, blur, sharpen, noise, jpeg, erase, mixup, cutmix, latent_mix, rand_augment, trivial_augment, one_of, some_of, all_of; got 'spin'"),
-        (["inspect", "{digits}", "--gate", "lift > 0"], "--gate: a gate compares figures, which need a dataset to compare with\n  Add --against and the real dataset, such as --against digits."),
+        (["inspect", "{digits}", "--gate", "lift > 0"], "--gate: a gate needs figures, and figures need a real dataset\n  Add --against and the real dataset, such as --against digits."),
         (["split", "{digits}", "--workers", "300"], "command line: engine.workers: must be at most 256, got 300"),
-        (["inspect", "{digits}/0/0000.png"], "{digits}/0/0000.png: this file belongs to no version: inspect takes a dataset, a version, an item of one, or a .yaml config\n  Give the folder that contains it."),
+        (["inspect", "{digits}/0/0000.png"], "{digits}/0/0000.png: this file belongs to no version: inspect takes a dataset, a version, an item of a version, or a .yaml config\n  Give the folder that contains it."),
         (["inspect", "{digits}", "--against", "{digits}", "--gate", "label_acc >= 95"], "--gate: label_acc is always between 0 and 1, got 95"),
         (["inspect", "{digits}/none"], "no such folder or name: '{digits}/none'\n  Check the path, or create a version: genset run CONFIG."),
     ],
@@ -198,7 +198,7 @@ def test_a_class_without_training_items_is_named(tmp_path: Path) -> None:
     assert (outcome.code, outcome.stderr) == (
         2,
         "genset: data: class '1' has no training items\n"
-        "  Add items of the class, give train a larger share in split.ratios, or remove it from the source.\n",
+        "  Add items of the class, give train a larger share in split.ratios, or remove the class from the source.\n",
     )
 
 

@@ -64,7 +64,7 @@ BROKEN = {
         "split: {ratios: [0.5, 0.1, 0.1]}\n",
         ["4:9: split.ratios: must add up to 1, adds up to 0.7"],
     ),
-    "two ratios": ("split: {ratios: [0.8, 0.2]}\n", ["4:9: split.ratios[2]: value 3 of the list is missing, got 2"]),
+    "two ratios": ("split: {ratios: [0.8, 0.2]}\n", ["4:9: split.ratios[2]: the list is too short: it has 2 values"]),
     "a renamed key": ("split: {by: [side]}\n", ["4:9: split.by: this key is now called 'stratify'"]),
     "a renamed key of balance": (
         "balance: {target: max, most_copies: 5}\n",

@@ -53,7 +53,7 @@ def sections_from_flags(
     if unknown:
         allowed = " and ".join([", ".join(keys[:-1]), keys[-1]] if keys[1:] else keys)
         raise GensetError(
-            f"{command} takes overrides of {allowed}, not of {unknown[0]!r}",
+            f"the command {command} takes overrides of {allowed}, not of {unknown[0]!r}",
             hint=f"Write for example {_EXAMPLES[keys[0]]}.",
         )
     classes = dict(_SECTIONS)

@@ -47,8 +47,8 @@ Like = Annotated[
 Vary = Annotated[
     float | None,
     typer.Option(
-        help="with --like: how much the items may differ, from 0 (like the item as the model reconstructs it) "
-        "to 1 (any item of its class) (default: 0.3)",
+        help="with --like: how much the items differ, from 0 (the reconstruction of the item) to 1 (any item of "
+        "its class) (default: 0.3)",
         min=0,
         max=1,
         show_default=False,

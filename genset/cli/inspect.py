@@ -26,7 +26,7 @@ Place = Annotated[
 Against = Annotated[
     str | None,
     typer.Option(
-        help="a real dataset: evaluate the synthetic items with it; another version or model: compare with it",
+        help="evaluate the synthetic items with this real dataset, or compare with this version or model",
         metavar="REAL",
         show_default=False,
     ),

@@ -37,7 +37,8 @@ def inspect_any(request: InspectRequest, session: Session) -> int:
         return _inspect_item(item, root, session)
     if path.is_file() and not guess_modality(path, MODALITIES).rows and not containers_at(path):
         raise GensetError(
-            "this file belongs to no version: inspect takes a dataset, a version, an item of one, or a .yaml config",
+            "this file belongs to no version: inspect takes a dataset, a version, an item of a version, or a .yaml "
+            "config",
             where=request.path,
             hint="Give the folder that contains it.",
         )

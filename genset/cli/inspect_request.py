@@ -44,7 +44,7 @@ class InspectRequest:
                 raise GensetError(str(error), where="--gate") from None
             if not self.against:
                 raise GensetError(
-                    "a gate compares figures, which need a dataset to compare with",
+                    "a gate needs figures, and figures need a real dataset",
                     where="--gate",
                     hint="Add --against and the real dataset, such as --against digits.",
                 )

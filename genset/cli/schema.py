@@ -16,8 +16,8 @@ OfOutput = Annotated[
     bool,
     typer.Option(
         "--output",
-        help="print the schema of what commands print with --json (takes no value here; elsewhere, "
-        "--output is a folder)",
+        help="print the schema of the JSON objects of --json (here, --output takes no value; elsewhere, "
+        "it is a folder)",
     ),
 ]
 

@@ -37,7 +37,7 @@ Folds = Annotated[
 Stratify = Annotated[
     list[str] | None,
     typer.Option(
-        help="give every split the same shares of the values of this column, as of the labels; may be repeated",
+        help="every value of this column gets the same share in each split, as every label does; may be repeated",
         show_default=False,
     ),
 ]

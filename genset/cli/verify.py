@@ -26,7 +26,7 @@ Place = Annotated[
 Rules = Annotated[
     list[str] | None,
     typer.Argument(
-        help="settings of clean.near_duplicates only: clean.near_duplicates=off finds only exact duplicates",
+        help="settings of clean.near_duplicates; with clean.near_duplicates=off, only exact duplicates are found",
         metavar="KEY=VALUE",
     ),
 ]

@@ -75,7 +75,7 @@ def _message_for(error: Any, location: tuple[Any, ...], model: type[Section]) ->
 
 def _missing(location: tuple[Any, ...], got: Any) -> str:
     if isinstance(location[-1], int):
-        return f"value {location[-1] + 1} of the list is missing, got {len(got)}"
+        return f"the list is too short: it has {len(got)} values"
     words = ": write image, text or sound" if location == ("modality",) else ": add it"
     return f"required key is missing{words}"
 

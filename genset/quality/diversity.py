@@ -22,7 +22,7 @@ class Vendi(Metric):
         MetricInfo, group="diversity", space="space", source="Friedman and Dieng 2023, arXiv:2210.02410, cosine kernel"
     )
     figures = (
-        _own("vendi", "neutral", "how many clearly different items the synthetic items amount to (Vendi score)", low=1),
+        _own("vendi", "neutral", "effective number of different items among the synthetic ones (Vendi score)", low=1),
         _own(
             "vendi_ratio",
             "target",

@@ -41,7 +41,11 @@ class Frechet(Metric):
             "neutral",
             "Frechet distance between real training and real held-out items: the value that real items reach",
         ),
-        _own("frechet_ratio", "lower", "frechet divided by frechet_floor: 1 is as close as real training items"),
+        _own(
+            "frechet_ratio",
+            "lower",
+            "frechet divided by frechet_floor; at 1, synthetic items are as close to held-out items as real ones are",
+        ),
     )
 
     def compute(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:

@@ -31,7 +31,8 @@ class Privacy(Metric):
         _figure(
             "copies",
             "lower",
-            "share of synthetic items closer to a training item than 99% of held-out items are (0.01 is expected)",
+            "share of synthetic items that are too close to a training item: 99% of held-out items are not "
+            "(0.01 is expected)",
             high=1,
             headline=True,
         ),
@@ -39,7 +40,7 @@ class Privacy(Metric):
             "dcr_share",
             "target",
             "share of synthetic items nearer to a training item than to a held-out item, "
-            "as if both sets had equal size (0.5 is expected)",
+            "corrected for the sizes of the two sets (0.5 is expected)",
             high=1,
             target=0.5,
             source="Platzer and Reutterer 2021, arXiv:2104.00635, for sets of any size",
@@ -47,8 +48,8 @@ class Privacy(Metric):
         _figure(
             "authenticity",
             "higher",
-            "share of synthetic items whose nearest training item has another training item closer to it "
-            "than the synthetic item",
+            "share of synthetic items that are not copies: their nearest training item "
+            "has another training item that is even closer",
             high=1,
             source="Alaa et al. 2022, arXiv:2102.08921",
         ),
@@ -64,7 +65,7 @@ class Privacy(Metric):
         _figure(
             "mia_auc",
             "target",
-            "attack: how well distances to synthetic items tell training items from held-out items (0.5 is chance)",
+            "attack: how well one can recognise training items by their distance to synthetic items (0.5 is chance)",
             high=1,
             target=0.5,
             source="Chen et al. 2020, arXiv:1909.03935, using only the synthetic items",

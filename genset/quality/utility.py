@@ -45,12 +45,16 @@ class Utility(Metric):
             headline=True,
         ),
         _figure(
-            "lift_low", "higher", "lower end of the 95% interval of lift: above 0, synthetic items help", low=-1, high=1
+            "lift_low",
+            "higher",
+            "lower end of the 95% interval of lift; if it is above 0, synthetic items help",
+            low=-1,
+            high=1,
         ),
         _figure(
             "lift_high",
             "higher",
-            "upper end of the 95% interval of lift: below 0, synthetic items harm",
+            "upper end of the 95% interval of lift; if it is below 0, synthetic items harm",
             low=-1,
             high=1,
         ),

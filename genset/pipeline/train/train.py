@@ -207,5 +207,6 @@ def _check_enough(prepared: Prepared) -> None:
         raise GensetError(
             f"class {empty[0]!r} has no training items",
             where="data",
-            hint="Add items of the class, give train a larger share in split.ratios, or remove it from the source.",
+            hint="Add items of the class, give train a larger share in split.ratios, or remove the class from the "
+            "source.",
         )
